@@ -27,11 +27,11 @@ export type F16Array = Float16Array | Uint16Array;
  *
  * @example
  * ```ts
- * import { f32ToF16 } from "./half.ts";
- * console.assert(f32ToF16(1.5) === 0x3e00);
+ * import { f16Bits } from "./half.ts";
+ * console.assert(f16Bits(1.5) === 0x3e00);
  * ```
  */
-export function f32ToF16(value: number): number {
+export function f16Bits(value: number): number {
   scratchF32[0] = value;
   return f16BitsOfF32Bits(scratchU32[0]);
 }
@@ -41,11 +41,11 @@ export function f32ToF16(value: number): number {
  *
  * @example
  * ```ts
- * import { f16ToF32 } from "./half.ts";
- * console.assert(f16ToF32(0x3e00) === 1.5);
+ * import { f16Value } from "./half.ts";
+ * console.assert(f16Value(0x3e00) === 1.5);
  * ```
  */
-export function f16ToF32(bits: number): number {
+export function f16Value(bits: number): number {
   scratchU32[0] = f32BitsOfF16Bits(bits);
   return scratchF32[0];
 }
@@ -55,11 +55,11 @@ export function f16ToF32(bits: number): number {
  *
  * @example
  * ```ts
- * import { f32ToBf16 } from "./half.ts";
- * console.assert(f32ToBf16(1) === 0x3f80);
+ * import { bf16Bits } from "./half.ts";
+ * console.assert(bf16Bits(1) === 0x3f80);
  * ```
  */
-export function f32ToBf16(value: number): number {
+export function bf16Bits(value: number): number {
   scratchF32[0] = value;
   return bf16BitsOfF32Bits(scratchU32[0]);
 }
@@ -69,11 +69,11 @@ export function f32ToBf16(value: number): number {
  *
  * @example
  * ```ts
- * import { bf16ToF32 } from "./half.ts";
- * console.assert(bf16ToF32(0xc000) === -2);
+ * import { bf16Value } from "./half.ts";
+ * console.assert(bf16Value(0xc000) === -2);
  * ```
  */
-export function bf16ToF32(bits: number): number {
+export function bf16Value(bits: number): number {
   scratchU32[0] = (bits & 0xffff) << 16;
   return scratchF32[0];
 }
@@ -83,11 +83,11 @@ export function bf16ToF32(bits: number): number {
  *
  * @example
  * ```ts
- * import { toF16Bits } from "./half.ts";
- * console.assert(toF16Bits([0, 1, -2]).join() === "0,15360,49152");
+ * import { f32ToF16 } from "./half.ts";
+ * console.assert(f32ToF16([0, 1, -2]).join() === "0,15360,49152");
  * ```
  */
-export function toF16Bits(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
+export function f32ToF16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
   const f32 = asF32(values);
   const bits = new Uint16Array(f32.length);
   if (NativeF16) {
@@ -104,11 +104,11 @@ export function toF16Bits(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
  *
  * @example
  * ```ts
- * import { fromF16Bits } from "./half.ts";
- * console.assert(fromF16Bits(Uint16Array.of(0x3c00))[0] === 1);
+ * import { f16ToF32 } from "./half.ts";
+ * console.assert(f16ToF32(Uint16Array.of(0x3c00))[0] === 1);
  * ```
  */
-export function fromF16Bits(bits: Uint16Array): Float32Array<ArrayBuffer> {
+export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   if (NativeF16) return new Float32Array(new NativeF16(bits.buffer, bits.byteOffset, bits.length));
   const values = new Float32Array(bits.length);
   const target = new Uint32Array(values.buffer);
@@ -121,11 +121,11 @@ export function fromF16Bits(bits: Uint16Array): Float32Array<ArrayBuffer> {
  *
  * @example
  * ```ts
- * import { toBf16Bits } from "./half.ts";
- * console.assert(toBf16Bits([1, -2]).join() === "16256,49152");
+ * import { f32ToBf16 } from "./half.ts";
+ * console.assert(f32ToBf16([1, -2]).join() === "16256,49152");
  * ```
  */
-export function toBf16Bits(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
+export function f32ToBf16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
   const f32 = asF32(values);
   const source = new Uint32Array(f32.buffer, f32.byteOffset, f32.length);
   const bits = new Uint16Array(f32.length);
@@ -138,11 +138,11 @@ export function toBf16Bits(values: ArrayLike<number>): Uint16Array<ArrayBuffer> 
  *
  * @example
  * ```ts
- * import { fromBf16Bits } from "./half.ts";
- * console.assert(fromBf16Bits(Uint16Array.of(0x3f80))[0] === 1);
+ * import { bf16ToF32 } from "./half.ts";
+ * console.assert(bf16ToF32(Uint16Array.of(0x3f80))[0] === 1);
  * ```
  */
-export function fromBf16Bits(bits: Uint16Array): Float32Array<ArrayBuffer> {
+export function bf16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const values = new Float32Array(bits.length);
   const target = new Uint32Array(values.buffer);
   for (let i = 0; i < bits.length; i++) target[i] = bits[i] << 16;
@@ -168,8 +168,8 @@ export function f16ArrayOf(bits: Uint16Array): F16Array {
  *
  * @example
  * ```ts
- * import { f16BitsOf, toF16Bits } from "./half.ts";
- * console.assert(f16BitsOf(toF16Bits([1]))[0] === 0x3c00);
+ * import { f16BitsOf, f32ToF16 } from "./half.ts";
+ * console.assert(f16BitsOf(f32ToF16([1]))[0] === 0x3c00);
  * ```
  */
 export function f16BitsOf(data: F16Array): Uint16Array {

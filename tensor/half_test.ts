@@ -1,18 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import {
+  bf16Bits,
   bf16ToF32,
+  bf16Value,
   f16ArrayOf,
+  f16Bits,
   f16BitsOf,
   f16BitsOfF32Bits,
   f16ToF32,
+  f16Value,
   f32BitsOfF16Bits,
   f32ToBf16,
   f32ToF16,
-  fromBf16Bits,
-  fromF16Bits,
   hasFloat16Array,
-  toBf16Bits,
-  toF16Bits,
 } from "./half.ts";
 
 const ALL = Uint16Array.from({ length: 65536 }, (_, i) => i);
@@ -41,25 +41,25 @@ function f32Bits(value: number): number {
 }
 
 Deno.test("all 65,536 f16 patterns widen to what they stand for and come back", () => {
-  const bulk = fromF16Bits(ALL);
-  const back = toF16Bits(bulk);
+  const bulk = f16ToF32(ALL);
+  const back = f32ToF16(bulk);
   for (let bits = 0; bits < 65536; bits++) {
     const want = f16Meaning(bits);
-    assert(Object.is(f16ToF32(bits), want), `f16 ${bits}: got ${f16ToF32(bits)}, want ${want}`);
+    assert(Object.is(f16Value(bits), want), `f16 ${bits}: got ${f16Value(bits)}, want ${want}`);
     assert(Object.is(bulk[bits], want), `f16 ${bits} in bulk: got ${bulk[bits]}, want ${want}`);
-    assert(Number.isNaN(want) ? isNaN16(f32ToF16(want), 0x7c00) : f32ToF16(want) === bits, `f16 ${bits} came back`);
+    assert(Number.isNaN(want) ? isNaN16(f16Bits(want), 0x7c00) : f16Bits(want) === bits, `f16 ${bits} came back`);
     assert(Number.isNaN(want) ? isNaN16(back[bits], 0x7c00) : back[bits] === bits, `f16 ${bits} came back in bulk`);
   }
 });
 
 Deno.test("all 65,536 bf16 patterns widen to what they stand for and come back", () => {
-  const bulk = fromBf16Bits(ALL);
-  const back = toBf16Bits(bulk);
+  const bulk = bf16ToF32(ALL);
+  const back = f32ToBf16(bulk);
   for (let bits = 0; bits < 65536; bits++) {
     const want = bf16Meaning(bits);
-    assert(Object.is(bf16ToF32(bits), want), `bf16 ${bits}: got ${bf16ToF32(bits)}, want ${want}`);
+    assert(Object.is(bf16Value(bits), want), `bf16 ${bits}: got ${bf16Value(bits)}, want ${want}`);
     assert(Object.is(bulk[bits], want), `bf16 ${bits} in bulk: got ${bulk[bits]}, want ${want}`);
-    assert(Number.isNaN(want) ? isNaN16(f32ToBf16(want), 0x7f80) : f32ToBf16(want) === bits, `bf16 ${bits} came back`);
+    assert(Number.isNaN(want) ? isNaN16(bf16Bits(want), 0x7f80) : bf16Bits(want) === bits, `bf16 ${bits} came back`);
     assert(Number.isNaN(want) ? isNaN16(back[bits], 0x7f80) : back[bits] === bits, `bf16 ${bits} came back in bulk`);
   }
 });
@@ -78,7 +78,7 @@ Deno.test("between every two neighbouring f16 the nearer one is taken and a tie 
       const value = new Float32Array(Uint32Array.of(bits).buffer)[0];
       assertEquals(f16BitsOfF32Bits(bits), want);
       assertEquals(f16BitsOfF32Bits((bits | 0x80000000) >>> 0), want | 0x8000);
-      assertEquals(toF16Bits([value, -value]), Uint16Array.of(want, want | 0x8000));
+      assertEquals(f32ToF16([value, -value]), Uint16Array.of(want, want | 0x8000));
     }
   }
 });
@@ -90,8 +90,8 @@ Deno.test("between every two neighbouring bf16 the nearer one is taken and a tie
     const cases: [number, number][] = [[middle - 1, low], [middle, even], [middle + 1, low + 1]];
     for (const [bits, want] of cases) {
       const value = new Float32Array(Uint32Array.of(bits).buffer)[0];
-      assertEquals(f32ToBf16(value), want);
-      assertEquals(toBf16Bits([-value])[0], want | 0x8000);
+      assertEquals(bf16Bits(value), want);
+      assertEquals(f32ToBf16([-value])[0], want | 0x8000);
     }
   }
 });
@@ -121,7 +121,7 @@ Deno.test("a NaN stays NaN whatever its payload, also where the payload is only 
   for (const bits of [0x7f800001, 0x7f801fff, 0x7fffffff, 0xff800001, 0xffffffff]) {
     assert(isNaN16(f16BitsOfF32Bits(bits), 0x7c00), `f16 of ${bits.toString(16)}`);
     assert(
-      isNaN16(toBf16Bits(new Float32Array(Uint32Array.of(bits).buffer))[0], 0x7f80),
+      isNaN16(f32ToBf16(new Float32Array(Uint32Array.of(bits).buffer))[0], 0x7f80),
       `bf16 of ${bits.toString(16)}`,
     );
   }
@@ -129,8 +129,8 @@ Deno.test("a NaN stays NaN whatever its payload, also where the payload is only 
 
 Deno.test("numbers round to f32 first, so a scalar and a tensor element give the same half", () => {
   const value = 1 + 2 ** -11 + 2 ** -40; // above the tie in f64, on it in f32
-  assertEquals(f32ToF16(value), 0x3c00);
-  assertEquals(toF16Bits([value])[0], 0x3c00);
+  assertEquals(f16Bits(value), 0x3c00);
+  assertEquals(f32ToF16([value])[0], 0x3c00);
 });
 
 Deno.test("views keep offset and length and share memory", () => {
@@ -140,8 +140,8 @@ Deno.test("views keep offset and length and share memory", () => {
   assertEquals(f16BitsOf(part), Uint16Array.of(0x3c00, 0x4000));
   f16BitsOf(part)[0] = 0x4200;
   assertEquals(bits[1], 0x4200);
-  assertEquals(fromF16Bits(bits.subarray(2, 3))[0], 2);
+  assertEquals(f16ToF32(bits.subarray(2, 3))[0], 2);
   const f32 = Float32Array.of(9, 1, 2);
-  assertEquals(toF16Bits(f32.subarray(1)), Uint16Array.of(0x3c00, 0x4000));
-  assertEquals(toBf16Bits(f32.subarray(1)), Uint16Array.of(0x3f80, 0x4000));
+  assertEquals(f32ToF16(f32.subarray(1)), Uint16Array.of(0x3c00, 0x4000));
+  assertEquals(f32ToBf16(f32.subarray(1)), Uint16Array.of(0x3f80, 0x4000));
 });
