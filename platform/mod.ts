@@ -1,0 +1,29 @@
+/**
+ * The only folder that knows Deno, Node or a browser: environment, files, terminal, commands, and where WebGPU comes from.
+ *
+ * @module
+ */
+export { args, env, hostMemory, runtime, setEnv, type SystemInfo, systemInfo } from "./runtime.ts";
+export { basename, cacheDir, cwd, dirname, homeDir, joinPath, tempDir } from "./paths.ts";
+export {
+  appendFile,
+  copyFile,
+  exists,
+  type FileContent,
+  FileError,
+  type FileInfo,
+  listDir,
+  makeDir,
+  makeTempDir,
+  readFile,
+  readText,
+  remove,
+  rename,
+  stat,
+  syncDir,
+  writeFile,
+  writeFileAtomic,
+} from "./files.ts";
+export { type CommandOptions, type CommandResult, onInterrupt, onTerminate, runCommand } from "./process.ts";
+export { isTerminal, terminalColumns, writeErr, writeOut } from "./terminal.ts";
+export { sha256 } from "./hash.ts";

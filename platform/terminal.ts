@@ -1,0 +1,65 @@
+/**
+ * The terminal, or whatever standard output and standard error lead to.
+ *
+ * @module
+ */
+import { env, hostProcess, nodeModule } from "./runtime.ts";
+
+/** The standard streams by name, with their file descriptors. */
+const DESCRIPTORS = { stdin: 0, stdout: 1, stderr: 2 } as const;
+
+/**
+ * Whether a standard stream is a terminal that a person looks at.
+ *
+ * @param stream Which one
+ * @returns `false` for files, pipes and browsers
+ */
+export function isTerminal(stream: "stdin" | "stdout" | "stderr" = "stdout"): boolean {
+  return hostProcess?.[stream].isTTY === true;
+}
+
+/**
+ * How many characters a line of the terminal holds.
+ *
+ * @returns The terminal's width, else the variable `COLUMNS`, else 80
+ */
+export function terminalColumns(): number {
+  const told = hostProcess?.stdout.columns || hostProcess?.stderr.columns || Number(env("COLUMNS"));
+  return Number.isInteger(told) && told > 0 ? told : 80;
+}
+
+const neverNotified = typeof SharedArrayBuffer === "undefined" ? null : new Int32Array(new SharedArrayBuffer(4));
+
+/** Writes all of it before it returns, so that text is neither lost at an exit nor mixed with another stream's. */
+function writeSync(descriptor: 1 | 2, text: string): void {
+  const { writeSync } = nodeModule("fs", "write to the terminal");
+  const bytes = new TextEncoder().encode(text);
+  for (let done = 0; done < bytes.length;) {
+    try {
+      done += writeSync(descriptor, bytes, done);
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EAGAIN" || !neverNotified) throw error;
+      Atomics.wait(neverNotified, 0, 0, 1); // a pipe whose reader is slower than we are
+    }
+  }
+}
+
+/**
+ * Writes text to standard output as it is; in a browser to the console, without its last line break.
+ *
+ * @param text The text
+ */
+export function writeOut(text: string): void {
+  if (hostProcess) writeSync(DESCRIPTORS.stdout, text);
+  else console.log(text.replace(/\r?\n$/, ""));
+}
+
+/**
+ * Writes text to standard error as it is; in a browser to the console, without its last line break.
+ *
+ * @param text The text
+ */
+export function writeErr(text: string): void {
+  if (hostProcess) writeSync(DESCRIPTORS.stderr, text);
+  else console.error(text.replace(/\r?\n$/, ""));
+}
