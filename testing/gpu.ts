@@ -1,0 +1,45 @@
+/** Tests on the device. */
+import { type Device, init, scope } from "../mod.ts";
+
+/** Options of {@link gpuTest}. */
+export interface GpuTestOptions {
+  /** Bytes that the test may leave behind, for things cached on purpose; default 0. */
+  mayKeepBytes?: number;
+  /** Skips the test, as in `Deno.test`; the reason belongs in its name. */
+  ignore?: boolean;
+}
+
+/**
+ * A test that needs the device. It opens it once for all tests (no adapter: the test fails), frees what the test made,
+ * and fails when the device reports an error or when buffers stay behind.
+ *
+ * @param name The test's name
+ * @param fn The test; it gets the device and the context for steps
+ */
+export function gpuTest(
+  name: string,
+  fn: (device: Device, context: Deno.TestContext) => void | Promise<void>,
+  options: GpuTestOptions = {},
+): void {
+  Deno.test({
+    name,
+    ignore: options.ignore ?? false,
+    // The device stays open between tests, and with it what its binding holds.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn(context) {
+      const device = await init();
+      await device.sync();
+      const before = device.memory();
+      await scope(async () => await fn(device, context));
+      await device.sync();
+      const after = device.memory();
+      const left = after.liveBytes - before.liveBytes;
+      if (left > (options.mayKeepBytes ?? 0)) {
+        const ops = Object.entries(after.byOp).filter(([op, bytes]) => bytes > (before.byOp[op] ?? 0));
+        const names = ops.map(([op, bytes]) => `${op} ${bytes - (before.byOp[op] ?? 0)}`).join(", ");
+        throw new Error(`Cannot pass ${name}: ${left} bytes stay on the device (by op: ${names})`);
+      }
+    },
+  });
+}
