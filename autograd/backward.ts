@@ -1,0 +1,258 @@
+import { add } from "../kernels/elementwise/arithmetic.ts";
+import { ones } from "../kernels/elementwise/constants.ts";
+import { showShape } from "../tensor/errors.ts";
+import { withGradMode } from "../tensor/grad_mode.ts";
+import type { Node } from "../tensor/node.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { keep, scope } from "../tensor/scope.ts";
+import { primitives } from "../tensor/op.ts";
+import { type GradHook, Tensor } from "../tensor/tensor.ts";
+
+/** How to walk the graph. */
+export interface BackwardOptions {
+  /** Gradient of the result itself; default ones, for a result with one element. */
+  gradient?: Tensor;
+  /** Keep what was saved, so that the graph can be walked again; default: the value of `createGraph`. */
+  retainGraph?: boolean;
+  /** Record the gradients' own computation, so that they can be differentiated; default false. */
+  createGraph?: boolean;
+}
+
+/** What to differentiate, and how. */
+export interface GradOptions {
+  /** Gradients of the outputs; default ones, for outputs with one element. */
+  gradOutputs?: readonly (Tensor | null)[] | Tensor;
+  /** Keep what was saved, so that the graph can be walked again; default: the value of `createGraph`. */
+  retainGraph?: boolean;
+  /** Record the gradients' own computation, so that they can be differentiated; default false. */
+  createGraph?: boolean;
+  /** Give `null` for inputs that the outputs do not depend on, instead of an error; default false. */
+  allowUnused?: boolean;
+}
+
+/**
+ * Computes the gradients of all leaves that `loss` depends on and adds them to their `grad`.
+ *
+ * @param loss A tensor with one element, or any tensor with `gradient` given
+ * @param options Gradient to start with, and what to keep
+ * @throws {Error} If `loss` requires no gradient, or its graph was freed by an earlier call
+ *
+ * @example
+ * ```ts
+ * import { backward, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * const x = tensor([1, 2, 3], { requiresGrad: true });
+ * backward(x.mul(x).sum());
+ * console.log(await x.grad!.array()); // [2, 4, 6]
+ * ```
+ */
+export function backward(loss: Tensor, options: BackwardOptions = {}): void {
+  const createGraph = options.createGraph ?? false;
+  const retainGraph = options.retainGraph ?? createGraph;
+  scope(() =>
+    walk([loss], [options.gradient ?? null], createGraph, retainGraph, null, (leaf, gradient) => {
+      const before = leaf.grad;
+      leaf.grad = keep(before === null ? alias(gradient) : add(before, gradient));
+      if (!createGraph) before?.dispose();
+    })
+  );
+}
+
+/**
+ * Computes the gradients of outputs with respect to inputs, and returns them; nobody's `grad` is touched.
+ *
+ * @param outputs One tensor or several
+ * @param inputs The tensors (leaves or results on the way) whose gradients are wanted
+ * @param options Gradients of the outputs, and what to keep
+ * @returns A gradient for each input; `null` for one that does not matter, with `allowUnused`
+ * @throws {Error} If an input does not matter and `allowUnused` is not set
+ *
+ * @example
+ * ```ts
+ * import { grad, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * const x = tensor(3, { requiresGrad: true });
+ * const [dx] = grad([x.mul(x).mul(x)], [x], { createGraph: true });
+ * const [ddx] = grad([dx!], [x]);
+ * console.log(await dx!.item(), await ddx!.item()); // 27 18
+ * ```
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
+): (Tensor | null)[] {
+  const outs = Array.isArray(outputs) ? outputs as readonly Tensor[] : [outputs as Tensor];
+  const ins = Array.isArray(inputs) ? inputs as readonly Tensor[] : [inputs as Tensor];
+  const given = options.gradOutputs;
+  const starts = given === undefined ? outs.map(() => null) : Array.isArray(given) ? given : [given as Tensor];
+  const createGraph = options.createGraph ?? false;
+  const found = new Map<Tensor, Tensor>();
+  const wanted = new Map<Node, Map<number, Tensor[]>>();
+  const leaves = new Map<Tensor, Tensor[]>();
+  for (const input of ins) {
+    if (!input.requiresGrad) {
+      throw new Error(`Cannot differentiate: input ${ins.indexOf(input)} does not require gradients`);
+    }
+    if (input.node === null) push(leaves, input.origin ?? input, input);
+    else {
+      let byIndex = wanted.get(input.node);
+      if (byIndex === undefined) wanted.set(input.node, byIndex = new Map());
+      push(byIndex, input.outputIndex, input);
+    }
+  }
+  const accumulate = (t: Tensor, g: Tensor) => {
+    const before = found.get(t);
+    found.set(t, before === undefined ? g : add(before, g));
+  };
+  return scope(() => {
+    walk(outs, starts, createGraph, options.retainGraph ?? createGraph, (node, index, g) => {
+      for (const t of wanted.get(node)?.get(index) ?? []) accumulate(t, g);
+    }, (leaf, g) => {
+      for (const t of leaves.get(leaf) ?? []) accumulate(t, g);
+    });
+    return collect(ins, found, options.allowUnused ?? false);
+  });
+}
+
+function collect(ins: readonly Tensor[], found: Map<Tensor, Tensor>, allowUnused: boolean): (Tensor | null)[] {
+  return ins.map((input, i) => {
+    const g = found.get(input);
+    if (g === undefined && !allowUnused) {
+      throw new Error(
+        `Cannot differentiate: the outputs do not depend on input ${i} of shape ${showShape(input.shape)}, ` +
+          "use { allowUnused: true } to get null for it",
+      );
+    }
+    return g === undefined ? null : alias(g);
+  });
+}
+
+/** A handle of its own on a gradient, which may be the very tensor that was passed in. */
+function alias(t: Tensor): Tensor {
+  return new Tensor({ shape: t.shape, storage: t.storage.retain(), node: t.node, outputIndex: t.outputIndex });
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** Nodes from the outputs to the leaves, each after everything that uses it. */
+function topologicalOrder(roots: readonly Node[]): Node[] {
+  const order: Node[] = [];
+  const state = new Map<Node, boolean>();
+  const stack: { node: Node; next: number }[] = [];
+  for (const root of roots) {
+    if (state.has(root)) continue;
+    state.set(root, false);
+    stack.push({ node: root, next: 0 });
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1];
+      if (top.next === top.node.edges.length) {
+        order.push(top.node);
+        stack.pop();
+        continue;
+      }
+      const edge = top.node.edges[top.next++];
+      if (edge !== null && "node" in edge && !state.has(edge.node)) {
+        state.set(edge.node, false);
+        stack.push({ node: edge.node, next: 0 });
+      }
+    }
+  }
+  return order.reverse();
+}
+
+function runHooks(hooks: readonly GradHook[], gradient: Tensor): Tensor {
+  // A hook may store what it sees, beyond the end of the walk.
+  for (const hook of hooks) gradient = hook(keep(gradient)) ?? gradient;
+  return gradient;
+}
+
+/** Sends gradients from the outputs through the graph; the callbacks take those that arrive at nodes and leaves. */
+function walk(
+  outputs: readonly Tensor[],
+  starts: readonly (Tensor | null)[],
+  createGraph: boolean,
+  retainGraph: boolean,
+  atNode: ((node: Node, index: number, gradient: Tensor) => void) | null,
+  atLeaf: (leaf: Tensor, gradient: Tensor) => void,
+): void {
+  withGradMode(createGraph, () => {
+    const pending = new Map<Node, (Tensor | null)[]>();
+    const atLeaves = new Map<Tensor, Tensor>();
+    const send = (edge: { node: Node; index: number } | { leaf: Tensor }, gradient: Tensor) => {
+      if ("leaf" in edge) {
+        const before = atLeaves.get(edge.leaf);
+        atLeaves.set(edge.leaf, before === undefined ? gradient : add(before, gradient));
+        return;
+      }
+      let slots = pending.get(edge.node);
+      if (slots === undefined) pending.set(edge.node, slots = edge.node.outputs.map(() => null));
+      const before = slots[edge.index];
+      slots[edge.index] = before === null ? gradient : add(before, gradient);
+    };
+
+    outputs.forEach((output, i) => {
+      if (!output.requiresGrad) {
+        throw new Error(
+          `Cannot differentiate: the result of shape ${showShape(output.shape)} does not require gradients`,
+        );
+      }
+      const start = starts[i] ?? null;
+      if (start === null && output.numel !== 1) {
+        throw new Error(
+          `Cannot differentiate: without a gradient for it the result must have one element, its shape is ${
+            showShape(output.shape)
+          }`,
+        );
+      }
+      if (start !== null && !sameShape(start.shape, output.shape)) {
+        throw new TypeError(
+          `Cannot differentiate: the gradient must have the result's shape ${showShape(output.shape)}, got ${
+            showShape(start.shape)
+          }`,
+        );
+      }
+      const gradient = start ?? ones(output.shape, { dtype: output.dtype });
+      send(
+        output.node === null ? { leaf: output.origin ?? output } : { node: output.node, index: output.outputIndex },
+        gradient,
+      );
+    });
+
+    const order = topologicalOrder([...pending.keys()]);
+    for (const node of order) {
+      const slots = pending.get(node);
+      if (slots === undefined) continue;
+      slots.forEach((gradient, index) => {
+        if (gradient === null) return;
+        const hooked = runHooks(node.existingHooks(index), gradient);
+        slots[index] = hooked;
+        atNode?.(node, index, hooked);
+      });
+      const dy = slots[0] ?? primitives.zeros(node.outputs[0]);
+      const gradients = node.op.grad!(dy, node.context(slots), node.attrs);
+      node.edges.forEach((edge, i) => {
+        const gradient = gradients[i];
+        if (edge === null || !gradient) return;
+        const want = node.inputs[i]!;
+        if (!sameShape(gradient.shape, want.shape) || gradient.dtype !== want.dtype) {
+          throw new Error(
+            `Cannot differentiate ${node.name}: its gradient for input ${i} is ${gradient.dtype} ${
+              showShape(gradient.shape)
+            }, the input is ${want.dtype} ${showShape(want.shape)}`,
+          );
+        }
+        send(edge, gradient);
+      });
+      pending.delete(node);
+      if (!retainGraph) node.free();
+    }
+    for (const [leaf, gradient] of atLeaves) atLeaf(leaf, runHooks(leaf.hooks ?? [], gradient));
+  });
+}

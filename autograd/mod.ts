@@ -1,0 +1,7 @@
+/**
+ * Reverse-mode differentiation: it walks from a result to its leaves, over what each operation kept.
+ *
+ * @module
+ */
+export { enableGrad, noGrad } from "../tensor/grad_mode.ts";
+export { backward, type BackwardOptions, grad, type GradOptions } from "./backward.ts";

@@ -1,0 +1,231 @@
+import { env } from "../platform/mod.ts";
+import { waitPolitely } from "../platform/webgpu.ts";
+import { type Backend, describe, findAdapter, type InitOptions, isSoftware } from "./adapter.ts";
+import { DeviceLostError, KernelError } from "./errors.ts";
+import { PipelineCache } from "./pipelines.ts";
+import { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
+import { Recorder } from "./recorder.ts";
+
+const MAP_READ_COPY_DST = 0x1 | 0x8;
+
+/** What is known of the adapter behind a device. */
+export interface DeviceInfo {
+  readonly backend: Backend;
+  /** The adapter's own description. */
+  readonly adapter: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  /** Whether it computes on the processor's cores. */
+  readonly software: boolean;
+}
+
+/**
+ * A WebGPU device with its recorder, its buffer pool and its caches.
+ *
+ * Users get it from {@link device} after `await init()`; ops talk to it through `kernels/dispatch.ts`.
+ */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly info: DeviceInfo;
+  readonly limits: GPUSupportedLimits;
+  readonly features: ReadonlySet<string>;
+  readonly pipelines: PipelineCache;
+  readonly pool: BufferPool;
+  readonly recorder: Recorder;
+  readonly #readback: { buffer: GPUBuffer; size: number }[] = [];
+  #failure: Error | null = null;
+  #lost: DeviceLostError | null = null;
+  readonly #whenLost: Promise<never>;
+
+  /**
+   * @param gpu The WebGPU device
+   * @param info What is known of its adapter
+   */
+  constructor(gpu: GPUDevice, info: DeviceInfo) {
+    this.gpu = gpu;
+    this.info = info;
+    this.limits = gpu.limits;
+    this.features = new Set([...gpu.features].map(String));
+    const fail = (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error)));
+    this.pipelines = new PipelineCache(gpu, fail);
+    const maxBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
+    this.pool = new BufferPool(gpu, maxBytes, (key) => this.pipelines.dropGroup(key), fail);
+    this.recorder = new Recorder(gpu, this.pipelines);
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault?.();
+      const error = (event as GPUUncapturedErrorEvent).error;
+      const op = /(?:ComputePipeline|ComputePass|Buffer)[^"]*"([^"]+)"/.exec(error.message)?.[1] ??
+        "a recorded operation";
+      fail(new KernelError(op, `Cannot run ${op}: ${error.message.trim()}`));
+    });
+    this.#whenLost = new Promise((_, reject) => {
+      gpu.lost.then((lost) => {
+        this.#lost = new DeviceLostError(`The device is lost (${lost.reason || "unknown"}): ${lost.message.trim()}`);
+        this.recorder.abandon();
+        reject(this.#lost);
+      });
+    });
+    // Someone who waits hears of the loss through the race below; nobody else has to.
+    this.#whenLost.catch(() => {});
+  }
+
+  /** Submits what is recorded, without waiting. */
+  flush(): void {
+    this.recorder.flush();
+    if (this.pool.overgrown) this.pool.trim();
+  }
+
+  /**
+   * Waits until the device has finished everything recorded so far.
+   *
+   * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong since the last wait
+   */
+  async sync(): Promise<void> {
+    this.flush();
+    await this.#wait(this.gpu.queue.onSubmittedWorkDone());
+  }
+
+  /**
+   * Reads the first `bytes` of a buffer, after everything recorded so far.
+   *
+   * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong since the last wait
+   */
+  async read(buffer: PooledBuffer, bytes: number): Promise<ArrayBuffer> {
+    if (this.#lost) throw this.#lost;
+    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    const at = this.#readback.findIndex((entry) => entry.size >= size && entry.size <= 4 * size);
+    const staging = at >= 0 ? this.#readback.splice(at, 1)[0] : this.#createReadback(size);
+    this.recorder.copy(buffer.gpu, 0, staging.buffer, 0, size);
+    buffer.batch = this.recorder.batch;
+    this.flush();
+    await this.#wait(staging.buffer.mapAsync(0x1, 0, size));
+    const copy = staging.buffer.getMappedRange(0, size).slice(0, bytes);
+    staging.buffer.unmap();
+    this.#readback.push(staging);
+    return copy;
+  }
+
+  /** What the pool holds: live, idle and peak bytes, and live bytes by op. */
+  memory(): MemoryReport {
+    return this.pool.report();
+  }
+
+  /** Ends the device; every later wait is rejected with a {@link DeviceLostError}. */
+  destroy(): void {
+    this.gpu.destroy();
+  }
+
+  /** Throws what went wrong since the last wait, once. */
+  throwFailure(): void {
+    if (this.#lost) throw this.#lost;
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure) throw failure;
+  }
+
+  #createReadback(size: number): { buffer: GPUBuffer; size: number } {
+    if (this.#readback.length >= 8) this.#readback.shift()?.buffer.destroy();
+    const rounded = 2 ** Math.ceil(Math.log2(size));
+    return {
+      buffer: this.gpu.createBuffer({ label: "readback", size: rounded, usage: MAP_READ_COPY_DST }),
+      size: rounded,
+    };
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** Waits for the device, politely where it needs our cores, and reports what failed meanwhile. */
+  async #wait(work: Promise<unknown>): Promise<void> {
+    this.throwFailure();
+    const guarded = Promise.race([work, this.#whenLost]);
+    try {
+      await (this.info.software && this.info.backend === "dawn" ? waitPolitely(guarded) : guarded);
+    } catch (error) {
+      this.throwFailure();
+      throw error;
+    }
+    this.throwFailure();
+  }
+}
+
+const WANTED_FEATURES = ["shader-f16", "subgroups", "timestamp-query"];
+const WANTED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupsPerDimension",
+  "minUniformBufferOffsetAlignment",
+] as const;
+
+/** Opens a device of its own; {@link init} is what programs use. */
+export async function openDevice(options: InitOptions = {}): Promise<Device> {
+  const { backend, adapter } = await findAdapter(options);
+  const requiredLimits: Record<string, number> = {};
+  for (const limit of WANTED_LIMITS) requiredLimits[limit] = adapter.limits[limit];
+  const gpu = await adapter.requestDevice({
+    label: "fulgurite",
+    requiredFeatures: WANTED_FEATURES.filter((feature) =>
+      adapter.features.has(feature as GPUFeatureName)
+    ) as GPUFeatureName[],
+    requiredLimits,
+  });
+  return new Device(gpu, {
+    backend,
+    adapter: describe(adapter),
+    vendor: adapter.info.vendor,
+    architecture: adapter.info.architecture,
+    software: env("FULGURITE_SOFTWARE") !== undefined ? env("FULGURITE_SOFTWARE") === "1" : isSoftware(adapter),
+  });
+}
+
+let current: Device | null = null;
+let opening: Promise<Device> | null = null;
+
+/**
+ * Opens the device that all tensors live on. Call it once, before the first tensor; later calls return the same device.
+ *
+ * @param options Which backend and adapter; by default the best that answers
+ * @returns The device
+ * @throws {NoAdapterError} If nothing answers; the message lists what was tried
+ *
+ * @example
+ * ```ts
+ * import { init } from "@fulgurite/core";
+ *
+ * const device = await init();
+ * console.log(device.info.adapter);
+ * ```
+ */
+export async function init(options: InitOptions = {}): Promise<Device> {
+  if (current !== null) return current;
+  opening ??= openDevice(options);
+  try {
+    return current = await opening;
+  } finally {
+    opening = null;
+  }
+}
+
+/**
+ * The open device.
+ *
+ * @returns The device that {@link init} opened
+ * @throws {Error} If `init` has not been awaited
+ */
+export function device(): Device {
+  if (current === null) throw new Error("Cannot use the device: it is not open, call `await init()` first");
+  return current;
+}
+
+/** Replaces the open device, for programs that recover from a lost one and for tests. Returns the previous one. */
+export function setDevice(next: Device | null): Device | null {
+  const previous = current;
+  current = next;
+  return previous;
+}

@@ -1,0 +1,11 @@
+/**
+ * The device: choosing an adapter, recording work, pooling buffers, reading results.
+ *
+ * @module
+ */
+export type { Backend, InitOptions } from "./adapter.ts";
+export { Device, device, type DeviceInfo, init, openDevice, setDevice } from "./device.ts";
+export { DeviceLostError, KernelError, NoAdapterError, OutOfMemoryError } from "./errors.ts";
+export type { Access, Pipeline } from "./pipelines.ts";
+export { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
+export type { RecorderCounts } from "./recorder.ts";

@@ -1,0 +1,133 @@
+import { KernelError } from "./errors.ts";
+import type { PooledBuffer } from "./pool.ts";
+
+/** How a kernel uses a storage binding. */
+export type Access = "read" | "read_write";
+
+/** A compiled kernel, ready to be dispatched. */
+export interface Pipeline {
+  readonly label: string;
+  readonly gpu: GPUComputePipeline;
+  readonly layout: BindingLayout;
+}
+
+/** Bind-group layout shared by all kernels with the same row of accesses. */
+export interface BindingLayout {
+  readonly key: string;
+  readonly group: GPUBindGroupLayout;
+  readonly hasParams: boolean;
+  readonly pipeline: GPUPipelineLayout;
+}
+
+const COMPUTE_STAGE = 0x4;
+
+/** Bytes of the window through which a kernel sees its parameters; a `Params` struct may not be larger. */
+export const PARAMS_WINDOW = 256;
+
+/** Compiles kernels and makes bind groups, each once. */
+export class PipelineCache {
+  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #layouts = new Map<string, BindingLayout>();
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly paramsLayout: GPUBindGroupLayout;
+  /** Bind groups ever made; a steady training step makes none. */
+  groupsCreated = 0;
+
+  /**
+   * @param gpu The device
+   * @param onError Takes compile errors, which WebGPU reports later
+   */
+  constructor(readonly gpu: GPUDevice, readonly onError: (error: Error) => void) {
+    this.paramsLayout = gpu.createBindGroupLayout({
+      label: "params",
+      entries: [{
+        binding: 0,
+        visibility: COMPUTE_STAGE,
+        buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: 0 },
+      }],
+    });
+  }
+
+  /** The compiled kernel for `key`, compiling it from `source()` the first time. */
+  pipeline(
+    key: string,
+    label: string,
+    access: readonly Access[],
+    hasParams: boolean,
+    source: () => string,
+    constants?: Record<string, number>,
+  ): Pipeline {
+    let pipeline = this.#pipelines.get(key);
+    if (pipeline === undefined) {
+      pipeline = this.#compile(label, this.#layout(access, hasParams), source(), constants);
+      this.#pipelines.set(key, pipeline);
+    }
+    return pipeline;
+  }
+
+  /** The pipeline for a key, if it was compiled before. */
+  cached(key: string): Pipeline | undefined {
+    return this.#pipelines.get(key);
+  }
+
+  /** The bind group of these buffers for this layout. */
+  group(layout: BindingLayout, buffers: readonly PooledBuffer[]): GPUBindGroup {
+    let key = layout.key;
+    for (const buffer of buffers) key += "," + buffer.id;
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = this.gpu.createBindGroup({
+        layout: layout.group,
+        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer: buffer.gpu } })),
+      });
+      this.groupsCreated++;
+      this.#groups.set(key, group);
+      for (const buffer of buffers) buffer.groups.push(key);
+    }
+    return group;
+  }
+
+  /** Forgets a bind group whose buffer is destroyed. */
+  dropGroup(key: string): void {
+    this.#groups.delete(key);
+  }
+
+  #layout(access: readonly Access[], hasParams: boolean): BindingLayout {
+    const key = access.map((a) => a === "read" ? "r" : "w").join("") + (hasParams ? "p" : "");
+    let layout = this.#layouts.get(key);
+    if (layout === undefined) {
+      const group = this.gpu.createBindGroupLayout({
+        label: key,
+        entries: access.map((a, binding) => ({
+          binding,
+          visibility: COMPUTE_STAGE,
+          buffer: { type: a === "read" ? "read-only-storage" : "storage" },
+        })),
+      });
+      const pipeline = this.gpu.createPipelineLayout({
+        label: key,
+        bindGroupLayouts: hasParams ? [group, this.paramsLayout] : [group],
+      });
+      this.#layouts.set(key, layout = { key, group, hasParams, pipeline });
+    }
+    return layout;
+  }
+
+  #compile(label: string, layout: BindingLayout, code: string, constants?: Record<string, number>): Pipeline {
+    this.gpu.pushErrorScope("validation");
+    const module = this.gpu.createShaderModule({ label, code });
+    const gpu = this.gpu.createComputePipeline({
+      label,
+      layout: layout.pipeline,
+      compute: { module, entryPoint: "main", constants },
+    });
+    this.gpu.popErrorScope().then(async (error) => {
+      if (!error) return;
+      const first = (await module.getCompilationInfo()).messages.find((message) => message.type === "error");
+      const line = first ? code.split("\n")[first.lineNum - 1] ?? "" : "";
+      const where = first ? `${first.message}, WGSL line ${first.lineNum}: ${line.trim()}` : error.message;
+      this.onError(new KernelError(label, `Cannot compile the kernel of ${label}: ${where}`, line));
+    }).catch(this.onError);
+    return { label, gpu, layout };
+  }
+}

@@ -1,0 +1,172 @@
+import { OutOfMemoryError } from "./errors.ts";
+
+/** A GPU buffer with the identity and the bookkeeping that pooling and caching need. */
+export interface PooledBuffer {
+  /** Unique for the life of the process; part of bind-group cache keys. */
+  readonly id: number;
+  readonly gpu: GPUBuffer;
+  /** Bytes, a size class of the pool. */
+  readonly size: number;
+  /** The recorder batch that used it last: a buffer of the open batch may not be written from the host. */
+  batch: number;
+  /** Keys of cached bind groups that hold this buffer; dropped with it. */
+  readonly groups: string[];
+  /** The operation that holds it now, for reports. */
+  label: string;
+}
+
+/** What the pool holds, in bytes and buffers. */
+export interface MemoryReport {
+  /** Bytes of the buffers that tensors hold now. */
+  liveBytes: number;
+  /** Number of buffers that tensors hold now. */
+  liveBuffers: number;
+  /** Bytes of idle buffers kept for reuse. */
+  pooledBytes: number;
+  /** The most `liveBytes` has been since the last {@link BufferPool.resetPeak}. */
+  peakBytes: number;
+  /** Live bytes by the operation that made them, largest first. */
+  byOp: Record<string, number>;
+}
+
+const STORAGE_COPY_USAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
+const SMALLEST_CLASS = 256;
+/** Idle bytes up to this are never given back on our own account. */
+const FREE_RESERVE = 256 * 2 ** 20;
+/** Allocations from this size are guarded by an out-of-memory error scope. */
+const GUARDED_FROM = 2 ** 20;
+
+/** Bytes of the size class that holds `bytes`: four classes an octave, so that at most a quarter is wasted. */
+export function sizeClass(bytes: number): number {
+  if (bytes <= SMALLEST_CLASS) return SMALLEST_CLASS;
+  const step = 2 ** Math.max(8, Math.floor(Math.log2(bytes - 1)) - 2);
+  return Math.ceil(bytes / step) * step;
+}
+
+/** Storage buffers by size class; a freed buffer serves the next request of its class. */
+export class BufferPool {
+  /** Idle buffers by size, each list sorted by id so that equal steps get equal buffers, and bind groups stay valid. */
+  readonly #free = new Map<number, PooledBuffer[]>();
+  readonly #live = new Set<PooledBuffer>();
+  #nextId = 1;
+  #liveBytes = 0;
+  #pooledBytes = 0;
+  #peakBytes = 0;
+  #created = 0;
+
+  /**
+   * @param gpu The device
+   * @param maxBytes The largest buffer that can be bound
+   * @param dropGroup Called with each cached bind-group key that dies with a buffer
+   * @param onError Takes errors found later (out of memory)
+   */
+  constructor(
+    readonly gpu: GPUDevice,
+    readonly maxBytes: number,
+    readonly dropGroup: (key: string) => void,
+    readonly onError: (error: Error) => void,
+  ) {}
+
+  /** Number of GPU buffers ever created, for tests of reuse. */
+  get created(): number {
+    return this.#created;
+  }
+
+  /**
+   * Takes a buffer of at least `bytes`.
+   *
+   * @param bytes Size wanted
+   * @param label The operation that will hold it
+   * @param idleSince Only reuse a buffer whose last batch is older than this (for writes from the host)
+   * @returns The buffer; its contents are undefined
+   * @throws {RangeError} If `bytes` exceeds what the adapter can bind
+   */
+  acquire(bytes: number, label: string, idleSince = Infinity): PooledBuffer {
+    if (bytes > this.maxBytes) {
+      throw new RangeError(
+        `Cannot allocate a tensor in ${label}: this adapter binds at most ${this.maxBytes} bytes, asked for ${bytes}`,
+      );
+    }
+    const size = Math.min(sizeClass(bytes), Math.max(Math.floor(this.maxBytes / 16) * 16, Math.ceil(bytes / 16) * 16));
+    const list = this.#free.get(size);
+    let buffer: PooledBuffer | undefined;
+    if (list !== undefined && list.length > 0) {
+      if (idleSince === Infinity) buffer = list.shift();
+      else {
+        const at = list.findIndex((candidate) => candidate.batch < idleSince);
+        if (at >= 0) buffer = list.splice(at, 1)[0];
+      }
+    }
+    if (buffer === undefined) buffer = this.#create(size, label);
+    else this.#pooledBytes -= size;
+    buffer.label = label;
+    this.#live.add(buffer);
+    this.#liveBytes += size;
+    if (this.#liveBytes > this.#peakBytes) this.#peakBytes = this.#liveBytes;
+    return buffer;
+  }
+
+  /** Gives a buffer back; work recorded before this call may still use it, since the queue keeps its order. */
+  release(buffer: PooledBuffer): void {
+    if (!this.#live.delete(buffer)) throw new Error(`Cannot release a buffer of ${buffer.label}: it is not in use`);
+    this.#liveBytes -= buffer.size;
+    this.#pooledBytes += buffer.size;
+    let list = this.#free.get(buffer.size);
+    if (list === undefined) this.#free.set(buffer.size, list = []);
+    let low = 0, high = list.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (list[middle].id < buffer.id) low = middle + 1;
+      else high = middle;
+    }
+    list.splice(low, 0, buffer);
+  }
+
+  /** Whether idle buffers have outgrown what live tensors justify; the device then calls {@link trim} after a submit. */
+  get overgrown(): boolean {
+    return this.#pooledBytes > FREE_RESERVE + 2 * this.#peakBytes;
+  }
+
+  /** Destroys all idle buffers. Call only when nothing recorded and not yet submitted uses them. */
+  trim(): void {
+    for (const list of this.#free.values()) {
+      for (const buffer of list) {
+        for (const key of buffer.groups) this.dropGroup(key);
+        buffer.gpu.destroy();
+      }
+    }
+    this.#free.clear();
+    this.#pooledBytes = 0;
+  }
+
+  /** Starts a new measurement of the peak. */
+  resetPeak(): void {
+    this.#peakBytes = this.#liveBytes;
+  }
+
+  /** What is held now. */
+  report(): MemoryReport {
+    const byOp: Record<string, number> = {};
+    for (const buffer of this.#live) byOp[buffer.label] = (byOp[buffer.label] ?? 0) + buffer.size;
+    return {
+      liveBytes: this.#liveBytes,
+      liveBuffers: this.#live.size,
+      pooledBytes: this.#pooledBytes,
+      peakBytes: this.#peakBytes,
+      byOp: Object.fromEntries(Object.entries(byOp).sort((a, b) => b[1] - a[1])),
+    };
+  }
+
+  #create(size: number, label: string): PooledBuffer {
+    const guarded = size >= GUARDED_FROM;
+    if (guarded) this.gpu.pushErrorScope("out-of-memory");
+    const gpu = this.gpu.createBuffer({ label, size, usage: STORAGE_COPY_USAGE });
+    if (guarded) {
+      this.gpu.popErrorScope().then((error) => {
+        if (error) this.onError(new OutOfMemoryError(`Cannot allocate ${size} bytes in ${label}: out of memory`, size));
+      }, this.onError);
+    }
+    this.#created++;
+    return { id: this.#nextId++, gpu, size, batch: -1, groups: [], label };
+  }
+}

@@ -1,0 +1,151 @@
+import { PARAMS_WINDOW, type Pipeline, type PipelineCache } from "./pipelines.ts";
+import type { PooledBuffer } from "./pool.ts";
+
+const UNIFORM_COPY_DST = 0x40 | 0x8;
+const PARAMS_BYTES = 65536;
+/** A batch is submitted after this many dispatches, so that the device starts while the host goes on recording. */
+const BATCH_DISPATCHES = 96;
+
+/** Counts since the device was opened; differences of two readings tell what a step cost. */
+export interface RecorderCounts {
+  dispatches: number;
+  submits: number;
+  passes: number;
+  hostWrites: number;
+}
+
+/** Receives the time of each dispatch while a profile is taken. */
+export interface DispatchTimer {
+  /** Timestamp writes for the next pass, or `undefined` when its room is used up. */
+  next(label: string): GPUComputePassTimestampWrites | undefined;
+  /** Called before a submit, to resolve the queries written so far. */
+  resolve(encoder: GPUCommandEncoder): void;
+}
+
+/**
+ * The one place where GPU work is recorded: one compute pass a batch, one submit a batch, one write of parameters.
+ *
+ * Parameters lie in a uniform ring and reach a kernel through a dynamic offset, so bind groups depend on buffers alone
+ * and stay cached when a number changes from step to step.
+ */
+export class Recorder {
+  readonly counts: RecorderCounts = { dispatches: 0, submits: 0, passes: 0, hostWrites: 0 };
+  /** Number of the open batch. */
+  batch = 0;
+  timer: DispatchTimer | null = null;
+
+  readonly #align: number;
+  readonly #params: GPUBuffer;
+  readonly #paramsGroup: GPUBindGroup;
+  readonly #staged = new ArrayBuffer(PARAMS_BYTES);
+  readonly #u32 = new Uint32Array(this.#staged);
+  #paramsUsed = 0;
+  #encoder: GPUCommandEncoder | null = null;
+  #pass: GPUComputePassEncoder | null = null;
+  #inBatch = 0;
+
+  constructor(readonly gpu: GPUDevice, readonly pipelines: PipelineCache) {
+    this.#align = gpu.limits.minUniformBufferOffsetAlignment;
+    this.#params = gpu.createBuffer({ label: "params", size: PARAMS_BYTES, usage: UNIFORM_COPY_DST });
+    this.#paramsGroup = gpu.createBindGroup({
+      label: "params",
+      layout: pipelines.paramsLayout,
+      entries: [{ binding: 0, resource: { buffer: this.#params, size: PARAMS_WINDOW } }],
+    });
+  }
+
+  /**
+   * Records one dispatch.
+   *
+   * @param pipeline The kernel
+   * @param buffers Its storage bindings, in order
+   * @param params The words of its `Params`, or `null` when it has none
+   * @param groups Workgroups in x, y and z, each within the device's limit
+   */
+  dispatch(
+    pipeline: Pipeline,
+    buffers: readonly PooledBuffer[],
+    params: Uint32Array | null,
+    groups: readonly [number, number, number],
+  ): void {
+    let offset = 0;
+    if (params !== null) {
+      if (this.#paramsUsed + PARAMS_WINDOW > PARAMS_BYTES) this.flush();
+      offset = this.#paramsUsed;
+      this.#u32.set(params, offset >> 2);
+      this.#paramsUsed = Math.ceil((offset + params.length * 4) / this.#align) * this.#align;
+    }
+    const pass = this.#openPass(pipeline.label);
+    pass.setPipeline(pipeline.gpu);
+    pass.setBindGroup(0, this.pipelines.group(pipeline.layout, buffers));
+    if (params !== null) pass.setBindGroup(1, this.#paramsGroup, [offset]);
+    pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+    for (const buffer of buffers) buffer.batch = this.batch;
+    this.counts.dispatches++;
+    if (this.timer !== null) this.#endPass();
+    if (++this.#inBatch >= BATCH_DISPATCHES) this.flush();
+  }
+
+  /** Records a copy between two buffers. */
+  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
+    this.#endPass();
+    this.#openEncoder().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+  }
+
+  /** Writes host bytes into a buffer, after everything recorded so far that uses it. */
+  write(buffer: PooledBuffer, bytes: ArrayBufferView<ArrayBuffer>): void {
+    if (buffer.batch === this.batch) this.flush();
+    const whole = bytes.byteLength & ~3;
+    const source = bytes.buffer;
+    if (whole > 0) this.gpu.queue.writeBuffer(buffer.gpu, 0, source, bytes.byteOffset, whole);
+    if (whole < bytes.byteLength) {
+      const tail = new Uint8Array(4);
+      tail.set(new Uint8Array(source, bytes.byteOffset + whole, bytes.byteLength - whole));
+      this.gpu.queue.writeBuffer(buffer.gpu, whole, tail);
+    }
+    this.counts.hostWrites++;
+  }
+
+  /** Submits the open batch. */
+  flush(): void {
+    if (this.#encoder === null) return;
+    this.#endPass();
+    this.timer?.resolve(this.#encoder);
+    if (this.#paramsUsed > 0) {
+      this.gpu.queue.writeBuffer(this.#params, 0, this.#staged, 0, Math.min(PARAMS_BYTES, (this.#paramsUsed + 3) & ~3));
+      this.#paramsUsed = 0;
+    }
+    this.gpu.queue.submit([this.#encoder.finish()]);
+    this.#encoder = null;
+    this.#inBatch = 0;
+    this.batch++;
+    this.counts.submits++;
+  }
+
+  /** Forgets what was recorded and not submitted, after the device is lost. */
+  abandon(): void {
+    this.#encoder = null;
+    this.#pass = null;
+    this.#paramsUsed = 0;
+    this.#inBatch = 0;
+    this.batch++;
+  }
+
+  #openEncoder(): GPUCommandEncoder {
+    return this.#encoder ??= this.gpu.createCommandEncoder();
+  }
+
+  #openPass(label: string): GPUComputePassEncoder {
+    if (this.#pass === null) {
+      const timestampWrites = this.timer?.next(label);
+      this.#pass = this.#openEncoder().beginComputePass(timestampWrites ? { label, timestampWrites } : undefined);
+      this.counts.passes++;
+    }
+    return this.#pass;
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = null;
+  }
+}

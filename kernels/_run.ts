@@ -1,0 +1,69 @@
+import type { Access } from "../device/mod.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import {
+  type KernelSource,
+  packParams,
+  type ParamType,
+  type ParamValue,
+  type Specialisation,
+  specialise,
+} from "./_source.ts";
+
+/** Text that tells specialisations of one kernel apart. */
+function keyOf(name: string, s: Specialisation | undefined): string {
+  if (s === undefined) return name;
+  let key = name;
+  for (const k in s.overrides) key += `|${k}=${s.overrides[k]}`;
+  for (const k in s.aliases) key += `|${k}:${s.aliases[k]}`;
+  for (const k in s.functions) key += `|${s.functions[k]}`;
+  return key;
+}
+
+/** Workgroups for `count`, folded into y and z where the device's limit for one axis is exceeded. */
+export function fold(count: number, limit: number): [number, number, number] {
+  if (count <= limit) return [count, 1, 1];
+  const y = Math.ceil(count / limit);
+  if (y <= limit) return [Math.ceil(count / y), y, 1];
+  const z = Math.ceil(count / (limit * limit));
+  const rows = Math.ceil(count / (limit * z));
+  return [limit, rows, z];
+}
+
+/**
+ * Records a kernel.
+ *
+ * @param kernel What `_wgsl.ts` exports for it
+ * @param buffers A tensor for each binding, by name
+ * @param params A value for each field of its `Params`
+ * @param groups Number of workgroups: one number is folded over x, y and z where it is too large for x (the kernel then
+ *   finds its place with `workgroup_index` of `_shared/place.wgsl`), three are taken as they are
+ * @param special Overrides, aliases and functions
+ */
+export function launch<B extends Record<string, Access>, P extends Record<string, ParamType>>(
+  kernel: KernelSource<B, P>,
+  buffers: { readonly [K in keyof B]: Tensor },
+  params: { readonly [K in keyof P]: ParamValue<P[K]> },
+  groups: number | readonly [number, number, number],
+  special?: Specialisation,
+): void {
+  const names = Object.keys(kernel.bindings);
+  const tensors: Record<string, Tensor> = buffers;
+  const device = tensors[names[0]].storage.device;
+  const key = keyOf(kernel.name, special);
+  const hasParams = Object.keys(kernel.params).length > 0;
+  const pipeline = device.pipelines.cached(key) ?? device.pipelines.pipeline(
+    key,
+    kernel.name,
+    names.map((name) => kernel.bindings[name]),
+    hasParams,
+    () => specialise(kernel.code, special ?? {}),
+    special?.overrides,
+  );
+  // Materialise first: filling a pending input records dispatches of its own, which pack parameters too.
+  const bound = names.map((name) => tensors[name].storage.buffer);
+  const words = hasParams
+    ? packParams(kernel.params, params as unknown as Record<string, number | readonly number[]>)
+    : null;
+  const place = typeof groups === "number" ? fold(groups, device.limits.maxComputeWorkgroupsPerDimension) : groups;
+  device.recorder.dispatch(pipeline, bound, words, place);
+}

@@ -1,0 +1,79 @@
+import type { Access } from "../device/mod.ts";
+
+/** Types that a kernel's parameters may have. */
+export type ParamType = "u32" | "i32" | "f32" | "vec4u" | "vec4i" | "vec4f" | `array<vec4u,${number}>`;
+
+/** A kernel's WGSL with the names of its bindings and parameters, as written by tools/embed_wgsl.ts. */
+export interface KernelSource<B extends Record<string, Access>, P extends Record<string, ParamType>> {
+  readonly name: string;
+  readonly bindings: B;
+  readonly params: P;
+  readonly code: string;
+}
+
+/** What TypeScript passes for a parameter: a number, or the numbers of a vector or array. */
+export type ParamValue<T extends ParamType> = T extends "u32" | "i32" | "f32" ? number : readonly number[];
+
+/** How a kernel is specialised. Numbers by `override`, types by `alias`, behaviour by functions. */
+export interface Specialisation {
+  /** Values of the kernel's `override` constants. */
+  readonly overrides?: Readonly<Record<string, number>>;
+  /** Types that take the place of its `alias` declarations. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Whole functions that take the place of those of the same name. */
+  readonly functions?: Readonly<Record<string, string>>;
+}
+
+/** The WGSL of a kernel with its aliases and functions replaced. */
+export function specialise(code: string, { aliases, functions }: Specialisation): string {
+  for (const [name, type] of Object.entries(aliases ?? {})) {
+    const pattern = new RegExp(`^alias ${name} = [^;]*;`, "m");
+    if (!pattern.test(code)) throw new Error(`Cannot specialise a kernel: it has no alias ${name}`);
+    code = code.replace(pattern, () => `alias ${name} = ${type};`);
+  }
+  for (const [name, body] of Object.entries(functions ?? {})) code = replaceFunction(code, name, body);
+  return code;
+}
+
+function replaceFunction(code: string, name: string, body: string): string {
+  const start = new RegExp(`^fn ${name}\\(`, "m").exec(code)?.index;
+  if (start === undefined) throw new Error(`Cannot specialise a kernel: it has no function ${name}`);
+  let depth = 0;
+  let end = code.indexOf("{", start);
+  do {
+    if (code[end] === "{") depth++;
+    else if (code[end] === "}") depth--;
+    end++;
+  } while (depth > 0);
+  return code.slice(0, start) + body + code.slice(end);
+}
+
+const WORDS = new ArrayBuffer(256);
+const asU32 = new Uint32Array(WORDS), asI32 = new Int32Array(WORDS), asF32 = new Float32Array(WORDS);
+
+/** The words of a `Params` struct, in WGSL's uniform layout. The result is a view that the next call overwrites. */
+export function packParams(
+  types: Record<string, ParamType>,
+  values: Record<string, number | readonly number[]>,
+): Uint32Array {
+  let at = 0;
+  for (const name in types) {
+    const type = types[name], value = values[name];
+    const vector = type.startsWith("vec4") || type.startsWith("array");
+    const view = type === "f32" || type === "vec4f" ? asF32 : type === "i32" || type === "vec4i" ? asI32 : asU32;
+    if (!vector) view[at++] = value as number;
+    else {
+      at = (at + 3) & ~3;
+      const room = type.startsWith("array") ? 4 * Number(type.slice(12, -1)) : 4;
+      const numbers = value as readonly number[];
+      if (numbers.length > room) {
+        throw new RangeError(
+          `Cannot pack the parameter ${name}: it has room for ${room} numbers, got ${numbers.length}`,
+        );
+      }
+      for (let i = 0; i < room; i++) view[at + i] = numbers[i] ?? 0;
+      at += room;
+    }
+  }
+  return asU32.subarray(0, at);
+}

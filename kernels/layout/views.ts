@@ -1,0 +1,73 @@
+import { ShapeError, showShape } from "../../tensor/errors.ts";
+import { broadcastStrides, normalizeDim, sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { strided } from "../elementwise/view.ts";
+import { sumTo } from "../reduce/sum_to.ts";
+
+/**
+ * Stretches axes of size 1, and adds axes in front. Inside a chain it costs nothing.
+ *
+ * @param x Any shape
+ * @param size The shape wanted; −1 keeps an axis as it is
+ * @returns A tensor of that shape
+ * @throws {ShapeError} If an axis of another size than 1 would change
+ */
+export function expand(x: Tensor, size: Shape): Tensor {
+  const lead = size.length - x.ndim;
+  const shape = size.map((s, i) => s === -1 && i >= lead ? x.shape[i - lead] : s);
+  if (lead < 0 || x.shape.some((s, i) => s !== 1 && s !== shape[i + lead]) || shape.some((s) => s < 0)) {
+    throw new ShapeError(
+      "expand",
+      `Cannot expand in expand: only axes of size 1 can be stretched, current shapes are ${showShape(x.shape)} and ${
+        showShape(size)
+      }`,
+      [x.shape, size],
+    );
+  }
+  if (sameShape(shape, x.shape)) return x;
+  return strided(x, {
+    name: "expand",
+    shape,
+    strides: broadcastStrides(x.shape, shape),
+    offset: 0,
+    grad: (dy) => sumTo(dy, x.shape),
+  });
+}
+
+/**
+ * Reorders the axes. Inside a chain, and as an operand of matmul, it costs nothing.
+ *
+ * @param x Any shape
+ * @param dims The axis of `x` that comes at each place
+ * @returns A tensor with the axes in that order
+ */
+export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  const order = dims.map((dim) => normalizeDim("permute", dim, x.ndim));
+  if (order.length !== x.ndim || new Set(order).size !== x.ndim) {
+    throw new RangeError(
+      `Cannot reorder axes in permute: each of the ${x.ndim} axes must appear once, got ${showShape(dims)}`,
+    );
+  }
+  if (order.every((dim, i) => dim === i)) return x;
+  const strides = stridesOf(x.shape);
+  const inverse = order.map((_, i) => order.indexOf(i));
+  return strided(x, {
+    name: "permute",
+    shape: order.map((dim) => x.shape[dim]),
+    strides: order.map((dim) => strides[dim]),
+    offset: 0,
+    grad: (dy) => permute(dy, inverse),
+  });
+}
+
+/**
+ * Swaps two axes.
+ *
+ * @param x Any shape
+ * @param dim0 One axis
+ * @param dim1 The other
+ */
+export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+  const a = normalizeDim("transpose", dim0, x.ndim), b = normalizeDim("transpose", dim1, x.ndim);
+  return permute(x, x.shape.map((_, i) => i === a ? b : i === b ? a : i));
+}

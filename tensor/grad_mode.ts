@@ -1,0 +1,53 @@
+let enabled = true;
+
+/** Whether operations are being recorded for differentiation. */
+export function gradEnabled(): boolean {
+  return enabled;
+}
+
+/** Runs `fn` with differentiation switched on or off. A promise switches back when it settles. */
+export function withGradMode<T>(on: boolean, fn: () => T): T {
+  const before = enabled;
+  enabled = on;
+  let async = false;
+  try {
+    const result = fn();
+    if (result instanceof Promise) {
+      async = true;
+      return result.finally(() => void (enabled = before)) as T;
+    }
+    return result;
+  } finally {
+    if (!async) enabled = before;
+  }
+}
+
+/**
+ * Runs `fn` without recording for differentiation: results do not require gradients, and nothing is kept for backward.
+ *
+ * @param fn What to run; it may be asynchronous
+ * @returns Its result
+ *
+ * @example
+ * ```ts
+ * import { init, noGrad, ones } from "@fulgurite/core";
+ *
+ * await init();
+ * const w = ones([2], { requiresGrad: true });
+ * const y = noGrad(() => w.mul(2));
+ * console.log(y.requiresGrad); // false
+ * ```
+ */
+export function noGrad<T>(fn: () => T): T {
+  return withGradMode(false, fn);
+}
+
+/**
+ * Runs `fn` with recording for differentiation, also inside {@link noGrad}.
+ *
+ * @param fn What to run; it may be asynchronous
+ * @returns Its result
+ */
+export function enableGrad<T>(fn: () => T): T {
+  return withGradMode(true, fn);
+}

@@ -1,0 +1,14 @@
+/**
+ * Tensors: shape, type, storage, lifetimes, and the record of an operation.
+ *
+ * @module
+ */
+export { autocast, autocastDType } from "./autocast.ts";
+export { tensor, type TensorData, type TensorOptions } from "./create.ts";
+export { type DType, dtypes } from "./dtype.ts";
+export { ShapeError } from "./errors.ts";
+export type { GradContext, Inputs, Op, Precision, Saves, Spec } from "./op.ts";
+export { apply, applyAll } from "./op.ts";
+export { keep, scope } from "./scope.ts";
+export type { Shape } from "./shape.ts";
+export { type GradHook, type HostArray, type NestedArray, Tensor } from "./tensor.ts";

@@ -1,0 +1,124 @@
+import { autocastInputs } from "./autocast.ts";
+import { type DType, isFloat, isHalf, promote } from "./dtype.ts";
+import { gradEnabled } from "./grad_mode.ts";
+import { Node, type OutputSpec } from "./node.ts";
+import { numel } from "./shape.ts";
+import { type Pending, Storage } from "./storage.ts";
+import { Tensor } from "./tensor.ts";
+
+/** Shape and type of a result. */
+export type Spec = OutputSpec;
+
+/** How an op behaves under autocast: in 16 bits, in f32, or in what its inputs have. */
+export type Precision = "half" | "full" | "follow";
+
+/** Inputs of an op; an optional one may be `null`. */
+export type Inputs = readonly (Tensor | null)[];
+
+/** Positions of the inputs and outputs that are kept for backward. */
+export interface Saves {
+  readonly inputs?: readonly number[];
+  readonly outputs?: readonly number[];
+}
+
+/** What a gradient function may look at. */
+export interface GradContext {
+  /** An input that the op saves (`saves.inputs`). */
+  x(index: number): Tensor;
+  /** An output that the op saves (`saves.outputs`). */
+  output(index: number): Tensor;
+  /** Output 0. */
+  readonly y: Tensor;
+  /** Gradients of all outputs; `null` for those that nothing depends on. */
+  readonly dys: readonly (Tensor | null)[];
+  /** Which inputs want a gradient: work for others can be left out. */
+  readonly needs: readonly boolean[];
+  /** Shapes and types of the inputs. */
+  readonly inputs: readonly (Spec | null)[];
+  /** Shapes and types of the outputs. */
+  readonly outputs: readonly Spec[];
+}
+
+/** The parts that all ops have. `Result` is `Spec` for one output, `readonly Spec[]` for several. */
+export interface Op<Attrs, Result = Spec> {
+  readonly name: string;
+  /** Behaviour under autocast; default `"follow"`. */
+  readonly precision?: Precision;
+  /**
+   * `"native"`: the kernel reads and writes f16 and bf16 itself. Default `"cast"`: inputs are read as f32 and floating
+   * results rounded once to the promoted type.
+   */
+  readonly half?: "native" | "cast";
+  /** Shapes and types of the results; throws for inputs that do not fit. */
+  infer(x: Inputs, attrs: Attrs): Result;
+  /** Records the kernels that fill `y` (never called when all outputs are empty). */
+  forward?(x: Inputs, attrs: Attrs, y: readonly Tensor[]): void;
+  /** Instead of `forward`: describes the work for later, so that it can be fused. */
+  lazy?(x: Inputs, attrs: Attrs, spec: Spec): Pending;
+  /** Instead of `forward`: the result shares the first input's storage. */
+  readonly alias?: true;
+  /** What backward will read: positions of inputs and outputs, given which inputs want a gradient. */
+  readonly saves?: Saves | ((attrs: Attrs, needs: readonly boolean[]) => Saves);
+  /** Gradients by input, `null` where there is none; or `null` for an op without gradients. */
+  readonly grad: ((dy: Tensor, context: GradContext, attrs: Attrs) => Inputs) | null;
+}
+
+/** Functions of the kernels that `apply` needs; the elementwise kernels put them here. */
+export const primitives: { cast(x: Tensor, dtype: DType): Tensor; zeros(spec: Spec): Tensor } = {
+  cast: () => {
+    throw new Error("Cannot cast: the elementwise kernels are not loaded");
+  },
+  zeros: () => {
+    throw new Error("Cannot make zeros: the elementwise kernels are not loaded");
+  },
+};
+
+/** Runs an op with one output. */
+export function apply<Attrs>(op: Op<Attrs>, x: Inputs, attrs: Attrs): Tensor {
+  return run(op as Op<Attrs, Spec | readonly Spec[]>, x, attrs)[0];
+}
+
+/** Runs an op with several outputs. */
+export function applyAll<Attrs>(op: Op<Attrs, readonly Spec[]>, x: Inputs, attrs: Attrs): Tensor[] {
+  return run(op as Op<Attrs, Spec | readonly Spec[]>, x, attrs);
+}
+
+function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs: Attrs): Tensor[] {
+  for (const x of given) {
+    if (x !== null && x.disposed) throw new Error(`Cannot use a tensor in ${op.name}: it is disposed`);
+  }
+  const x = autocastInputs(op.precision ?? "follow", given, primitives.cast);
+  if (op.half !== "native" && x.some((t) => t !== null && isHalf(t.dtype))) return runInF32(op, x, attrs);
+
+  const inferred = op.infer(x, attrs);
+  const specs: readonly Spec[] = Array.isArray(inferred) ? inferred : [inferred as Spec];
+  const differentiable = gradEnabled() && x.some((t) => t !== null && t.requiresGrad);
+  const node = differentiable && op.grad !== null && specs.some((spec) => isFloat(spec.dtype))
+    ? new Node(op as unknown as Op<unknown, unknown>, attrs, x, specs)
+    : null;
+  const outputs = specs.map((spec, outputIndex) => {
+    const count = numel(spec.shape);
+    const storage = op.alias
+      ? x[0]!.storage.retain()
+      : new Storage(count, spec.dtype, op.name, op.lazy && count > 0 ? op.lazy(x, attrs, spec) : null);
+    return new Tensor({ shape: spec.shape, storage, node: isFloat(spec.dtype) ? node : null, outputIndex });
+  });
+  if (op.lazy) registerReaders(x, outputs[0]);
+  else if (op.forward && specs.some((spec) => numel(spec.shape) > 0)) op.forward(x, attrs, outputs);
+  node?.saveOutputs(outputs);
+  return outputs;
+}
+
+/** A later write in place to an input must know that the chain has not read it yet. */
+function registerReaders(x: Inputs, y: Tensor): void {
+  if (y.storage.pending === null) return;
+  for (const t of x) if (t !== null) t.storage.addReader(y.storage);
+}
+
+/** An op whose kernels know no 16-bit types: wide inputs, one rounding at the end. */
+function runInF32<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, x: Inputs, attrs: Attrs): Tensor[] {
+  const floats = x.filter((t): t is Tensor => t !== null && isFloat(t.dtype));
+  const target = promote(floats.map((t) => ({ dtype: t.dtype, rank: 1 })));
+  const wide = x.map((t) => t !== null && isHalf(t.dtype) ? primitives.cast(t, "f32") : t);
+  return run(op, wide, attrs).map((y) => y.dtype === "f32" && target !== "f32" ? primitives.cast(y, target) : y);
+}

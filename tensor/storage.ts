@@ -1,0 +1,122 @@
+import { type Device, device, type PooledBuffer } from "../device/mod.ts";
+import { byteLength, type DType } from "./dtype.ts";
+import type { Shape } from "./shape.ts";
+
+/** Work that has been described but not recorded: a chain of pointwise operations waiting for a consumer. */
+export interface Pending {
+  /** The shape the chain is described for; a reader of another shape needs the value itself. */
+  readonly shape: Shape;
+  /** Records the work that fills `into`, whose buffer is ready. */
+  record(into: Storage): void;
+  /** Lets go of the inputs. */
+  release(): void;
+}
+
+/**
+ * The elements of one or more tensors (a reshape shares them). Counted references decide when the buffer goes back to
+ * the pool; the value itself comes into being when it is first needed.
+ */
+export class Storage {
+  readonly device: Device;
+  readonly numel: number;
+  readonly dtype: DType;
+  readonly label: string;
+  /** Changes with every write in place, so that a saved value can be told from a changed one. */
+  version = 0;
+  #buffer: PooledBuffer | null = null;
+  #pending: Pending | null;
+  #references = 1;
+  /** Chains that read this storage and are not recorded yet: a write in place records them first. */
+  #readers: Set<WeakRef<Storage>> | null = null;
+  #self: WeakRef<Storage> | null = null;
+  #sweepAt = 32;
+
+  constructor(numel: number, dtype: DType, label: string, pending: Pending | null = null) {
+    this.device = device();
+    this.numel = numel;
+    this.dtype = dtype;
+    this.label = label;
+    this.#pending = pending;
+  }
+
+  /** The work that would fill it, while it has not been needed. */
+  get pending(): Pending | null {
+    return this.#pending;
+  }
+
+  /** Bytes of the elements, without padding. */
+  get bytes(): number {
+    return byteLength(this.dtype, this.numel);
+  }
+
+  /** Whether it has been given back. */
+  get released(): boolean {
+    return this.#references === 0;
+  }
+
+  /** The buffer with the value; records the pending work, or takes an empty buffer for an op to fill. */
+  get buffer(): PooledBuffer {
+    if (this.#buffer === null) {
+      if (this.#references === 0) throw new Error(`Cannot read a tensor of ${this.label}: it is disposed`);
+      this.#buffer = this.device.pool.acquire(Math.max(this.bytes, 4), this.label);
+      const pending = this.#pending;
+      if (pending !== null) {
+        pending.record(this);
+        this.#pending = null;
+        pending.release();
+      }
+    }
+    return this.#buffer;
+  }
+
+  /** Fills it from the host, in a buffer that no recorded work uses. */
+  upload(bytes: ArrayBufferView<ArrayBuffer>): void {
+    const { pool, recorder } = this.device;
+    this.#buffer ??= pool.acquire(Math.max(this.bytes, 4), this.label, recorder.batch);
+    recorder.write(this.#buffer, bytes);
+  }
+
+  /** Prepares a write in place: chains that still want the old value are recorded first. */
+  willChange(): void {
+    void this.buffer;
+    if (this.#readers !== null) {
+      const readers = this.#readers;
+      this.#readers = null;
+      for (const reader of readers) {
+        const storage = reader.deref();
+        if (storage !== undefined && storage.#pending !== null && storage.#references > 0) void storage.buffer;
+      }
+    }
+    this.version++;
+  }
+
+  /** Notes that a pending chain reads this storage. */
+  addReader(reader: Storage): void {
+    this.#readers ??= new Set();
+    this.#readers.add(reader.#self ??= new WeakRef(reader));
+    if (this.#readers.size >= this.#sweepAt) {
+      for (const ref of this.#readers) {
+        const storage = ref.deref();
+        if (storage === undefined || storage.#pending === null || storage.#references === 0) this.#readers.delete(ref);
+      }
+      this.#sweepAt = Math.max(32, 2 * this.#readers.size);
+    }
+  }
+
+  /** Another holder. */
+  retain(): this {
+    if (this.#references === 0) throw new Error(`Cannot share a tensor of ${this.label}: it is disposed`);
+    this.#references++;
+    return this;
+  }
+
+  /** One holder less; the last one gives the buffer back. */
+  release(): void {
+    if (this.#references === 0) return;
+    if (--this.#references > 0) return;
+    if (this.#buffer !== null) this.device.pool.release(this.#buffer);
+    this.#buffer = null;
+    this.#pending?.release();
+    this.#pending = null;
+  }
+}
