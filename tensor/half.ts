@@ -18,7 +18,7 @@ const NativeF16: typeof globalThis.Float16Array | undefined = globalThis.Float16
 export const hasFloat16Array: boolean = NativeF16 !== undefined;
 
 /** Host storage of f16 elements: `Float16Array` where the runtime has it, else the bits in a `Uint16Array`. */
-export type F16Array = Float16Array | Uint16Array;
+export type F16Array<B extends ArrayBufferLike = ArrayBufferLike> = Float16Array<B> | Uint16Array<B>;
 
 /**
  * Bits of the f16 nearest to a number, which is first rounded to f32 as every f32 tensor element is.
@@ -159,7 +159,7 @@ export function bf16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
  * console.assert(f16BitsOf(f16ArrayOf(bits))[0] === 0x3c00);
  * ```
  */
-export function f16ArrayOf(bits: Uint16Array): F16Array {
+export function f16ArrayOf<B extends ArrayBufferLike>(bits: Uint16Array<B>): F16Array<B> {
   return NativeF16 ? new NativeF16(bits.buffer, bits.byteOffset, bits.length) : bits;
 }
 
@@ -172,7 +172,7 @@ export function f16ArrayOf(bits: Uint16Array): F16Array {
  * console.assert(f16BitsOf(f32ToF16([1]))[0] === 0x3c00);
  * ```
  */
-export function f16BitsOf(data: F16Array): Uint16Array {
+export function f16BitsOf<B extends ArrayBufferLike>(data: F16Array<B>): Uint16Array<B> {
   return data instanceof Uint16Array ? data : new Uint16Array(data.buffer, data.byteOffset, data.length);
 }
 
