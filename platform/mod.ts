@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { args, env, hostMemory, runtime, setEnv, type SystemInfo, systemInfo } from "./runtime.ts";
+export { args, env, execPath, hostMemory, runtime, setEnv, type SystemInfo, systemInfo } from "./runtime.ts";
 export { basename, cacheDir, cwd, dirname, homeDir, joinPath, tempDir } from "./paths.ts";
 export {
   appendFile,

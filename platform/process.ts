@@ -52,6 +52,8 @@ export interface CommandOptions {
   cwd?: string;
   /** `"collect"` (default) returns what it prints, `"inherit"` lets it print to this process' streams. */
   output?: "collect" | "inherit";
+  /** Ends the command, and rejects, when it aborts; `AbortSignal.timeout(ms)` bounds the time. */
+  signal?: AbortSignal;
 }
 
 /** How a command ended. */
@@ -71,7 +73,7 @@ export interface CommandResult {
  * @param args Its arguments
  * @param options Input, environment, folder, and where its output goes
  * @returns The exit code and the output; a code other than 0 is no error here
- * @throws {Error} When the command cannot be started
+ * @throws {Error} When the command cannot be started, or the signal ended it
  *
  * @example Ask a command
  * ```ts
@@ -98,6 +100,7 @@ export function runCommand(
     const child = spawn(command, [...args], {
       env: environment,
       cwd: options.cwd,
+      signal: options.signal,
       stdio: [options.stdin === undefined ? "ignore" : "pipe", print, print],
     });
     const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };

@@ -1,5 +1,5 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { runCommand } from "./mod.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { execPath, runCommand } from "./mod.ts";
 
 Deno.test("runCommand returns code and output and passes input and variables", async () => {
   const code = `
@@ -56,3 +56,15 @@ Deno.test(
     assertEquals((await runCommand(Deno.execPath(), ["eval", idle])).code, 0);
   },
 );
+
+Deno.test("a command that outlives its signal is ended", async () => {
+  const started = performance.now();
+  const slow = () =>
+    runCommand(Deno.execPath(), ["eval", "setTimeout(() => {}, 60_000)"], { signal: AbortSignal.timeout(300) });
+  await assertRejects(slow, Error, "Cannot run");
+  assert(performance.now() - started < 20_000);
+});
+
+Deno.test("execPath is the program that runs this", () => {
+  assertEquals(execPath(), Deno.execPath());
+});

@@ -102,6 +102,17 @@ export function args(): string[] {
   return denoNamespace ? [...denoNamespace.args] : hostProcess?.argv.slice(2) ?? [];
 }
 
+/**
+ * The program that executes this process: `deno` or `node`, wherever it was started from.
+ *
+ * @returns Its absolute path
+ * @throws {Error} In a browser
+ */
+export function execPath(): string {
+  if (!hostProcess) throw new Error("Cannot find the program in execPath: a browser offers no such access");
+  return hostProcess.execPath;
+}
+
 /** What {@link systemInfo} tells. */
 export interface SystemInfo {
   /** The operating system, as Node's `process.platform` names it; `"browser"` in a browser. */
