@@ -44,14 +44,17 @@ function onSignal(name: "SIGINT" | "SIGTERM", handler: () => void): () => void {
 
 /** How {@link runCommand} runs a command. */
 export interface CommandOptions {
-  /** What the command reads from standard input; nothing by default. */
+  /** What the command reads from standard input; nothing by default, or what this process reads, see `streams`. */
   stdin?: string | Uint8Array;
   /** Variables set on top of this process' environment; `undefined` removes one. */
   env?: Record<string, string | undefined>;
   /** The folder it runs in; this process' by default. */
   cwd?: string;
-  /** `"collect"` (default) returns what it prints, `"inherit"` lets it print to this process' streams. */
-  output?: "collect" | "inherit";
+  /**
+   * `"collect"` (default) returns what it prints; `"inherit"` lets it use this process' own streams, standard input too
+   * where `stdin` is not given.
+   */
+  streams?: "collect" | "inherit";
   /** Ends the command, and rejects, when it aborts; `AbortSignal.timeout(ms)` bounds the time. */
   signal?: AbortSignal;
 }
@@ -71,7 +74,7 @@ export interface CommandResult {
  *
  * @param command Its name, looked for on the `PATH`, or its path
  * @param args Its arguments
- * @param options Input, environment, folder, and where its output goes
+ * @param options Input, environment, folder, and whose streams it uses
  * @returns The exit code and the output; a code other than 0 is no error here
  * @throws {Error} When the command cannot be started, or the signal ended it
  *
@@ -93,7 +96,8 @@ export function runCommand(
   const { signals } = nodeModule("os", task).constants;
   const environment: Record<string, string | undefined> = { ...hostProcess!.env, ...options.env };
   for (const [name, value] of Object.entries(environment)) if (value === undefined) delete environment[name];
-  const print = options.output === "inherit" ? "inherit" : "pipe";
+  const inherit = options.streams === "inherit";
+  const print = inherit ? "inherit" : "pipe";
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) =>
       reject(new Error(`Cannot ${task}: ${error instanceof Error ? error.message : String(error)}`, { cause: error }));
@@ -101,7 +105,7 @@ export function runCommand(
       env: environment,
       cwd: options.cwd,
       signal: options.signal,
-      stdio: [options.stdin === undefined ? "ignore" : "pipe", print, print],
+      stdio: [options.stdin !== undefined ? "pipe" : inherit ? "inherit" : "ignore", print, print],
     });
     const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
     const output = { stdout: "", stderr: "" };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { denoNamespace, env, setEnv } from "./runtime.ts";
 
 /** Dawn's entry object must stay referenced for the life of the process: once collected, pending work is lost. */
 const opened: GPU[] = [];
@@ -39,9 +40,15 @@ export function dawnFailureReason(): string {
 /**
  * The runtime's own WebGPU: `navigator.gpu` in browsers and in Deno.
  *
+ * Deno's would also answer through OpenGL, whose compute shaders lack what kernels here rely on; it is asked not to,
+ * unless the user's `DENO_WEBGPU_BACKEND` says what it shall use.
+ *
  * @returns The `GPU` object, or `null` when the runtime has none
  */
 export function ownWebGpu(): GPU | null {
+  const name = "DENO_WEBGPU_BACKEND";
+  const mayName = denoNamespace?.permissions.querySync({ name: "env", variable: name }).state === "granted";
+  if (mayName && env(name) === undefined) setEnv(name, "vulkan,metal,dx12");
   return (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? null;
 }
 
