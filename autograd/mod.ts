@@ -5,3 +5,4 @@
  */
 export { enableGrad, noGrad } from "../tensor/grad_mode.ts";
 export { backward, type BackwardOptions, grad, type GradOptions } from "./backward.ts";
+export { type Differentiable, gradcheck, GradcheckError, type GradcheckOptions } from "./gradcheck.ts";

@@ -1,6 +1,7 @@
 /** The case list of an op: what its contract test runs, and its benchmark times. */
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../tensor/half.ts";
-import { type DType, isFloat, type Tensor } from "../mod.ts";
+import type { Tensor } from "../mod.ts";
+import { type DType, isFloat } from "../tensor/dtype.ts";
 import type { Tolerance } from "./golden/compare.ts";
 import { array, type NDArray, type Random, sizeOf } from "./reference.ts";
 

@@ -3,6 +3,7 @@
  *
  * Everything here is written for reading, on plain loops and index functions.
  */
+import { PhiloxStream } from "../tensor/philox.ts";
 
 /** A row-major array of f64. */
 export interface NDArray {
@@ -196,20 +197,14 @@ export interface Random {
   below(below: number): number;
 }
 
-/** A seeded generator (Mulberry32; normal numbers by Box and Muller). */
+/** A seeded generator; normal numbers by Box and Muller. */
 export function random(seed: number): Random {
-  let state = seed >>> 0;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 15), z | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const stream = new PhiloxStream(seed);
+  const uniform = () => stream.uniform();
   return {
     uniform,
     normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
-    below: (below) => Math.floor(uniform() * below),
+    below: (below) => stream.below(below),
   };
 }
 

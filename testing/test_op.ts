@@ -1,6 +1,7 @@
 /** The contract test of an op: one case list, checked against a reference in f64. */
 import { assertEquals } from "@std/assert";
-import { type DType, grad, isFloat, scope, type Tensor, tensor } from "../mod.ts";
+import { grad, scope, type Tensor, tensor } from "../mod.ts";
+import { type DType, isFloat } from "../tensor/dtype.ts";
 import { describeMismatch, worstMismatch } from "./golden/compare.ts";
 import { gpuTest } from "./gpu.ts";
 import {

@@ -1,6 +1,6 @@
 /** Tensors made from fixtures, and tensors compared with fixtures. */
 import { type Tensor, tensor } from "../../mod.ts";
-import { describeMismatch, type Tolerance, worstMismatch } from "./compare.ts";
+import { describeMismatch, EXACT, type Tolerance, worstMismatch } from "./compare.ts";
 import { patternValues, sizeOf, type StoredDType, type StoredTensor } from "./format.ts";
 
 /** What a tensor should be: all its elements, or those at some flat indices. */
@@ -56,7 +56,9 @@ function mismatch({ label, tensor, want, tolerance }: Check, data: ArrayLike<num
   const { at } = want;
   const all = data ?? new Float32Array(sizeOf(want.shape));
   const got = at === undefined ? all : Float64Array.from(at, (index) => all[index]);
-  const worst = worstMismatch(got, want.values, tolerance);
+  // A tolerance is stated for floating-point results; integers and booleans must be equal.
+  const exact = want.dtype === "i32" || want.dtype === "bool";
+  const worst = worstMismatch(got, want.values, exact ? EXACT : tolerance);
   if (worst === undefined) return undefined;
   return `${label} ${describeMismatch(worst, want.shape, at === undefined ? worst.index : at[worst.index])}`;
 }

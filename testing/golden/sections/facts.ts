@@ -2,8 +2,8 @@
 import { device, grad, scope, sum, type Tensor } from "../../../mod.ts";
 import { type Arguments, call } from "../calls.ts";
 import { filled, toDevice } from "../checks.ts";
-import { worstMismatch } from "../compare.ts";
-import { type Json, revive, type Row, sizeOf, type StoredDType } from "../format.ts";
+import { EXACT, worstMismatch } from "../compare.ts";
+import { type Json, number, revive, type Row, sizeOf, type StoredDType } from "../format.ts";
 import { type Callable, find, findClass, findFunction, findOp } from "../library.ts";
 import { Missing, type Result, resultOf } from "../report.ts";
 import { idOf, type Section } from "../section.ts";
@@ -229,13 +229,18 @@ function drawnAs(data: ArrayLike<number>, shape: readonly number[], want: Distri
     case "orthogonal":
       return orthogonal(values, shape, want) ? undefined : `is not orthogonal, ${shown}`;
     case "given":
-      return worstMismatch(values, (want.values as Json[]).flat(Infinity) as number[], { rtol: 0, atol: 0 }) ===
+      return worstMismatch(values, flatten(want.values ?? []), EXACT) ===
           undefined
         ? undefined
         : shown;
     default:
       throw new Missing(`distribution ${want.distribution}`);
   }
+}
+
+/** The numbers of nested lists. */
+function flatten(nested: Json): number[] {
+  return Array.isArray(nested) ? nested.flatMap(flatten) : [number(nested)];
 }
 
 /** Whether rows (or columns) are orthogonal and of length `gain`. */
@@ -286,7 +291,8 @@ async function dropout(row: Row): Promise<string | undefined> {
   const y = fn(x, { p, training: true }) as Tensor;
   const [dx] = grad([sum(y)], [x], { allowUnused: true });
   const still = fn(x, { p, training: false }) as Tensor;
-  const [values, gradient, identity] = await Promise.all([y.data(), dx?.data() ?? null, still.data()]);
+  const read = [y, dx ?? made(row.shape), still].map(async (t) => [...await t.data()]);
+  const [values, gradient, identity] = await Promise.all(read);
   const wrong: string[] = [];
   const kept = values.reduce((n: number, v: number) => n + (v !== 0 ? 1 : 0), 0) / values.length;
   if (Math.abs(kept - keptFraction) > tolerance + 1e-12) {
@@ -294,7 +300,7 @@ async function dropout(row: Row): Promise<string | undefined> {
   }
   const off = values.find((v: number) => v !== 0 && Math.abs(v - keptValue) > 1e-6 * keptValue);
   if (off !== undefined) wrong.push(`keeps a value ${off}, want ${keptValue}`);
-  if (worstMismatch(gradient ?? new Float32Array(values.length), values, { rtol: 1e-6, atol: 0 }) !== undefined) {
+  if (worstMismatch(gradient, values, { rtol: 1e-6, atol: 0 }) !== undefined) {
     wrong.push("the gradient of the sum must equal the output");
   }
   if (identity.some((v: number) => v !== 1)) wrong.push("must be the identity when not training");

@@ -3,7 +3,7 @@ import { device, grad, mul, scope, sum, type Tensor } from "../../../mod.ts";
 import { type Arguments, call, groupLists } from "../calls.ts";
 import { type Check, type Expected, fromPattern, toDevice, verify } from "../checks.ts";
 import type { Tolerance } from "../compare.ts";
-import { beside, type OpRow, readTensors, revive, type Row, type Sample, type Suite, type Tensors } from "../format.ts";
+import { beside, type OpRow, readTensors, revive, type Sample, type Tensors } from "../format.ts";
 import { type Result, resultOf } from "../report.ts";
 import type { Section } from "../section.ts";
 

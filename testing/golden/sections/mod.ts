@@ -1,0 +1,10 @@
+/** All sections, in the order in which they are run and printed. */
+import type { Section } from "../section.ts";
+import { facts } from "./facts.ts";
+import { lightning, metrics } from "./later.ts";
+import { ops } from "./ops.ts";
+
+import { schedulers } from "./schedulers.ts";
+
+/** The first section that accepts a row runs it. */
+export const sections: readonly Section[] = [ops, facts, schedulers, metrics, lightning];
