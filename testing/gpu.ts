@@ -29,17 +29,33 @@ export function gpuTest(
     sanitizeResources: false,
     async fn(context) {
       const device = await init();
-      await device.sync();
-      const before = device.memory();
-      await scope(async () => await fn(device, context));
-      await device.sync();
-      const after = device.memory();
-      const left = after.liveBytes - before.liveBytes;
-      if (left > (options.mayKeepBytes ?? 0)) {
-        const ops = Object.entries(after.byOp).filter(([op, bytes]) => bytes > (before.byOp[op] ?? 0));
-        const names = ops.map(([op, bytes]) => `${op} ${bytes - (before.byOp[op] ?? 0)}`).join(", ");
-        throw new Error(`Cannot pass ${name}: ${left} bytes stay on the device (by op: ${names})`);
-      }
+      await leavesNothing(device, name, () => fn(device, context), options.mayKeepBytes);
     },
   });
+}
+
+/**
+ * Runs `fn` in a scope and throws when the device reports an error, or when bytes stay on it that were not there before.
+ *
+ * @param device The device to watch
+ * @param name What the error calls it
+ * @param fn What to run
+ * @param mayKeepBytes Bytes that may stay
+ */
+export async function leavesNothing(
+  device: Device,
+  name: string,
+  fn: () => void | Promise<void>,
+  mayKeepBytes = 0,
+): Promise<void> {
+  await device.sync();
+  const before = device.memory();
+  await scope(async () => await fn());
+  await device.sync();
+  const after = device.memory();
+  const left = after.liveBytes - before.liveBytes;
+  if (left <= mayKeepBytes) return;
+  const grown = Object.entries(after.byOp).filter(([op, bytes]) => bytes > (before.byOp[op] ?? 0));
+  const names = grown.map(([op, bytes]) => `${op} ${bytes - (before.byOp[op] ?? 0)}`).join(", ");
+  throw new Error(`Cannot pass ${name}: ${left} bytes stay on the device (by op: ${names})`);
 }
