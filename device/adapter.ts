@@ -1,6 +1,7 @@
 import { env } from "../platform/mod.ts";
-import { dawnFailureReason, openDawn, ownWebGpu } from "../platform/webgpu.ts";
 import { runtime } from "../platform/mod.ts";
+import { useSwiftShader } from "../platform/software_vulkan.ts";
+import { dawnFailureReason, openDawn, ownWebGpu } from "../platform/webgpu.ts";
 import { NoAdapterError } from "./errors.ts";
 
 /** Which WebGPU implementation computes: Dawn through npm `webgpu`, Deno's own, or the browser's. */
@@ -31,8 +32,14 @@ export interface FoundAdapter {
 const DEFAULT_TOGGLES = ["enable-dawn-features=vulkan_enable_f16_on_nvidia"];
 const BACKENDS: readonly Backend[] = ["dawn", "deno", "browser"];
 
-/** Chooses an adapter by the options, the environment and what answers. */
-export async function findAdapter(options: InitOptions): Promise<FoundAdapter> {
+/**
+ * Chooses an adapter by the options, the environment and what answers.
+ *
+ * @param options What the caller wishes
+ * @param keptDriver Whether the software driver that the set-up keeps in the cache folder is tried when nothing else
+ *   answers (default: yes)
+ */
+export async function findAdapter(options: InitOptions, keptDriver: boolean = true): Promise<FoundAdapter> {
   const backend = options.backend ?? env("FULGURITE_BACKEND") ?? "auto";
   if (backend !== "auto" && !BACKENDS.includes(backend as Backend)) {
     throw new RangeError(`Cannot choose a backend: it must be one of auto, ${BACKENDS.join(", ")}, got ${backend}`);
@@ -48,10 +55,16 @@ export async function findAdapter(options: InitOptions): Promise<FoundAdapter> {
     : ["dawn"];
 
   const tried: string[] = [];
-  for (const candidate of order) {
-    const gpu = candidate === "dawn" ? await openDawn(toggles) : ownWebGpu();
+  const candidates = [...order, ...(keptDriver && order.includes("dawn") ? ["dawn with SwiftShader"] as const : [])];
+  for (const candidate of candidates) {
+    if (candidate === "dawn with SwiftShader") {
+      const kept = await useSwiftShader().catch((error: Error) => void tried.push(`${candidate}: ${error.message}`));
+      if (!kept) continue;
+    }
+    const own = candidate === "deno" || candidate === "browser";
+    const gpu = own ? ownWebGpu() : await openDawn(toggles);
     if (gpu === null) {
-      tried.push(`${candidate}: ${candidate === "dawn" ? dawnFailureReason() : "this runtime has no navigator.gpu"}`);
+      tried.push(`${candidate}: ${own ? "this runtime has no navigator.gpu" : dawnFailureReason()}`);
       continue;
     }
     const adapter = await requestAdapter(gpu, wish);
@@ -60,7 +73,7 @@ export async function findAdapter(options: InitOptions): Promise<FoundAdapter> {
     else if (!matches(adapter, wish)) tried.push(`${candidate}: its adapter is ${describe(adapter)}, not ${wish}`);
     else {
       if (tried.length > 0) console.warn(`Using the WebGPU backend ${candidate} (${tried.join("; ")})`);
-      return { backend: candidate, adapter };
+      return { backend: own ? candidate : "dawn", adapter };
     }
   }
   throw new NoAdapterError(

@@ -131,7 +131,7 @@ async function computes(adapter: GPUAdapter): Promise<boolean> {
 
 async function ask(backend: "dawn" | "deno"): Promise<BackendReport> {
   try {
-    const { adapter } = await findAdapter({ backend });
+    const { adapter } = await findAdapter({ backend }, false);
     const { vendor, architecture, device } = adapter.info;
     const report: BackendReport = {
       backend,
