@@ -53,8 +53,8 @@ export interface Op<Attrs, Result = Spec> {
   infer(x: Inputs, attrs: Attrs): Result;
   /** Records the kernels that fill `y` (never called when all outputs are empty). */
   forward?(x: Inputs, attrs: Attrs, y: readonly Tensor[]): void;
-  /** Instead of `forward`: describes the work for later, so that it can be fused. */
-  lazy?(x: Inputs, attrs: Attrs, spec: Spec): Pending;
+  /** Instead of `forward`: describes the work that makes output `index` for later, so that it can be fused. */
+  lazy?(x: Inputs, attrs: Attrs, spec: Spec, index: number): Pending;
   /** Instead of `forward`: the result shares the first input's storage. */
   readonly alias?: true;
   /** What backward will read: positions of inputs and outputs, given which inputs want a gradient. */
@@ -100,10 +100,10 @@ function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs:
     const count = numel(spec.shape);
     const storage = op.alias
       ? x[0]!.storage.retain()
-      : new Storage(count, spec.dtype, op.name, op.lazy && count > 0 ? op.lazy(x, attrs, spec) : null);
+      : new Storage(count, spec.dtype, op.name, op.lazy && count > 0 ? op.lazy(x, attrs, spec, outputIndex) : null);
     return new Tensor({ shape: spec.shape, storage, node: isFloat(spec.dtype) ? node : null, outputIndex });
   });
-  if (op.lazy) registerReaders(x, outputs[0]);
+  if (op.lazy) { for (const y of outputs) registerReaders(x, y); }
   else if (op.forward && specs.some((spec) => numel(spec.shape) > 0)) op.forward(x, attrs, outputs);
   node?.saveOutputs(outputs);
   return outputs;
