@@ -31,12 +31,12 @@ function assign(suite: Suite): Map<Section | null, Row[]> {
 /** Runs rows of one file that one section accepts. A file that cannot be read fails every row of it. */
 async function runPart(section: Section | null, rows: Row[], suite: Suite): Promise<Result[]> {
   if (section === null) {
-    return rows.map((row, i) => resultOf(unknown, `${suite.name}/${idOf(row, i)}`, new Missing("kind of row")));
+    return rows.map((row) => resultOf(unknown, idOf(row, suite), new Missing("kind of row")));
   }
   try {
     return await section.run(rows, suite);
   } catch (error) {
-    return rows.map((row, i) => resultOf(section.name, idOf(row, i), error));
+    return rows.map((row) => resultOf(section.name, idOf(row, suite), error));
   }
 }
 
@@ -56,7 +56,7 @@ export async function runGolden(dir: string, options: RunOptions = {}): Promise<
     for (const suite of suites) {
       for (const [section, all] of assign(suite)) {
         if ((section?.name ?? unknown) !== name) continue;
-        const rows = filter === "" ? all : all.filter((row, i) => idOf(row, i).includes(filter));
+        const rows = filter === "" ? all : all.filter((row) => idOf(row, suite).includes(filter));
         if (rows.length === 0) continue;
         const results = bySection.get(name) ?? [];
         bySection.set(name, results);

@@ -12,9 +12,11 @@ export interface Section {
   run(rows: Row[], suite: Suite): Promise<Result[]>;
 }
 
-/** The name of a row: its id, or what identifies a fact. */
-export function idOf(row: Row, position: number): string {
+/** The name of a row: its id, or what identifies a fact, with its place in the file. */
+export function idOf(row: Row, suite: Suite): string {
   if (typeof row.id === "string") return row.id;
   const named = [row.kind, row.op ?? row.class ?? row.name ?? row.left ?? row.input ?? row.nonlinearity];
-  return [...named.filter((part) => typeof part === "string"), `#${position}`].join(" ");
+  return `${suite.name}/${
+    [...named.filter((part) => typeof part === "string"), `#${suite.rows.indexOf(row)}`].join(" ")
+  }`;
 }

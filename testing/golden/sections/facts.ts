@@ -30,8 +30,8 @@ export const facts: Section = {
     typeof row.kind === "string" && (suite.name === "facts" || Object.hasOwn(CHECKERS, row.kind)),
   async run(rows, suite) {
     const results: Result[] = [];
-    for (const [i, row] of rows.entries()) {
-      const id = `${suite.name}/${idOf(row, i)}`;
+    for (const row of rows) {
+      const id = idOf(row, suite);
       try {
         const checker = CHECKERS[String(row.kind)];
         if (checker === undefined) throw new Missing(`fact ${row.kind}`);

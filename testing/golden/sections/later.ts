@@ -9,7 +9,8 @@ function later(name: string, accepts: Section["accepts"], needs: (row: Row) => s
   return {
     name,
     accepts,
-    run: (rows) => Promise.resolve(rows.map((row, i): Result => resultOf(name, idOf(row, i), new Missing(needs(row))))),
+    run: (rows, suite) =>
+      Promise.resolve(rows.map((row): Result => resultOf(name, idOf(row, suite), new Missing(needs(row))))),
   };
 }
 
