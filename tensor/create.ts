@@ -78,6 +78,15 @@ function checkedGrad(dtype: DType, wanted = false): boolean {
   return wanted;
 }
 
+/** Host data as the device stores it in a type: its words, and the shape it has of its own. */
+export function words(
+  data: TensorData,
+  dtype: DType,
+): { shape: Shape; numel: number; words: ArrayBufferView<ArrayBuffer> } {
+  const source = sourceOf(data);
+  return { shape: source.shape, numel: source.numel, words: source.words(dtype) };
+}
+
 interface Source {
   readonly shape: Shape;
   readonly dtype: DType;
