@@ -60,7 +60,7 @@ const POSITIONAL: Record<string, readonly string[]> = {
 };
 
 /** Ops whose outputs or arguments need more than the table says. */
-const SPECIAL: Record<string, (inputs: Arguments, attrs: Arguments) => Called> = {
+const SPECIAL: Record<string, (inputs: Arguments, attrs: Arguments) => Promise<Called>> = {
   matmul({ input, other }, { transposeInput, transposeOther, ...attrs }) {
     const swapped = (x: unknown) => findOp("transpose")(x, -2, -1);
     return plain("matmul", {
@@ -68,8 +68,8 @@ const SPECIAL: Record<string, (inputs: Arguments, attrs: Arguments) => Called> =
       other: transposeOther ? swapped(other) : other,
     }, attrs);
   },
-  batchNorm(inputs, attrs) {
-    const { outputs } = plain("batchNorm", inputs, attrs);
+  async batchNorm(inputs, attrs) {
+    const { outputs } = await plain("batchNorm", inputs, attrs);
     const statistics = [inputs.runningMean, inputs.runningVar].filter((t) => t instanceof Tensor);
     return { outputs: [...outputs, ...statistics] };
   },
@@ -82,10 +82,14 @@ const SPECIAL: Record<string, (inputs: Arguments, attrs: Arguments) => Called> =
   multiheadAttention,
 };
 
-/** Calls an op with the named inputs and attributes of a fixture. Inputs `tensors.0`, `tensors.1`, … are one list. */
-export function call(op: string, inputs: Arguments, attrs: Arguments): Called {
+/**
+ * Calls an op with the named inputs and attributes of a fixture. Inputs `tensors.0`, `tensors.1`, … are one list.
+ *
+ * It is asynchronous for the ops whose result has a shape that depends on the data: they have to read it.
+ */
+export async function call(op: string, inputs: Arguments, attrs: Arguments): Promise<Called> {
   const grouped = groupLists(inputs);
-  return Object.hasOwn(SPECIAL, op) ? SPECIAL[op](grouped, attrs) : plain(op, grouped, attrs);
+  return await (Object.hasOwn(SPECIAL, op) ? SPECIAL[op](grouped, attrs) : plain(op, grouped, attrs));
 }
 
 /** Puts `name.0`, `name.1`, … into one list `name`. Parameters such as `out_proj.weight` keep their names. */
@@ -108,11 +112,11 @@ export function split(op: string, inputs: Arguments, attrs: Arguments): { args: 
   return { args, options };
 }
 
-function plain(op: string, inputs: Arguments, attrs: Arguments): Called {
+async function plain(op: string, inputs: Arguments, attrs: Arguments): Promise<Called> {
   const fn = findOp(op);
   const { args, options } = split(op, inputs, attrs);
   if (Object.keys(options).length > 0) args.push(options);
-  return { outputs: tensors(fn(...args)) };
+  return { outputs: tensors(await fn(...args)) };
 }
 
 /** The tensors of a result: one, a list, or lists of lists; absent ones are left out. */
@@ -131,23 +135,23 @@ interface ModuleLike {
 }
 
 /** Loads the inputs that are parameters of a module and runs it on the others. */
-function throughModule(
+async function throughModule(
   module: ModuleLike,
   inputs: Arguments,
   run: (module: ModuleLike, others: Arguments) => unknown,
-): Called {
+): Promise<Called> {
   const leaves = Object.fromEntries(module.namedParameters());
   const own = Object.entries(inputs).filter(([name]) => name in leaves) as [string, Tensor][];
   const others = Object.fromEntries(Object.entries(inputs).filter(([name]) => !(name in leaves)));
   module.loadStateDict(Object.fromEntries(own));
-  return { outputs: tensors(run(module, others)), leaves };
+  return { outputs: tensors(await run(module, others)), leaves };
 }
 
 function lastSize(x: unknown): number {
   return (x as Tensor).shape.at(-1) as number;
 }
 
-function recurrent(name: string, inputs: Arguments, attrs: Arguments): Called {
+function recurrent(name: string, inputs: Arguments, attrs: Arguments): Promise<Called> {
   const { hiddenSize, ...options } = attrs;
   const module = new (findClass<ModuleLike>("nn", name))(lastSize(inputs.input), hiddenSize, options);
   return throughModule(module, inputs, (m, { input, h0, c0 }) => {
@@ -156,14 +160,14 @@ function recurrent(name: string, inputs: Arguments, attrs: Arguments): Called {
   });
 }
 
-function cell(name: string, inputs: Arguments, attrs: Arguments): Called {
+function cell(name: string, inputs: Arguments, attrs: Arguments): Promise<Called> {
   const hidden = lastSize(inputs.hx);
   const options = { ...attrs, bias: inputs.bias_ih !== undefined };
   const module = new (findClass<ModuleLike>("nn", name))(lastSize(inputs.input), hidden, options);
   return throughModule(module, inputs, (m, { input, hx, cx }) => m.forward(input, cx === undefined ? hx : [hx, cx]));
 }
 
-function multiheadAttention(inputs: Arguments, attrs: Arguments): Called {
+function multiheadAttention(inputs: Arguments, attrs: Arguments): Promise<Called> {
   const { embedDim, numHeads, kdim, vdim, ...rest } = attrs;
   const options: Arguments = { batchFirst: true, bias: inputs.in_proj_bias !== undefined };
   if (kdim !== undefined) options.kdim = kdim;

@@ -58,15 +58,15 @@ function made(shape: Json, dtype: StoredDType = "f32", fill = 0, requiresGrad = 
 }
 
 /** Calls an op on tensors made by `make` from named entries. */
-function callMade<T>(row: Row, entries: Record<string, T>, make: (entry: T) => unknown): Tensor[] {
+async function callMade<T>(row: Row, entries: Record<string, T>, make: (entry: T) => unknown): Promise<Tensor[]> {
   const inputs = Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, make(entry)]));
-  return call(String(row.op), inputs, revive(row.attrs ?? {}) as Arguments).outputs;
+  return (await call(String(row.op), inputs, revive(row.attrs ?? {}) as Arguments)).outputs;
 }
 
 /** Whether `fn`, or reading what it gives, throws. A name that does not exist is no such error. */
-async function refuses(fn: () => Tensor[]): Promise<boolean> {
+async function refuses(fn: () => Tensor[] | Promise<Tensor[]>): Promise<boolean> {
   try {
-    await Promise.all(fn().map((output) => output.data()));
+    await Promise.all((await fn()).map((output) => output.data()));
     return false;
   } catch (error) {
     if (error instanceof Missing) throw error;
@@ -78,7 +78,7 @@ async function shape(row: Row): Promise<string | undefined> {
   const run = () => callMade(row, row.inputShapes as Record<string, Json>, (s) => made(s));
   findOp(String(row.op));
   if (row.error === true) return await refuses(run) ? undefined : "must throw";
-  const got = JSON.stringify(run().map((output) => output.shape));
+  const got = JSON.stringify((await run()).map((output) => output.shape));
   const want = JSON.stringify(row.outputShapes);
   return got === want ? undefined : `shapes are ${got}, want ${want}`;
 }

@@ -1,6 +1,6 @@
 /** Operator cases: outputs, gradients and gradients of gradients, for single operators and small graphs. */
 import { device, grad, mul, scope, sum, type Tensor } from "../../../mod.ts";
-import { type Arguments, call, groupLists } from "../calls.ts";
+import { type Arguments, call, type Called, groupLists } from "../calls.ts";
 import { type Check, type Expected, fromPattern, toDevice, verify } from "../checks.ts";
 import type { Tolerance } from "../compare.ts";
 import { beside, type OpRow, readTensors, revive, type Sample, type Tensors } from "../format.ts";
@@ -41,13 +41,14 @@ function* batches(rows: OpRow[]): Iterable<OpRow[]> {
 
 /** Runs cases, then reads all their results at once. When the device reports an error, finds the case it belongs to. */
 async function runBatch(rows: OpRow[], tensors: Tensors): Promise<Result[]> {
-  const recorded: (Check[] | Result)[] = rows.map((row) => {
+  const recorded: (Check[] | Result)[] = [];
+  for (const row of rows) {
     try {
-      return scope(() => checksOf(row, tensors));
+      recorded.push(await scope(() => checksOf(row, tensors)));
     } catch (error) {
-      return resultOf("ops", row.id, error);
+      recorded.push(resultOf("ops", row.id, error));
     }
-  });
+  }
   try {
     const results: Result[] = [];
     const checks = recorded.map((entry) => Array.isArray(entry) ? entry : []);
@@ -92,7 +93,7 @@ function judge(row: OpRow, checks: Check[], wrong: string[]): Result {
 }
 
 /** Records a case and lists what to compare. */
-function checksOf(row: OpRow, tensors: Tensors): Check[] {
+async function checksOf(row: OpRow, tensors: Tensors): Promise<Check[]> {
   const wanted = new Set(Object.keys(row.gradInputs ?? {}));
   const inputs: Arguments = {};
   for (const input of row.inputs) {
@@ -105,7 +106,7 @@ function checksOf(row: OpRow, tensors: Tensors): Check[] {
     }
   }
   const attrs = revive(row.attrs) as Arguments;
-  const { outputs, leaves } = row.op === "graph" ? graph(inputs, attrs) : call(row.op, inputs, attrs);
+  const { outputs, leaves } = await (row.op === "graph" ? graph(inputs, attrs) : call(row.op, inputs, attrs));
   if (outputs.length !== row.outputs.length) {
     throw new TypeError(`Cannot compare ${row.op}: it gave ${outputs.length} outputs, want ${row.outputs.length}`);
   }
@@ -190,7 +191,7 @@ interface Step {
 }
 
 /** Runs the assignments of a graph. */
-function graph(inputs: Arguments, attrs: Arguments): { outputs: Tensor[]; leaves?: undefined } {
+async function graph(inputs: Arguments, attrs: Arguments): Promise<Called> {
   const values: Arguments = groupLists(inputs);
   const get = (entry: unknown): unknown => {
     if (Array.isArray(entry)) return entry.map(get);
@@ -198,7 +199,8 @@ function graph(inputs: Arguments, attrs: Arguments): { outputs: Tensor[]; leaves
   };
   for (const step of attrs.steps as Step[]) {
     const args = Object.fromEntries(Object.entries(step.in).map(([name, entry]) => [name, get(entry)]));
-    values[step.name] = call(step.op, args, step.attrs ?? {}).outputs[step.out ?? 0];
+    const { outputs } = await call(step.op, args, step.attrs ?? {});
+    values[step.name] = outputs[step.out ?? 0];
   }
   return { outputs: (attrs.returns as string[]).map((name) => values[name] as Tensor) };
 }
