@@ -1,6 +1,6 @@
 /**
- * Runs a script after the set-up, in a process that sees the adapter which the set-up found:
- * `deno run -A tools/run.ts SCRIPT ARGUMENTS…`.
+ * Runs a Deno command after the set-up, in a process that sees the adapter which the set-up found:
+ * `deno run -A tools/run.ts run -A train.ts --epochs 2`.
  *
  * @module
  */
@@ -8,33 +8,31 @@ import { onInterrupt, runCommand, writeErr } from "../platform/mod.ts";
 import { setUpAdapter, SetupError } from "./setup.ts";
 
 /**
- * Runs a Deno script with this process' streams and hands its exit code on.
+ * Runs a Deno command with this process' streams and hands its exit code on.
  *
- * @param script Its path
- * @param args Its arguments
+ * @param args The command and its arguments
  * @param environment Variables on top of this process' own
  * @returns The exit code
  */
-export async function runScript(script: string, args: string[], environment: Record<string, string>): Promise<number> {
-  // Ctrl-C reaches every process of the terminal: the script decides what it means, and this one waits for its answer.
+export async function runDeno(args: readonly string[], environment: Record<string, string>): Promise<number> {
+  // Ctrl-C reaches every process of the terminal: the command decides what it means, and this one waits for its answer.
   const restore = onInterrupt(() => {});
   try {
-    const { code } = await runCommand(Deno.execPath(), ["run", "-A", script, ...args], {
-      env: environment,
-      streams: "inherit",
-    });
-    return code;
+    return (await runCommand(Deno.execPath(), args, { env: environment, streams: "inherit" })).code;
   } finally {
     restore();
   }
 }
 
+/** Arguments without a first `--`: `deno task train -- --epochs 2`, npm's habit, means what it means without. */
+export function withoutDashes(args: readonly string[]): string[] {
+  const at = args.indexOf("--");
+  return at < 0 ? [...args] : [...args.slice(0, at), ...args.slice(at + 1)];
+}
+
 if (import.meta.main) {
-  const [script, ...rest] = Deno.args;
-  // `deno task train -- --epochs 2`, as npm wants it, and `deno task train --epochs 2` mean the same.
-  const args = rest[0] === "--" ? rest.slice(1) : rest;
   try {
-    Deno.exit(await runScript(script, args, await setUpAdapter()));
+    Deno.exit(await runDeno(withoutDashes(Deno.args), await setUpAdapter()));
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     writeErr(`${error.message}\n`);
