@@ -1,0 +1,295 @@
+import { backward } from "../autograd/mod.ts";
+import { Module } from "../nn/mod.ts";
+import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from "../optim/mod.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Awaitable } from "./callback.ts";
+import type { CheckpointData } from "./checkpoint.ts";
+import type { Loaders } from "./loaders.ts";
+import type { LogOptions } from "./log.ts";
+import type { Stage, Trainer } from "./trainer.ts";
+import { toDevice } from "./transfer.ts";
+
+/** What a training step gives: the loss, an object with it, or nothing to skip the batch. */
+export type StepOutput = Tensor | { loss: Tensor; [key: string]: unknown } | null | undefined | void;
+
+/** How a scheduler is stepped. */
+export interface LRSchedulerConfig {
+  scheduler: LRScheduler;
+  /** When: after each optimizer step, or after each epoch; default `"epoch"`. */
+  interval?: "step" | "epoch";
+  /** Every so many intervals; default 1. */
+  frequency?: number;
+  /** The metric for a scheduler that reacts to one (ReduceLROnPlateau). */
+  monitor?: string;
+  /** Whether a missing metric is an error (default) or a warning. */
+  strict?: boolean;
+  /** Its name in logs. */
+  name?: string;
+  /** Whether `step` takes the metric; default: found by the scheduler's class. */
+  reduceOnPlateau?: boolean;
+}
+
+/** An optimizer with its scheduler. */
+export interface OptimizerConfig {
+  optimizer: Optimizer;
+  lrScheduler?: LRScheduler | LRSchedulerConfig;
+  /** The metric for the scheduler, where it is not said in its own entry. */
+  monitor?: string;
+}
+
+/** All that `configureOptimizers` may return. */
+export type ConfiguredOptimizers =
+  | Optimizer
+  | OptimizerConfig
+  | readonly (Optimizer | OptimizerConfig)[]
+  | readonly [readonly Optimizer[], readonly (LRScheduler | LRSchedulerConfig)[]]
+  | null
+  | void;
+
+/**
+ * A model that knows how it is trained. Write `trainingStep` and `configureOptimizers`; everything else has a default.
+ *
+ * `Batch` is what the steps receive: the loader's batch with its arrays as tensors.
+ *
+ * @example
+ * ```ts
+ * import { crossEntropy, init, type Tensor } from "@fulgurite/core";
+ * import { Linear } from "@fulgurite/core/nn";
+ * import { Adam, type Optimizer } from "@fulgurite/core/optim";
+ * import { LightningModule } from "@fulgurite/core/trainer";
+ *
+ * await init();
+ * class LitClassifier extends LightningModule<{ x: Tensor; y: Tensor }> {
+ *   layer = new Linear(784, 10);
+ *   override forward(x: Tensor): Tensor {
+ *     return this.layer.forward(x);
+ *   }
+ *   override trainingStep({ x, y }: { x: Tensor; y: Tensor }): Tensor {
+ *     const loss = crossEntropy(this.forward(x), y);
+ *     this.log("train_loss", loss);
+ *     return loss;
+ *   }
+ *   override configureOptimizers(): Optimizer {
+ *     return new Adam(this.parameters(), { lr: 1e-3 });
+ *   }
+ * }
+ * console.log([...new LitClassifier().stateDict().keys()]); // ["layer.weight", "layer.bias"]
+ * ```
+ */
+// deno-lint-ignore no-explicit-any -- a module of any batch type is a module to callbacks and to the trainer
+export abstract class LightningModule<Batch = any> extends Module {
+  /** Whether the trainer runs backward and the optimizer; set to false to do it in `trainingStep`. */
+  automaticOptimization = true;
+  /** Whether loading a checkpoint demands exactly the module's own names; default true. */
+  strictLoading = true;
+  #trainer: Trainer | null = null;
+
+  /** The trainer that runs this module. */
+  get trainer(): Trainer {
+    if (this.#trainer === null) {
+      throw new Error(`Cannot reach the trainer of ${this.constructor.name}: it is not attached to one`);
+    }
+    return this.#trainer;
+  }
+
+  /** Set by the trainer. */
+  set trainer(trainer: Trainer | null) {
+    this.#trainer = trainer;
+  }
+
+  /** Whether a trainer runs this module. */
+  get attached(): boolean {
+    return this.#trainer !== null;
+  }
+
+  /** Epochs finished so far. */
+  get currentEpoch(): number {
+    return this.#trainer?.currentEpoch ?? 0;
+  }
+
+  /** Optimizer steps so far. */
+  get globalStep(): number {
+    return this.#trainer?.globalStep ?? 0;
+  }
+
+  /** The result for an input; the default prediction step calls it. */
+  forward(..._inputs: never[]): unknown {
+    throw new Error(`Cannot call forward of ${this.constructor.name}: it does not define it`);
+  }
+
+  /** The loss of a batch. */
+  trainingStep?(batch: Batch, batchIdx: number): Awaitable<StepOutput>;
+  /** Logs what is to be known of a validation batch. */
+  validationStep?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<unknown>;
+  /** Logs what is to be known of a test batch. */
+  testStep?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<unknown>;
+  /** The prediction for a batch. */
+  predictStep(batch: Batch, _batchIdx: number, _dataloaderIdx: number): Awaitable<unknown> {
+    return (this.forward as (batch: Batch) => unknown)(batch);
+  }
+
+  /** The optimizers, and how their rates are scheduled. */
+  configureOptimizers?(): Awaitable<ConfiguredOptimizers>;
+  /** Makes layers late, once a stage; must give the same again. */
+  configureModel?(): Awaitable<void>;
+  /** Downloads; must not set state. */
+  prepareData?(): Awaitable<void>;
+  trainDataloader?(): Awaitable<Loaders>;
+  valDataloader?(): Awaitable<Loaders>;
+  testDataloader?(): Awaitable<Loaders>;
+  predictDataloader?(): Awaitable<Loaders>;
+
+  setup?(stage: Stage): Awaitable<void>;
+  teardown?(stage: Stage): Awaitable<void>;
+  onFitStart?(): Awaitable<void>;
+  onFitEnd?(): Awaitable<void>;
+  onTrainStart?(): Awaitable<void>;
+  onTrainEnd?(): Awaitable<void>;
+  onTrainEpochStart?(): Awaitable<void>;
+  onTrainEpochEnd?(): Awaitable<void>;
+  /** Returning −1 leaves the epoch. */
+  onTrainBatchStart?(batch: Batch, batchIdx: number): Awaitable<number | void>;
+  onTrainBatchEnd?(outputs: StepOutput, batch: Batch, batchIdx: number): Awaitable<void>;
+  onBeforeZeroGrad?(optimizer: Optimizer): Awaitable<void>;
+  onBeforeBackward?(loss: Tensor): Awaitable<void>;
+  onAfterBackward?(): Awaitable<void>;
+  onBeforeOptimizerStep?(optimizer: Optimizer): Awaitable<void>;
+  onValidationStart?(): Awaitable<void>;
+  onValidationEnd?(): Awaitable<void>;
+  onValidationEpochStart?(): Awaitable<void>;
+  onValidationEpochEnd?(): Awaitable<void>;
+  onValidationBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  onValidationBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  onTestStart?(): Awaitable<void>;
+  onTestEnd?(): Awaitable<void>;
+  onTestEpochStart?(): Awaitable<void>;
+  onTestEpochEnd?(): Awaitable<void>;
+  onTestBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  onTestBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  onPredictStart?(): Awaitable<void>;
+  onPredictEnd?(): Awaitable<void>;
+  onPredictEpochStart?(): Awaitable<void>;
+  onPredictEpochEnd?(): Awaitable<void>;
+  onPredictBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  onPredictBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  onSaveCheckpoint?(checkpoint: CheckpointData): Awaitable<void>;
+  onLoadCheckpoint?(checkpoint: CheckpointData): Awaitable<void>;
+  /** Before the batch's arrays become tensors. */
+  onBeforeBatchTransfer?(batch: unknown, dataloaderIdx: number): unknown;
+  /** After the batch's arrays became tensors. */
+  onAfterBatchTransfer?(batch: Batch, dataloaderIdx: number): Batch;
+
+  /** Makes tensors of the arrays in a batch. */
+  transferBatchToDevice(batch: unknown, _dataloaderIdx: number): unknown {
+    return toDevice(batch);
+  }
+
+  /** Switches to evaluation before a validation, test or prediction. */
+  onValidationModelEval(): void {
+    this.eval();
+  }
+
+  /** Frees the gradients before a validation. */
+  onValidationModelZeroGrad(): void {
+    this.zeroGrad();
+  }
+
+  /** Differentiates the loss. */
+  backward(loss: Tensor): Awaitable<void> {
+    backward(loss);
+  }
+
+  /** Forgets the gradients of the optimizer's parameters. */
+  optimizerZeroGrad(_epoch: number, _batchIdx: number, optimizer: Optimizer): Awaitable<void> {
+    optimizer.zeroGrad();
+  }
+
+  /**
+   * Computes the gradients with `closure` and updates the parameters.
+   *
+   * @param closure Runs the training step, backward, and clipping
+   */
+  async optimizerStep(
+    _epoch: number,
+    _batchIdx: number,
+    optimizer: Optimizer,
+    closure: () => Promise<void>,
+  ): Promise<void> {
+    await closure();
+    optimizer.step();
+  }
+
+  /** Clips the gradients as the trainer's options say; override to do it otherwise. */
+  configureGradientClipping(
+    optimizer: Optimizer,
+    gradientClipVal: number | null,
+    gradientClipAlgorithm: "norm" | "value",
+  ): Awaitable<void> {
+    this.clipGradients(optimizer, gradientClipVal, gradientClipAlgorithm);
+  }
+
+  /** Clips the gradients of an optimizer's parameters: by their common norm, or each value. */
+  clipGradients(
+    optimizer: Optimizer,
+    gradientClipVal: number | null,
+    gradientClipAlgorithm: "norm" | "value" = "norm",
+  ): void {
+    if (gradientClipVal === null) return;
+    const parameters = optimizer.paramGroups.flatMap((group) => group.params);
+    if (gradientClipAlgorithm === "norm") clipGradNorm(parameters, gradientClipVal).dispose();
+    else clipGradValue(parameters, gradientClipVal);
+  }
+
+  /** Steps a scheduler; one that reacts to a metric gets it. */
+  lrSchedulerStep(scheduler: LRScheduler, metric: number | null): Awaitable<void> {
+    if (metric === null) scheduler.step();
+    else scheduler.step(metric);
+  }
+
+  /** In manual optimization: the optimizers, one or several, each `step()` counted by the trainer. */
+  optimizers(): Optimizer | Optimizer[] {
+    const list = this.trainer.optimizers;
+    return list.length === 1 ? list[0] : [...list];
+  }
+
+  /** In manual optimization: the schedulers. */
+  lrSchedulers(): LRScheduler | LRScheduler[] | null {
+    const list = this.trainer.lrSchedulerConfigs.map((config) => config.scheduler);
+    return list.length === 0 ? null : list.length === 1 ? list[0] : list;
+  }
+
+  /** In manual optimization: differentiates a loss, with the hooks around it. */
+  async manualBackward(loss: Tensor): Promise<void> {
+    await this.trainer.runBackward(loss);
+  }
+
+  /**
+   * Logs a number or a scalar tensor. Nothing is read from the device here: values gather there until a row is due.
+   *
+   * @param name Its name
+   * @param value One number, on the host or on the device
+   * @param options Where it appears and how values of several batches become one
+   * @throws {Error} In hooks where no row can follow, and for the same name with other options in one hook
+   */
+  log(name: string, value: Tensor | number, options: LogOptions = {}): void {
+    if (this.#trainer === null) return;
+    this.#trainer.logFromHook(name, value, options);
+  }
+
+  /** Logs several values with the same options. */
+  logDict(values: Readonly<Record<string, Tensor | number>>, options: LogOptions = {}): void {
+    for (const [name, value] of Object.entries(values)) this.log(name, value, options);
+  }
+
+  /** Switches gradients of all parameters off and to evaluation. */
+  freeze(): void {
+    for (const parameter of this.parameters()) parameter.requiresGrad = false;
+    this.eval();
+  }
+
+  /** Switches gradients of all parameters on and to training. */
+  unfreeze(): void {
+    for (const parameter of this.parameters()) parameter.requiresGrad = true;
+    this.train();
+  }
+}

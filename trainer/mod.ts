@@ -1,0 +1,30 @@
+/**
+ * The trainer: modules that know how they are trained, and what runs them.
+ *
+ * @module
+ */
+export { type Awaitable, Callback, type StateDict } from "./callback.ts";
+export { type CheckpointData, CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+export { type Defaults, setDefaults } from "./defaults.ts";
+export { LightningDataModule } from "./lightning_data_module.ts";
+export {
+  type ConfiguredOptimizers,
+  LightningModule,
+  type LRSchedulerConfig,
+  type OptimizerConfig,
+  type StepOutput,
+} from "./lightning_module.ts";
+export type { Loader, Loaders } from "./loaders.ts";
+export type { LogOptions, Reduction } from "./log.ts";
+export type { Logger, LogPoint } from "./logger.ts";
+export type { Amount, Fraction, ResolvedOptions, TrainerOptions } from "./options.ts";
+export type { GivenLoaders } from "./run.ts";
+export {
+  type CheckpointCallback,
+  type EntryOptions,
+  seedEverything,
+  type Stage,
+  Trainer,
+  type TrainerData,
+  type TrainerState,
+} from "./trainer.ts";

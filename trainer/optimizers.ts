@@ -1,0 +1,73 @@
+import { type LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
+import type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./lightning_module.ts";
+
+/** A scheduler's configuration with every default filled in. */
+export type ResolvedSchedulerConfig = Required<Omit<LRSchedulerConfig, "monitor" | "name">> & {
+  monitor: string | null;
+  name: string | null;
+};
+
+/** What `configureOptimizers` returned, in one form. */
+export interface OptimizerSetup {
+  readonly optimizers: readonly Optimizer[];
+  readonly schedulers: readonly ResolvedSchedulerConfig[];
+}
+
+/**
+ * Brings every form that `configureOptimizers` may return into one.
+ *
+ * @throws {TypeError} For anything that is none of the forms, or a scheduler on a metric without `monitor`
+ */
+export function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSetup {
+  if (!configured) return { optimizers: [], schedulers: [] };
+  if (isPair(configured)) {
+    return {
+      optimizers: configured[0].map(checkedOptimizer),
+      schedulers: configured[1].map((entry) => resolveScheduler(entry, null)),
+    };
+  }
+  const list = Array.isArray(configured) ? configured : [configured as Optimizer | OptimizerConfig];
+  const optimizers: Optimizer[] = [], schedulers: ResolvedSchedulerConfig[] = [];
+  for (const entry of list) {
+    if (entry instanceof Optimizer) optimizers.push(entry);
+    else {
+      const { optimizer, lrScheduler, monitor } = entry as OptimizerConfig;
+      optimizers.push(checkedOptimizer(optimizer));
+      if (lrScheduler) schedulers.push(resolveScheduler(lrScheduler, monitor ?? null));
+    }
+  }
+  return { optimizers, schedulers };
+}
+
+function isPair(
+  configured: NonNullable<ConfiguredOptimizers>,
+): configured is readonly [readonly Optimizer[], readonly (LRScheduler | LRSchedulerConfig)[]] {
+  return Array.isArray(configured) && configured.length === 2 && Array.isArray(configured[0]) &&
+    Array.isArray(configured[1]);
+}
+
+function checkedOptimizer(value: unknown): Optimizer {
+  if (value instanceof Optimizer) return value;
+  throw new TypeError(
+    `Cannot configure optimizers: expected an Optimizer, { optimizer, lrScheduler }, a list of them, ` +
+      `[optimizers, schedulers] or null, got ${value === null ? "null" : typeof value}`,
+  );
+}
+
+function resolveScheduler(entry: LRScheduler | LRSchedulerConfig, monitor: string | null): ResolvedSchedulerConfig {
+  const config: LRSchedulerConfig = "scheduler" in entry && typeof (entry as LRScheduler).step !== "function"
+    ? entry as LRSchedulerConfig
+    : { scheduler: entry as LRScheduler };
+  const reduceOnPlateau = config.reduceOnPlateau ?? config.scheduler instanceof ReduceLROnPlateau;
+  const { scheduler, interval = "epoch", frequency = 1, strict = true, name = null } = config;
+  if (interval !== "epoch" && interval !== "step") {
+    throw new TypeError(
+      `Cannot configure a scheduler: interval must be "epoch" or "step", got ${JSON.stringify(interval)}`,
+    );
+  }
+  const metric = config.monitor ?? monitor;
+  if (reduceOnPlateau && metric === null) {
+    throw new TypeError("Cannot configure a scheduler: one that reacts to a metric needs `monitor`, got none");
+  }
+  return { scheduler, interval, frequency, monitor: metric, strict, name, reduceOnPlateau };
+}
