@@ -90,7 +90,7 @@ function bindings(source: Source): [string, string][] {
 function params(source: Source): [string, string][] {
   const body = /struct Params\s*\{([^}]*)\}/.exec(source.code)?.[1];
   if (body === undefined) return [];
-  return body.replace(/\/\/.*$/gm, "").split(",").map((field) => field.trim()).filter(Boolean).map((field) => {
+  return body.replace(/\/\/.*$/gm, "").split(/,(?![^<]*>)/).map((field) => field.trim()).filter(Boolean).map((field) => {
     const match = /^(\w+)\s*:\s*(u32|i32|f32|vec4u|vec4i|vec4f|array<vec4u,\s*\d+>)$/.exec(field);
     if (!match) {
       throw new Error(
