@@ -11,6 +11,76 @@ export interface KernelSource<B extends Record<string, Access>, P extends Record
   readonly code: string;
 }
 
+/**
+ * Reads the bindings and parameters of a kernel from its WGSL: storage in `@group(0)` from binding 0 on without gaps, and
+ * `struct Params` bound as `@group(1) @binding(0) var<uniform> params`.
+ *
+ * @param name The kernel's name, for labels and errors
+ * @param code Its WGSL, with the entry point `main`
+ * @returns What `launch` takes
+ * @throws {TypeError} If the WGSL does not follow these rules
+ *
+ * @example
+ * ```ts
+ * import { kernelOf } from "@fulgurite/core/kernels";
+ *
+ * const double = kernelOf("double", `
+ *   struct Params { count: u32 }
+ *   @group(0) @binding(0) var<storage, read> x: array<f32>;
+ *   @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+ *   @group(1) @binding(0) var<uniform> params: Params;
+ *   @compute @workgroup_size(64)
+ *   fn main(@builtin(global_invocation_id) id: vec3u) {
+ *     if (id.x < params.count) { y[id.x] = 2.0 * x[id.x]; }
+ *   }`);
+ * console.log(double.bindings); // { x: "read", y: "read_write" }
+ * ```
+ */
+export function kernelOf(name: string, code: string): KernelSource<Record<string, Access>, Record<string, ParamType>> {
+  return { name, bindings: bindingsIn(name, code), params: paramsIn(name, code), code };
+}
+
+function bindingsIn(kernel: string, code: string): Record<string, Access> {
+  const found: [number, string, Access][] = [];
+  const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]+)>\s*(\w+)\s*:/g;
+  for (const [, group, binding, space, name] of code.matchAll(pattern)) {
+    if (space === "uniform") {
+      if (group !== "1" || binding !== "0" || name !== "params") {
+        throw new TypeError(
+          `Cannot read the kernel ${kernel}: the uniform must be @group(1) @binding(0) params, got ${name}`,
+        );
+      }
+      continue;
+    }
+    if (group !== "0") {
+      throw new TypeError(`Cannot read the kernel ${kernel}: storage must be in group 0, ${name} is in ${group}`);
+    }
+    found.push([Number(binding), name, /read_write/.test(space) ? "read_write" : "read"]);
+  }
+  found.sort((a, b) => a[0] - b[0]);
+  found.forEach(([binding, name], index) => {
+    if (binding !== index) {
+      throw new TypeError(`Cannot read the kernel ${kernel}: binding ${index} is missing, before ${name}`);
+    }
+  });
+  return Object.fromEntries(found.map(([, name, access]) => [name, access]));
+}
+
+function paramsIn(kernel: string, code: string): Record<string, ParamType> {
+  const body = /struct Params\s*\{([^}]*)\}/.exec(code)?.[1];
+  if (body === undefined) return {};
+  const fields = body.replace(/\/\/.*$/gm, "").split(/,(?![^<]*>)/).map((field) => field.trim()).filter(Boolean);
+  return Object.fromEntries(fields.map((field) => {
+    const match = /^(\w+)\s*:\s*(u32|i32|f32|vec4u|vec4i|vec4f|array<vec4u,\s*\d+>)$/.exec(field);
+    if (match === null) {
+      throw new TypeError(
+        `Cannot read the kernel ${kernel}: Params takes u32, i32, f32, vec4 and array<vec4u, N>, got ${field}`,
+      );
+    }
+    return [match[1], match[2].replace(/\s/g, "") as ParamType];
+  }));
+}
+
 /** What TypeScript passes for a parameter: a number, or the numbers of a vector or array. */
 export type ParamValue<T extends ParamType> = T extends "u32" | "i32" | "f32" ? number : readonly number[];
 

@@ -15,6 +15,135 @@ fn is_inf(x: f32) -> bool {
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+`,
+  divide: `// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+`,
+  exp: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+fn exp_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -104.0, 89.0);
+  let n = round(bounded * 1.44269504);
+  let r = bounded - n * 0.693359375 + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -151.0, 128.5);
+  let n = round(bounded);
+  let r = (bounded - n) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
 `,
   halves: `// Two 16-bit numbers in a word. bf16 is the upper half of an f32; f16 is WGSL's own packing. Stores round to nearest even.
 fn unpack_bf16(w: u32) -> vec2f {
@@ -79,6 +208,133 @@ fn round_f16(x: f32) -> f32 {
   return f16_value(f16_bits(x));
 }
 `,
+  log: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+`,
+  order: `// Numbers as u32 keys in the same order, so that they compare without floating-point rules: −∞ … −0 = 0 … ∞, NaN. The
+// key of NaN is the greatest in the order upwards, and in the order downwards too, where all other keys are inverted.
+fn key_f32(bits: u32) -> u32 {
+  if ((bits & 0x7fffffffu) > 0x7f800000u) {
+    return 0xffffffffu;
+  }
+  let zeroless = select(bits, 0u, bits == 0x80000000u);
+  return select(zeroless | 0x80000000u, ~zeroless, zeroless > 0x7fffffffu);
+}
+
+fn key_f32_down(bits: u32) -> u32 {
+  return select(~key_f32(bits), 0xffffffffu, (bits & 0x7fffffffu) > 0x7f800000u);
+}
+
+fn bits_f32(key: u32) -> u32 {
+  if (key == 0xffffffffu) {
+    return 0x7fc00000u;
+  }
+  return select(~key, key & 0x7fffffffu, key > 0x7fffffffu);
+}
+
+fn bits_f32_down(key: u32) -> u32 {
+  return select(bits_f32(~key), 0x7fc00000u, key == 0xffffffffu);
+}
+`,
   philox: `// Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): a counter and a key
 // give four words that look random; no state, so the same numbers come out on every adapter.
 fn mul_wide(a: u32, b: u32) -> vec2u {
@@ -120,38 +376,226 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 `,
+  tree: `// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+`,
+  trigonometry: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// Sine, cosine and tangent for every finite angle. WGSL's own are specified within ±π only, with an absolute error.
+// uses: bits, divide
+
+// 2/π as a fixed-point number: 32 bits before the point (zeros), then 192 after it.
+fn two_over_pi(word: u32) -> u32 {
+  var bits = array<u32, 7>(0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u);
+  return bits[min(word, 6u)];
+}
+
+// An angle as quarter turns and a rest within ±π/4: (rest, number of quarter turns mod 4).
+//
+// Small angles: π/2 is subtracted in three parts (Cody and Waite; the parts of Moshier, Cephes, sinf.c, times two).
+// Large ones: mantissa times the bits of 2/π that matter, in integers (Payne and Hanek, "Radian reduction for
+// trigonometric functions", 1983).
+fn reduce_angle(x: f32) -> vec2f {
+  let a = abs(x);
+  var turns = round(a * 0.636619772);
+  var rest = opaque(opaque(a - opaque(turns * 1.5703125)) - opaque(turns * 4.837512969970703125e-4)) -
+    turns * 7.54978995489188e-8;
+  var quarter = u32(turns) & 3u;
+  if (a > 8000.0) {
+    let bits = bitcast<u32>(a);
+    let mantissa = (bits & 0x7fffffu) | 0x800000u;
+    // a = mantissa · 2^shift; the product's bits from 2^2 downwards matter, so start that many bits into 2/π.
+    let shift = (bits >> 23u) - 150u + 22u;
+    let word = shift >> 5u;
+    let within = shift & 31u;
+    var window: array<u32, 3>;
+    for (var k = 0u; k < 3u; k++) {
+      let high = two_over_pi(word + k);
+      let low = two_over_pi(word + k + 1u);
+      window[k] = select((high << within) | (low >> (32u - within)), high, within == 0u);
+    }
+    // The lower 64 bits, of 96, of mantissa · window; the window begins 22 bits before the point of mantissa · 2^shift.
+    let lowest = mul_high(window[2], mantissa);
+    let middle_low = window[1] * mantissa;
+    let middle = middle_low + lowest;
+    let carry = select(0u, 1u, middle < middle_low);
+    let high = window[0] * mantissa + mul_high(window[1], mantissa) + carry;
+    // 10 bits of whole quarter turns, then the fraction.
+    quarter = high >> 22u;
+    var fraction = (high << 10u) | (middle >> 22u);
+    var below = middle << 10u;
+    let negative = (fraction >> 31u) == 1u;
+    if (negative) {
+      quarter++;
+      fraction = ~fraction;
+      below = ~below;
+    }
+    // As a float without loss: leading zeros are shifted out first.
+    let zeros = min(countLeadingZeros(fraction), 31u);
+    let leading = select((fraction << zeros) | (below >> (32u - zeros)), fraction, zeros == 0u);
+    rest = f32(leading >> 8u) * bitcast<f32>((127u - 24u - zeros) << 23u) * 1.57079633;
+    rest = select(rest, -rest, negative);
+    quarter = quarter & 3u;
+  }
+  let backwards = bitcast<u32>(x) >> 31u == 1u;
+  return vec2f(select(rest, -rest, backwards), f32(select(quarter, (4u - quarter) & 3u, backwards)));
+}
+
+// sin(r) and cos(r) for |r| ≤ π/4, minimax (Moshier, Cephes, sinf.c).
+fn sine_near(r: f32) -> f32 {
+  let z = r * r;
+  return ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * r + r;
+}
+
+fn cosine_near(r: f32) -> f32 {
+  let z = r * r;
+  return ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z - 0.5 * z + 1.0;
+}
+
+// Sine, shifted by a number of quarter turns.
+fn sine_shifted(x: f32, shift: u32) -> f32 {
+  let p = reduce_angle(x);
+  let quarter = u32(p.y) + shift;
+  let y = select(sine_near(p.x), cosine_near(p.x), (quarter & 1u) == 1u);
+  return select(select(y, -y, (quarter & 2u) == 2u), nan(), !is_finite(x));
+}
+
+fn sin_f32(x: f32) -> f32 {
+  return sine_shifted(x, 0u);
+}
+
+fn cos_f32(x: f32) -> f32 {
+  return sine_shifted(x, 1u);
+}
+
+fn tan_f32(x: f32) -> f32 {
+  let p = reduce_angle(x);
+  let s = sine_near(p.x);
+  let c = cosine_near(p.x);
+  let y = select(s / c, -c / s, (u32(p.y) & 1u) == 1u);
+  return select(y, nan(), !is_finite(x));
+}
+`,
 };
 
-/** kernels/reduce/reduce.wgsl */
-export const reduce: KernelSource<{ x: "read", y: "read_write" }, { outer: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" }> = {
-  name: "reduce",
-  bindings: { x: "read", y: "read_write" },
-  params: { outer: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" },
+/** kernels/cat/cat.wgsl */
+export const cat: KernelSource<{ x0: "read", x1: "read", x2: "read", x3: "read", x4: "read", x5: "read", x6: "read", y: "read_write" }, { ends: "array<vec4u,2>", first: "u32", columns: "u32", row: "u32", count: "u32" }> = {
+  name: "cat",
+  bindings: { x0: "read", x1: "read", x2: "read", x3: "read", x4: "read", x5: "read", x6: "read", y: "read_write" },
+  params: { ends: "array<vec4u,2>", first: "u32", columns: "u32", row: "u32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
-// y[o, i] = finish(fold(combine, x[o, r, i] for r in a slice of the reduced axis))
-// One invocation makes one element of y for one slice; neighbours differ in i, then in o.
+// y[o, first + c] = the input whose columns hold c, at row o: up to seven inputs side by side
+// One invocation moves one word (four in the wide variant); neighbours differ in c, then in o.
 // uses: place
 struct Params {
-  outer: u32,
-  length: u32,
-  inner: u32,
-  slices: u32,
-  slice: u32,
-  scale: f32,
+  ends: array<vec4u, 2>,
+  first: u32,
+  columns: u32,
+  row: u32,
+  count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+alias Word = u32;
+
+@group(0) @binding(0) var<storage, read> x0: array<Word>;
+@group(0) @binding(1) var<storage, read> x1: array<Word>;
+@group(0) @binding(2) var<storage, read> x2: array<Word>;
+@group(0) @binding(3) var<storage, read> x3: array<Word>;
+@group(0) @binding(4) var<storage, read> x4: array<Word>;
+@group(0) @binding(5) var<storage, read> x5: array<Word>;
+@group(0) @binding(6) var<storage, read> x6: array<Word>;
+@group(0) @binding(7) var<storage, read_write> y: array<Word>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-override start: f32 = 0.0;
+// How many inputs there are; the branches of the others fold away.
+override inputs: u32 = 7u;
 
-fn combine(a: f32, b: f32) -> f32 {
-  return a + b;
+fn end(k: u32) -> u32 {
+  return params.ends[k >> 2u][k & 3u];
+}
+
+// Where row o, column c of the input between two ends lies.
+fn place(o: u32, c: u32, from: u32, to: u32) -> u32 {
+  return o * (to - from) + c - from;
 }
 
 @compute @workgroup_size(64)
@@ -161,22 +605,601 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_index(id, groups) * 64u + lane;
-  let columns = params.outer * params.inner;
-  if (at >= columns * params.slices) {
+  if (at >= params.count) {
     return;
   }
-  let slice = at / columns;
-  let column = at % columns;
-  let o = column / params.inner;
-  let i = column % params.inner;
-  let first = slice * params.slice;
-  let last = min(first + params.slice, params.length);
-  let base = o * params.length * params.inner + i;
-  var total = start;
-  for (var r = first; r < last; r++) {
-    total = combine(total, x[base + r * params.inner]);
+  let c = at % params.columns;
+  let o = at / params.columns;
+  var word: Word;
+  if (inputs == 1u || c < end(0u)) {
+    word = x0[place(o, c, 0u, end(0u))];
+  } else if (inputs == 2u || c < end(1u)) {
+    word = x1[place(o, c, end(0u), end(1u))];
+  } else if (inputs == 3u || c < end(2u)) {
+    word = x2[place(o, c, end(1u), end(2u))];
+  } else if (inputs == 4u || c < end(3u)) {
+    word = x3[place(o, c, end(2u), end(3u))];
+  } else if (inputs == 5u || c < end(4u)) {
+    word = x4[place(o, c, end(3u), end(4u))];
+  } else if (inputs == 6u || c < end(5u)) {
+    word = x5[place(o, c, end(4u), end(5u))];
+  } else {
+    word = x6[place(o, c, end(5u), end(6u))];
   }
-  y[at] = total * params.scale;
+  y[o * params.row + params.first + c] = word;
+}
+`,
+};
+
+/** kernels/optimizer/optimizer_advance.wgsl */
+export const optimizerAdvance: KernelSource<{ options: "read", control: "read", numbers: "read_write" }, { options: "u32" }> = {
+  name: "optimizerAdvance",
+  bindings: { options: "read", control: "read", numbers: "read_write" },
+  params: { options: "u32" },
+  code: `// numbers = derive(options, steps counted so far + 1): what all elements of an optimizer's step have in common
+// One invocation in all.
+struct Params {
+  options: u32,
+}
+
+@group(0) @binding(0) var<storage, read> options: array<f32>;
+// 0: whether this step is skipped, 1: the factor of the gradients.
+@group(0) @binding(1) var<storage, read> control: array<f32>;
+@group(0) @binding(2) var<storage, read_write> numbers: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// 1 - exp(-x) for x >= 0, exact to the last places also where x is small and the difference would cancel.
+fn rise(x: f32) -> f32 {
+  if (x > 0.25) {
+    return 1.0 - exp(-x);
+  }
+  let s = 1.0 / 24.0 - x * (1.0 / 120.0 - x * (1.0 / 720.0 - x * (1.0 / 5040.0)));
+  return x * (1.0 - x * (0.5 - x * (1.0 / 6.0 - x * s)));
+}
+
+// x / (exp(x) - 1) - 1 + x / 2 for x >= 0: x^2/12 - x^4/720 + ...
+fn bernoulli(x: f32) -> f32 {
+  if (x > 1.0) {
+    return x * exp(-x) / (1.0 - exp(-x)) - 1.0 + 0.5 * x;
+  }
+  let s = x * x;
+  return s * (1.0 / 12.0 - s * (1.0 / 720.0 - s * (1.0 / 30240.0 - s * (1.0 / 1209600.0 - s * (1.0 / 47900160.0)))));
+}
+
+fn derive(t: f32) {
+}
+
+@compute @workgroup_size(1)
+fn main() {
+  numbers[1] = control[0];
+  numbers[2] = control[1];
+  if (control[0] != 0.0) {
+    return;
+  }
+  numbers[0] += 1.0;
+  for (var i = 0u; i < params.options; i++) {
+    numbers[4u + i] = options[i];
+  }
+  derive(numbers[0]);
+}
+`,
+};
+
+/** kernels/optimizer/optimizer_update.wgsl */
+export const optimizerUpdate: KernelSource<{ numbers: "read", grad: "read", param: "read_write", state_a: "read_write", state_b: "read_write", state_c: "read_write" }, { quads: "u32" }> = {
+  name: "optimizerUpdate",
+  bindings: { numbers: "read", grad: "read", param: "read_write", state_a: "read_write", state_b: "read_write", state_c: "read_write" },
+  params: { quads: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Two 16-bit numbers in a word. bf16 is the upper half of an f32; f16 is WGSL's own packing. Stores round to nearest even.
+fn unpack_bf16(w: u32) -> vec2f {
+  return vec2f(bitcast<f32>(w << 16u), bitcast<f32>(w & 0xffff0000u));
+}
+
+fn bf16_bits(x: f32) -> u32 {
+  let u = bitcast<u32>(x);
+  if ((u & 0x7fffffffu) > 0x7f800000u) {
+    return (u >> 16u) | 0x40u;
+  }
+  return (u + 0x7fffu + ((u >> 16u) & 1u)) >> 16u;
+}
+
+fn pack_bf16(x: vec2f) -> u32 {
+  return bf16_bits(x.x) | (bf16_bits(x.y) << 16u);
+}
+
+fn round_bf16(x: f32) -> f32 {
+  return bitcast<f32>(bf16_bits(x) << 16u);
+}
+
+// Rounds to the nearest f16 by bits: the built-in packing may round towards zero, and out-of-range values are undefined.
+fn f16_bits(x: f32) -> u32 {
+  let u = bitcast<u32>(x);
+  let sign = (u >> 16u) & 0x8000u;
+  let a = u & 0x7fffffffu;
+  if (a > 0x7f800000u) {
+    return sign | 0x7e00u;
+  }
+  if (a >= 0x477ff000u) {
+    return sign | 0x7c00u;
+  }
+  if (a < 0x38800000u) {
+    // Below the smallest normal f16: a multiple of 2^-24. Adding 0.5 lines the units up with f32's own rounding.
+    return sign | (bitcast<u32>(bitcast<f32>(a) + 0.5) - 0x3f000000u);
+  }
+  return sign | ((a - 0x38000000u + 0xfffu + ((a >> 13u) & 1u)) >> 13u);
+}
+
+fn pack_f16(x: vec2f) -> u32 {
+  return f16_bits(x.x) | (f16_bits(x.y) << 16u);
+}
+
+fn f16_value(bits: u32) -> f32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let magnitude = bits & 0x7fffu;
+  if (magnitude >= 0x7c00u) {
+    return bitcast<f32>(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13u));
+  }
+  if (magnitude < 0x400u) {
+    return bitcast<f32>(sign | bitcast<u32>(f32(magnitude) * 5.9604644775390625e-8));
+  }
+  return bitcast<f32>(sign | ((magnitude + 0x1c000u) << 13u));
+}
+
+fn unpack_f16(w: u32) -> vec2f {
+  return vec2f(f16_value(w & 0xffffu), f16_value(w >> 16u));
+}
+
+fn round_f16(x: f32) -> f32 {
+  return f16_value(f16_bits(x));
+}
+
+// (param, state) = rule(grad, param, state): one step of an optimizer; every element is read once and written once
+// One invocation updates four neighbouring elements.
+// uses: place, halves
+struct Params {
+  quads: u32,
+}
+
+// numbers: 0 steps counted, 1 whether this step is skipped, 2 factor of the gradients, 3 what the rule carries from step to
+// step, from 4 on the options of the parameter group, then what the rule derives from them once a step.
+@group(0) @binding(0) var<storage, read> numbers: array<f32>;
+@group(0) @binding(1) var<storage, read> grad: array<GradQuad>;
+@group(0) @binding(2) var<storage, read_write> param: array<ParamQuad>;
+@group(0) @binding(3) var<storage, read_write> state_a: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> state_b: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> state_c: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+alias GradQuad = vec4f;
+alias ParamQuad = vec4f;
+
+// How many state tensors the rule has; bindings beyond are not touched.
+override states: u32 = 3u;
+
+struct Cell {
+  p: vec4f,
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+}
+
+fn load_grad(q: GradQuad) -> vec4f {
+  return q;
+}
+
+fn load_param(q: ParamQuad) -> vec4f {
+  return q;
+}
+
+fn store_param(x: vec4f) -> ParamQuad {
+  return x;
+}
+
+fn rule(gradient: vec4f, cell: Cell) -> Cell {
+  return Cell(cell.p - numbers[4] * gradient, cell.a, cell.b, cell.c);
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let q = workgroup_index(id, groups) * 64u + lane;
+  if (q >= params.quads || numbers[1] != 0.0) {
+    return;
+  }
+  var cell = Cell(load_param(param[q]), vec4f(), vec4f(), vec4f());
+  if (states > 0u) {
+    cell.a = state_a[q];
+  }
+  if (states > 1u) {
+    cell.b = state_b[q];
+  }
+  if (states > 2u) {
+    cell.c = state_c[q];
+  }
+  cell = rule(load_grad(grad[q]) * numbers[2], cell);
+  param[q] = store_param(cell.p);
+  if (states > 0u) {
+    state_a[q] = cell.a;
+  }
+  if (states > 1u) {
+    state_b[q] = cell.b;
+  }
+  if (states > 2u) {
+    state_c[q] = cell.c;
+  }
+}
+`,
+};
+
+/** kernels/reduce/reduce.wgsl */
+export const reduce: KernelSource<{ x: "read", y: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" }> = {
+  name: "reduce",
+  bindings: { x: "read", y: "read_write" },
+  params: { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, i] = finish(load(x[o, 0, i]) combined with load(x[o, 1, i]) and so on)
+// One invocation makes one item of y for one slice of the row; neighbours differ in i, then in o, then in the slice.
+// uses: place
+alias In = f32;
+alias Acc = f32;
+alias Out = f32;
+
+struct Params {
+  rows: u32,
+  length: u32,
+  inner: u32,
+  slices: u32,
+  slice: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<In>;
+@group(0) @binding(1) var<storage, read_write> y: array<Out>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+// Long rows are summed block by block, so that rounding errors do not pile up.
+const block = 64u;
+
+fn start() -> Acc {
+  return Acc(0);
+}
+
+fn load(v: In) -> Acc {
+  return v;
+}
+
+fn combine(a: Acc, b: Acc) -> Acc {
+  return a + b;
+}
+
+// Folds the parts of an item that lies along the row.
+fn fold(v: Acc) -> Out {
+  return v;
+}
+
+fn finish(v: Out) -> Out {
+  return v * params.scale;
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * group + lane;
+  if (at >= params.rows * params.slices) {
+    return;
+  }
+  let row = at % params.rows;
+  let first = at / params.rows * params.slice;
+  let last = min(first + params.slice, params.length);
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  var total = start();
+  for (var from = first; from < last; from += block) {
+    let to = min(from + block, last);
+    var part = start();
+    for (var r = from; r < to; r++) {
+      part = combine(part, load(x[base + r * params.inner]));
+    }
+    total = combine(total, part);
+  }
+  y[at] = finish(fold(total));
+}
+`,
+};
+
+/** kernels/reduce/reduce_tree.wgsl */
+export const reduceTree: KernelSource<{ x: "read", y: "read_write" }, { rows: "u32", length: "u32", slices: "u32", slice: "u32", scale: "f32" }> = {
+  name: "reduceTree",
+  bindings: { x: "read", y: "read_write" },
+  params: { rows: "u32", length: "u32", slices: "u32", slice: "u32", scale: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// y[row] = finish(load(x[row, 0]) combined with load(x[row, 1]) and so on)
+// \`width\` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
+// uses: place, tree
+alias In = f32;
+alias Acc = f32;
+alias Out = f32;
+alias Leaf = f32;
+
+struct Params {
+  rows: u32,
+  length: u32,
+  slices: u32,
+  slice: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<In>;
+@group(0) @binding(1) var<storage, read_write> y: array<Out>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+const block = 16u;
+
+fn start() -> Acc {
+  return Acc(0);
+}
+
+fn load(v: In) -> Acc {
+  return v;
+}
+
+fn combine(a: Acc, b: Acc) -> Acc {
+  return a + b;
+}
+
+fn fold(v: Acc) -> Out {
+  return v;
+}
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  return a + b;
+}
+
+fn finish(v: Out) -> Out {
+  return v * params.scale;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let inside = at < params.rows * params.slices;
+  let row = at / params.slices;
+  let first = at % params.slices * params.slice;
+  let last = select(0u, min(first + params.slice, params.length), inside);
+  var total = start();
+  for (var from = first + lane % width; from < last; from += block * width) {
+    let to = min(from + block * width, last);
+    var part = start();
+    for (var r = from; r < to; r += width) {
+      part = combine(part, load(x[row * params.length + r]));
+    }
+    total = combine(total, part);
+  }
+  let all = fold_tree(lane, fold(total));
+  if (inside && lane % width == 0u) {
+    y[at] = finish(all);
+  }
+}
+`,
+};
+
+/** kernels/pad/spread.wgsl */
+export const spread: KernelSource<{ x: "read", y: "read_write" }, { outSizes: "array<vec4u,2>", inSizes: "array<vec4u,2>", before: "array<vec4u,2>", step: "array<vec4u,2>", rank: "u32", count: "u32", value: "u32" }> = {
+  name: "spread",
+  bindings: { x: "read", y: "read_write" },
+  params: { outSizes: "array<vec4u,2>", inSizes: "array<vec4u,2>", before: "array<vec4u,2>", step: "array<vec4u,2>", rank: "u32", count: "u32", value: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[q0, q1, …] = x[(q0 − before0) / step0, …] where all of these are whole and inside x, and \`value\` elsewhere
+// One invocation writes one word (four in the wide variant) of y; neighbours differ in the last axis.
+// uses: place
+struct Params {
+  outSizes: array<vec4u, 2>,
+  inSizes: array<vec4u, 2>,
+  before: array<vec4u, 2>,
+  step: array<vec4u, 2>,
+  rank: u32,
+  count: u32,
+  value: u32,
+}
+
+alias Word = u32;
+
+@group(0) @binding(0) var<storage, read> x: array<Word>;
+@group(0) @binding(1) var<storage, read_write> y: array<Word>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  var rest = at;
+  var from = 0u;
+  var stride = 1u;
+  var inside = true;
+  for (var k = 0u; k < 8u; k++) {
+    if (k >= params.rank) {
+      break;
+    }
+    let axis = params.rank - 1u - k;
+    let a = axis >> 2u;
+    let b = axis & 3u;
+    let q = rest % params.outSizes[a][b];
+    rest = rest / params.outSizes[a][b];
+    let before = params.before[a][b];
+    let size = params.inSizes[a][b];
+    let p = (q - before) / params.step[a][b];
+    inside = inside && q >= before && p * params.step[a][b] == q - before && p < size;
+    from += p * stride;
+    stride *= size;
+  }
+  var word = Word(params.value);
+  if (inside) {
+    word = x[from];
+  }
+  y[at] = word;
+}
+`,
+};
+
+/** kernels/pad/wrap.wgsl */
+export const wrap: KernelSource<{ x: "read", y: "read_write" }, { size: "i32", outSize: "u32", inner: "u32", before: "i32", count: "u32" }> = {
+  name: "wrap",
+  bindings: { x: "read", y: "read_write" },
+  params: { size: "i32", outSize: "u32", inner: "u32", before: "i32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, q, i] = x[o, source(q − before), i], where source folds places beyond the ends back inside
+// One invocation writes one word (four in the wide variant) of y; neighbours differ in i, then in q.
+// uses: place
+struct Params {
+  size: i32,
+  outSize: u32,
+  inner: u32,
+  before: i32,
+  count: u32,
+}
+
+alias Word = u32;
+
+@group(0) @binding(0) var<storage, read> x: array<Word>;
+@group(0) @binding(1) var<storage, read_write> y: array<Word>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn source(p: i32, n: i32) -> i32 {
+  return ((p % n) + n) % n;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let q = row % params.outSize;
+  let o = row / params.outSize;
+  let p = source(i32(q) - params.before, params.size);
+  y[at] = x[(o * u32(params.size) + u32(p)) * params.inner + i];
+}
+`,
+};
+
+/** kernels/pad/wrap_grad.wgsl */
+export const wrapGrad: KernelSource<{ dy: "read", dx: "read_write" }, { size: "i32", outSize: "i32", inner: "u32", before: "i32", most: "u32", count: "u32" }> = {
+  name: "wrapGrad",
+  bindings: { dy: "read", dx: "read_write" },
+  params: { size: "i32", outSize: "i32", inner: "u32", before: "i32", most: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// dx[o, p, i] = Σ dy[o, q, i] over the places q that read p, in increasing q
+// One invocation makes one element (four in the wide variant) of dx; neighbours differ in i, then in p.
+// uses: place
+struct Params {
+  size: i32,
+  outSize: i32,
+  inner: u32,
+  before: i32,
+  most: u32,
+  count: u32,
+}
+
+alias Row = f32;
+
+@group(0) @binding(0) var<storage, read> dy: array<Row>;
+@group(0) @binding(1) var<storage, read_write> dx: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// The t-th place that reads p, or one outside of dy.
+fn reader(p: i32, t: i32) -> i32 {
+  return p + params.before + (t - 1) * params.size;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let p = i32(row % u32(params.size));
+  let o = row / u32(params.size);
+  var total = Row(0.0);
+  for (var t = 0u; t < params.most; t++) {
+    let q = reader(p, i32(t));
+    if (q >= 0 && q < params.outSize) {
+      total += dy[(o * u32(params.outSize) + u32(q)) * params.inner + i];
+    }
+  }
+  dx[at] = total;
 }
 `,
 };

@@ -3,6 +3,8 @@
  *
  * `deno task wgsl` writes; `deno task wgsl --check` exits with 1 when the file is stale.
  */
+import { kernelOf } from "../kernels/_source.ts";
+
 const root = new URL("../", import.meta.url);
 const kernels = new URL("kernels/", root);
 const target = new URL("_wgsl.ts", kernels);
@@ -67,40 +69,6 @@ function withShared(source: Source, shared: Map<string, Source>): string {
   return [...needed.map((s) => s.code.trim()), source.code.trim()].join("\n\n") + "\n";
 }
 
-function bindings(source: Source): [string, string][] {
-  const found: [number, string, string][] = [];
-  const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]+)>\s*(\w+)\s*:/g;
-  for (const [, group, binding, space, name] of source.code.matchAll(pattern)) {
-    if (space === "uniform") {
-      if (group !== "1" || binding !== "0" || name !== "params") {
-        throw new Error(`Cannot embed ${source.path}: the uniform must be @group(1) @binding(0) params, got ${name}`);
-      }
-      continue;
-    }
-    if (group !== "0") throw new Error(`Cannot embed ${source.path}: storage ${name} must be in group 0`);
-    found.push([Number(binding), name, /read_write/.test(space) ? "read_write" : "read"]);
-  }
-  found.sort((a, b) => a[0] - b[0]);
-  found.forEach(([binding, name], index) => {
-    if (binding !== index) throw new Error(`Cannot embed ${source.path}: binding ${index} is missing, before ${name}`);
-  });
-  return found.map(([, name, access]) => [name, access]);
-}
-
-function params(source: Source): [string, string][] {
-  const body = /struct Params\s*\{([^}]*)\}/.exec(source.code)?.[1];
-  if (body === undefined) return [];
-  return body.replace(/\/\/.*$/gm, "").split(/,(?![^<]*>)/).map((field) => field.trim()).filter(Boolean).map((field) => {
-    const match = /^(\w+)\s*:\s*(u32|i32|f32|vec4u|vec4i|vec4f|array<vec4u,\s*\d+>)$/.exec(field);
-    if (!match) {
-      throw new Error(
-        `Cannot embed ${source.path}: Params takes u32, i32, f32, vec4 and array<vec4u, N>, got ${field}`,
-      );
-    }
-    return [match[1], match[2].replace(/\s/g, "")];
-  });
-}
-
 function literal(code: string): string {
   return "`" + code.replace(/[\\`]|\$\{/g, (c) => "\\" + c) + "`";
 }
@@ -122,7 +90,8 @@ async function generate(): Promise<string> {
     "};",
   ];
   for (const source of found.kernels) {
-    const b = bindings(source), p = params(source);
+    const kernel = kernelOf(source.path, source.code);
+    const b = Object.entries(kernel.bindings), p = Object.entries(kernel.params);
     const type = `KernelSource<${typeOf(b)}, ${typeOf(p)}>`;
     lines.push(
       "",
