@@ -34,6 +34,8 @@ export class Device {
   readonly recorder: Recorder;
   readonly #readback: { buffer: GPUBuffer; size: number }[] = [];
   #failure: Error | null = null;
+  /** An error that only follows from another, which is reported later: told only if that one does not come. */
+  #consequence: Error | null = null;
   #lost: DeviceLostError | null = null;
   readonly #whenLost: Promise<never>;
 
@@ -118,8 +120,8 @@ export class Device {
   /** Throws what went wrong since the last wait, once. */
   throwFailure(): void {
     if (this.#lost) throw this.#lost;
-    const failure = this.#failure;
-    this.#failure = null;
+    const failure = this.#failure ?? this.#consequence;
+    this.#failure = this.#consequence = null;
     if (failure) throw failure;
   }
 
@@ -133,13 +135,13 @@ export class Device {
   }
 
   #fail(error: Error): void {
-    this.#failure ??= error;
+    if (/\[Invalid \w+|is invalid due to a previous error/.test(error.message)) this.#consequence ??= error;
+    else this.#failure ??= error;
   }
 
   /** Waits for the device, politely where it needs our cores, and reports what failed meanwhile. */
   async #wait(work: Promise<unknown>): Promise<void> {
-    this.throwFailure();
-    const guarded = Promise.race([work, this.#whenLost]);
+    const guarded = Promise.race([Promise.all([work, this.pipelines.settled()]), this.#whenLost]);
     try {
       await (this.info.software && this.info.backend === "dawn" ? waitPolitely(guarded) : guarded);
     } catch (error) {

@@ -16,16 +16,20 @@ export class KernelError extends Error {
   readonly op: string;
   /** The offending WGSL line where the compiler named one, else empty. */
   readonly line: string;
+  /** Shapes of the tensors it was first compiled for, where known. */
+  readonly shapes: readonly (readonly number[])[];
 
   /**
    * @param op The operation whose kernel failed
    * @param message What the compiler or the validation said
    * @param line The offending WGSL line, if known
+   * @param shapes Shapes of the tensors it was first compiled for, if known
    */
-  constructor(op: string, message: string, line = "") {
+  constructor(op: string, message: string, line = "", shapes: readonly (readonly number[])[] = []) {
     super(message);
     this.op = op;
     this.line = line;
+    this.shapes = shapes;
   }
 }
 

@@ -30,6 +30,8 @@ export class PipelineCache {
   readonly #layouts = new Map<string, BindingLayout>();
   readonly #groups = new Map<string, GPUBindGroup>();
   readonly paramsLayout: GPUBindGroupLayout;
+  /** Checks of compilations that WebGPU has not answered yet. */
+  readonly #checks = new Set<Promise<void>>();
   /** Bind groups ever made; a steady training step makes none. */
   groupsCreated = 0;
 
@@ -56,13 +58,19 @@ export class PipelineCache {
     hasParams: boolean,
     source: () => string,
     constants?: Record<string, number>,
+    operands: readonly (readonly number[])[] = [],
   ): Pipeline {
     let pipeline = this.#pipelines.get(key);
     if (pipeline === undefined) {
-      pipeline = this.#compile(label, this.#layout(access, hasParams), source(), constants);
+      pipeline = this.#compile(label, this.#layout(access, hasParams), source(), constants, operands);
       this.#pipelines.set(key, pipeline);
     }
     return pipeline;
+  }
+
+  /** Resolves when every compilation so far is known to be good, or its error reported. */
+  async settled(): Promise<void> {
+    while (this.#checks.size > 0) await Promise.all(this.#checks);
   }
 
   /** The pipeline for a key, if it was compiled before. */
@@ -113,7 +121,13 @@ export class PipelineCache {
     return layout;
   }
 
-  #compile(label: string, layout: BindingLayout, code: string, constants?: Record<string, number>): Pipeline {
+  #compile(
+    label: string,
+    layout: BindingLayout,
+    code: string,
+    constants: Record<string, number> | undefined,
+    operands: readonly (readonly number[])[],
+  ): Pipeline {
     this.gpu.pushErrorScope("validation");
     const module = this.gpu.createShaderModule({ label, code });
     const gpu = this.gpu.createComputePipeline({
@@ -121,13 +135,32 @@ export class PipelineCache {
       layout: layout.pipeline,
       compute: { module, entryPoint: "main", constants },
     });
-    this.gpu.popErrorScope().then(async (error) => {
-      if (!error) return;
-      const first = (await module.getCompilationInfo()).messages.find((message) => message.type === "error");
-      const line = first ? code.split("\n")[first.lineNum - 1] ?? "" : "";
-      const where = first ? `${first.message}, WGSL line ${first.lineNum}: ${line.trim()}` : error.message;
-      this.onError(new KernelError(label, `Cannot compile the kernel of ${label}: ${where}`, line));
-    }).catch(this.onError);
+    const check = this.#check(this.gpu.popErrorScope(), module, label, code, operands).catch(this.onError);
+    this.#checks.add(check);
+    check.finally(() => this.#checks.delete(check));
     return { label, gpu, layout };
+  }
+
+  async #check(
+    answer: Promise<GPUError | null>,
+    module: GPUShaderModule,
+    label: string,
+    code: string,
+    operands: readonly (readonly number[])[],
+  ): Promise<void> {
+    const error = await answer;
+    if (!error) return;
+    const first = (await module.getCompilationInfo()).messages.find((message) => message.type === "error");
+    const line = first ? code.split("\n")[first.lineNum - 1] ?? "" : "";
+    const where = first ? `${first.message}, WGSL line ${first.lineNum}: ${line.trim()}` : error.message;
+    const shapes = operands.map((shape) => `[${shape.join(", ")}]`).join(", ");
+    this.onError(
+      new KernelError(
+        label,
+        `Cannot compile the kernel of ${label}${shapes && ` for shapes ${shapes}`}: ${where}`,
+        line,
+        operands,
+      ),
+    );
   }
 }

@@ -58,6 +58,7 @@ export function launch<B extends Record<string, Access>, P extends Record<string
     hasParams,
     () => specialise(kernel.code, special ?? {}),
     special?.overrides,
+    names.map((name) => tensors[name].shape),
   );
   // Materialise first: filling a pending input records dispatches of its own, which pack parameters too.
   const bound = names.map((name) => tensors[name].storage.buffer);
