@@ -3,6 +3,9 @@
  *
  * @module
  */
+export * from "./cat/mod.ts";
 export * from "./elementwise/mod.ts";
 export * from "./layout/mod.ts";
+export * from "./optimizer/mod.ts";
+export * from "./pad/mod.ts";
 export * from "./reduce/mod.ts";

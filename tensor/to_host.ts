@@ -1,14 +1,13 @@
-import { f16ArrayOf } from "./half.ts";
 import type { DType } from "./dtype.ts";
+import { f16ArrayOf } from "./half.ts";
 import type { HostTensor } from "./host.ts";
-import type { HostArray, Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
 /**
- * Reads a tensor with its type and shape, its elements bit for bit: what files hold.
+ * Copies a tensor to the host in its own element type, bit for bit, as files take it.
  *
  * @param t Any tensor
- * @returns A promise of the host tensor: `Float32Array`, `Float16Array` (or bits, where the runtime has none), bits of bf16,
- *   `Int32Array`, `Uint32Array`, or `Uint8Array` of 0 and 1 for bool
+ * @returns A promise of the array with its type and shape; what it needs of the device is recorded at once
  * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong on the device since the last wait
  *
  * @example
@@ -20,14 +19,20 @@ import type { HostArray, Tensor } from "./tensor.ts";
  * ```
  */
 export async function toHost(t: Tensor): Promise<HostTensor<DType>> {
-  const { dtype } = t;
   const shape = [...t.shape];
-  const half = dtype === "f16" || dtype === "bf16" ? new Uint16Array(await t.bytes()) : null;
-  const data: HostArray | ReturnType<typeof f16ArrayOf<ArrayBuffer>> = half === null
-    ? await t.data()
-    : dtype === "f16"
-    ? f16ArrayOf(half)
-    : half;
-  // TypeScript does not see that type and array belong together.
-  return { dtype, shape, data } as HostTensor<DType>;
+  const raw = await t.bytes();
+  switch (t.dtype) {
+    case "f32":
+      return { dtype: "f32", shape, data: new Float32Array(raw) };
+    case "f16":
+      return { dtype: "f16", shape, data: f16ArrayOf(new Uint16Array(raw)) };
+    case "bf16":
+      return { dtype: "bf16", shape, data: new Uint16Array(raw) };
+    case "i32":
+      return { dtype: "i32", shape, data: new Int32Array(raw) };
+    case "u32":
+      return { dtype: "u32", shape, data: new Uint32Array(raw) };
+    case "bool":
+      return { dtype: "bool", shape, data: Uint8Array.from(new Uint32Array(raw)) };
+  }
 }

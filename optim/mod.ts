@@ -1,0 +1,23 @@
+/**
+ * Optimizers, learning-rate schedules, and clipping of gradients.
+ *
+ * @module
+ */
+export { Adadelta, type AdadeltaOptions } from "./adadelta.ts";
+export { Adagrad, type AdagradOptions } from "./adagrad.ts";
+export { Adam, type AdamOptions, AdamW } from "./adam.ts";
+export { Adamax, type AdamaxOptions } from "./adamax.ts";
+export { Lion, type LionOptions } from "./lion.ts";
+export { NAdam, type NAdamOptions } from "./nadam.ts";
+export {
+  Optimizer,
+  type OptimizerOptions,
+  type OptimizerState,
+  type ParamGroup,
+  type ParamGroupInput,
+  type StateValue,
+} from "./optimizer.ts";
+export { RAdam, type RAdamOptions } from "./radam.ts";
+export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
+export { RuleOptimizer } from "./rule_optimizer.ts";
+export { SGD, type SGDOptions } from "./sgd.ts";

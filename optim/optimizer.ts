@@ -1,0 +1,251 @@
+import { zeros } from "../kernels/elementwise/constants.ts";
+import { isFloat } from "../tensor/dtype.ts";
+import { showShape } from "../tensor/errors.ts";
+import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
+import type { HostTensor } from "../tensor/host.ts";
+import { keep } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Parameters that share options, and those options: change them as you like, the next step sees it. */
+export type ParamGroup<O = OptimizerOptions> = O & {
+  /** The parameters. */
+  params: Tensor[];
+  /** The rate before any scheduler changed it; schedulers write it down. */
+  initialLr?: number;
+};
+
+/** What all groups have. */
+export interface OptimizerOptions {
+  /** Learning rate. */
+  lr: number;
+}
+
+/** A group as it is given to an optimizer: what is left out takes the optimizer's own option. */
+export type ParamGroupInput<O> = Partial<O> & {
+  /** The parameters. */
+  params: Iterable<Tensor>;
+};
+
+/** A value in the state of a parameter: tensors of its shape, or tensors and numbers without axes. */
+export type StateValue = Tensor | HostTensor | number;
+
+/** What an optimizer remembers, in PyTorch's structure: parameters are numbered through all groups. */
+export interface OptimizerState {
+  /** By number of the parameter: its state, by PyTorch's names in camelCase. */
+  readonly state: { readonly [param: number]: { readonly [name: string]: StateValue } };
+  /** The groups' options, with the numbers of their parameters. */
+  readonly paramGroups: readonly ({ readonly params: readonly number[] } & { readonly [option: string]: unknown })[];
+}
+
+/**
+ * Changes parameters by their gradients. The base of all optimizers: groups, gradients, state.
+ *
+ * @typeParam O Options of a parameter group
+ */
+export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
+  /** The groups of parameters with their options. */
+  readonly paramGroups: ParamGroup<O>[] = [];
+  /** Options of groups that do not say otherwise. */
+  readonly defaults: Readonly<O>;
+  /**
+   * Two numbers on the device that every step obeys: whether it is skipped (≠ 0), and a factor of the gradients. A loss
+   * scaler puts its own here; `null` stands for [0, 1].
+   */
+  control: Tensor | null = null;
+
+  /**
+   * @param params Parameters, or groups of them with options of their own
+   * @param defaults Options of groups that do not say otherwise
+   * @throws {TypeError} If there is nothing to optimize, or something that is not a floating-point leaf
+   */
+  constructor(params: Iterable<Tensor> | Iterable<ParamGroupInput<O>>, defaults: O) {
+    this.defaults = { ...defaults };
+    const list: (Tensor | ParamGroupInput<O>)[] = [...params];
+    if (list.length === 0) {
+      throw new TypeError(`Cannot make ${this.constructor.name}: it needs parameters, got an empty list`);
+    }
+    const tensors = list.filter((item) => item instanceof Tensor);
+    if (tensors.length > 0 && tensors.length < list.length) {
+      throw new TypeError(`Cannot make ${this.constructor.name}: give parameters or groups, not both in one list`);
+    }
+    const groups = tensors.length > 0
+      ? [{ params: tensors } as unknown as ParamGroupInput<O>]
+      : list as ParamGroupInput<O>[];
+    for (const group of groups) this.addParamGroup(group);
+  }
+
+  /**
+   * Adds a group, for example of layers that are trained from now on.
+   *
+   * @param group Its parameters, and options that differ from the optimizer's
+   * @throws {TypeError} If a parameter is no floating-point leaf, or is in another group
+   * @throws {RangeError} If an option is out of range
+   */
+  addParamGroup(group: ParamGroupInput<O>): void {
+    const name = this.constructor.name;
+    const params = group.params instanceof Tensor ? [group.params] : [...group.params];
+    const known = new Set(this.paramGroups.flatMap((g) => g.params));
+    for (const p of params) {
+      const what = p instanceof Tensor ? `one of shape ${showShape(p.shape)}` : typeof p;
+      if (!(p instanceof Tensor)) {
+        throw new TypeError(`Cannot optimize in ${name}: parameters must be tensors, got ${what}`);
+      }
+      if (!p.isLeaf) {
+        throw new TypeError(`Cannot optimize in ${name}: parameters must be leaves, got ${what} by ${p.node!.name}`);
+      }
+      if (!isFloat(p.dtype)) {
+        throw new TypeError(`Cannot optimize in ${name}: parameters must be floats, got ${p.dtype}`);
+      }
+      if (known.has(p)) {
+        throw new TypeError(`Cannot optimize in ${name}: a parameter may be in one place, got ${what} twice`);
+      }
+      known.add(p);
+    }
+    const options = Object.entries(group).filter(([key, value]) => key !== "params" && value !== undefined);
+    const complete = { ...this.defaults, ...Object.fromEntries(options), params } as ParamGroup<O>;
+    this.check(complete);
+    this.paramGroups.push(complete);
+  }
+
+  /**
+   * Updates every parameter that has a gradient.
+   *
+   * @returns `undefined`; with `closure`, what it returned
+   */
+  step(): undefined;
+  /**
+   * Computes the loss anew, then updates every parameter that has a gradient.
+   *
+   * @param closure Clears the gradients, computes the loss, calls backward and returns the loss
+   */
+  step<T>(closure: () => T): T;
+  step(closure?: () => unknown): unknown {
+    const loss = closure && enableGrad(closure);
+    noGrad(() => {
+      for (const group of this.paramGroups) {
+        const params = group.params.filter((p) => p.grad !== null);
+        if (params.length > 0) this.stepGroup(group, params);
+      }
+    });
+    return loss;
+  }
+
+  /**
+   * Brings options that have changed to the device. {@link step} does so itself; a program that replays a recorded step calls
+   * it before each replay.
+   */
+  refresh(): void {}
+
+  /**
+   * Frees the gradients of all parameters.
+   *
+   * @param options `setToNull: false` makes them zeros instead, which optimizers with state do not skip
+   */
+  zeroGrad({ setToNull = true }: { setToNull?: boolean } = {}): void {
+    for (const { params } of this.paramGroups) clearGradients(params, setToNull);
+  }
+
+  /**
+   * What the optimizer remembers, to go on from later. Its tensors are the optimizer's own: read them, or write them to a
+   * file, before the next step.
+   */
+  stateDict(): OptimizerState {
+    const state: Record<number, Record<string, StateValue>> = {};
+    let number = 0;
+    const paramGroups = this.paramGroups.map(({ params, ...options }) => ({
+      ...plain(options),
+      params: params.map((p) => {
+        const entry = this.stateOf(p);
+        if (entry !== null) state[number] = entry;
+        return number++;
+      }),
+    }));
+    return { state, paramGroups };
+  }
+
+  /**
+   * Goes on from what {@link stateDict} gave, in the same optimizer over the same parameters; values are copied.
+   *
+   * @param dict The state; tensors may be on the device or on the host
+   * @throws {Error} If groups or parameters differ in number
+   */
+  loadStateDict(dict: OptimizerState): void {
+    const name = this.constructor.name;
+    const counts = (groups: readonly { params: readonly unknown[] }[]) => groups.map((g) => g.params.length).join(", ");
+    if (counts(dict.paramGroups) !== counts(this.paramGroups)) {
+      throw new Error(
+        `Cannot load the state of ${name}: groups must have as many parameters, the state has [${
+          counts(dict.paramGroups)
+        }], the optimizer [${counts(this.paramGroups)}]`,
+      );
+    }
+    const states = new Map<Tensor, Readonly<Record<string, StateValue>>>();
+    this.paramGroups.forEach((group, i) => {
+      const { params: numbers, ...options } = dict.paramGroups[i];
+      const next = { ...group, ...plain(options) };
+      this.check(next);
+      Object.assign(group, plain(options));
+      group.params.forEach((p, k) => {
+        const entry = dict.state[numbers[k]];
+        if (entry !== undefined) states.set(p, entry);
+      });
+    });
+    noGrad(() => this.loadStates(states));
+  }
+
+  /** Frees the state on the device. The optimizer can go on; it starts anew. */
+  dispose(): void {
+    this.loadStates(new Map());
+  }
+
+  /** Frees the state at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Throws a `RangeError` for options out of range. */
+  protected abstract check(group: ParamGroup<O>): void;
+  /** Updates parameters of a group; all have gradients. */
+  protected abstract stepGroup(group: ParamGroup<O>, params: readonly Tensor[]): void;
+  /** The state of a parameter, `null` before its first step. */
+  protected abstract stateOf(param: Tensor): Record<string, StateValue> | null;
+  /** Replaces all state: parameters that are not in `states` start anew. */
+  protected abstract loadStates(states: ReadonlyMap<Tensor, Readonly<Record<string, StateValue>>>): void;
+
+  /** Throws unless an option satisfies a rule. */
+  protected require(holds: boolean, option: string, rule: string, value: unknown): void {
+    if (!holds) throw new RangeError(`Cannot make ${this.constructor.name}: ${option} must be ${rule}, got ${value}`);
+  }
+
+  /** Throws unless options are ≥ 0. */
+  protected requireNonNegative(group: ParamGroup<O>, ...options: (keyof O & string)[]): void {
+    for (const option of options) {
+      const value = group[option];
+      this.require(typeof value === "number" && value >= 0, option, "at least 0", value);
+    }
+  }
+
+  /** Throws unless decay rates are in [0, 1). */
+  protected requireRates(rates: readonly number[], option: string): void {
+    rates.forEach((rate, i) => this.require(rate >= 0 && rate < 1, `${option}[${i}]`, "from 0 to below 1", rate));
+  }
+}
+
+/** Copies of options that are safe to keep: arrays are copied too. */
+function plain(options: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [
+      key,
+      Array.isArray(value) ? [...value] : value,
+    ]),
+  );
+}
+
+/** Frees gradients, or makes them zeros. */
+export function clearGradients(params: Iterable<Tensor>, setToNull: boolean): void {
+  for (const p of params) {
+    if (p.grad === null) continue;
+    p.grad.dispose();
+    p.grad = setToNull ? null : keep(zeros(p.shape, { dtype: p.dtype }));
+  }
+}

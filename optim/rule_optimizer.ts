@@ -1,0 +1,217 @@
+import { full, zeros } from "../kernels/elementwise/constants.ts";
+import { copyInto } from "../kernels/elementwise/copy_into.ts";
+import { strided } from "../kernels/elementwise/view.ts";
+import { advance, NUMBERS, optionNumbers, type Rule, update } from "../kernels/optimizer/rule.ts";
+import { tensor } from "../tensor/create.ts";
+import { ShapeError, showShape } from "../tensor/errors.ts";
+import { copyBytes } from "../tensor/in_place.ts";
+import { keep } from "../tensor/scope.ts";
+import { sameShape, type Shape } from "../tensor/shape.ts";
+import { Storage } from "../tensor/storage.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { DeviceNumbers } from "./_numbers.ts";
+import { Optimizer, type OptimizerOptions, type ParamGroup, type StateValue } from "./optimizer.ts";
+
+/**
+ * Parameters of a group that have made the same steps: they share the step count and what is derived from it. All of a
+ * group, as long as none is left without a gradient.
+ */
+interface Cohort {
+  /** On the device: step count, and the numbers of the step. */
+  readonly numbers: Tensor;
+  /** How many parameters it has. */
+  size: number;
+  /** The step count (and what is carried) as tensors without axes, while the numbers are the same. */
+  shown: { version: number; values: Tensor[] } | null;
+}
+
+/** What is kept for a parameter. */
+interface ParamState {
+  readonly rule: Rule<never>;
+  readonly tensors: Record<string, Tensor>;
+  cohort: Cohort;
+}
+
+/**
+ * An optimizer whose step is a rule of the table in kernels/optimizer: one kernel a parameter, which reads parameter,
+ * gradient and state once and writes parameter and state once. Rates, step counts and the like reach it through the device.
+ *
+ * @typeParam O Options of a parameter group
+ */
+export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimizer<O> {
+  readonly #states = new Map<Tensor, ParamState>();
+  readonly #options = new Map<ParamGroup<O>, DeviceNumbers>();
+  readonly #neutral = new DeviceNumbers();
+  #spare: Tensor[] = [];
+
+  /** The rule for a group's present options. */
+  protected abstract ruleOf(group: ParamGroup<O>): Rule<O>;
+
+  override refresh(): void {
+    for (const group of this.paramGroups) this.#optionsOf(group, this.ruleOf(group));
+  }
+
+  protected override stepGroup(group: ParamGroup<O>, params: readonly Tensor[]): void {
+    const rule = this.ruleOf(group);
+    const options = this.#optionsOf(group, rule);
+    const control = this.control ?? this.#neutral.hold(Float32Array.of(0, 1));
+    if (this.#spare.length === 0) this.#spare = [0, 1, 2].map(() => keep(zeros([4])));
+    for (const [cohort, members] of this.#cohorts(group, rule, params)) {
+      advance(rule, options, control, cohort.numbers);
+      for (const p of members) {
+        const { tensors } = this.#states.get(p)!;
+        update(rule, cohort.numbers, p, p.grad!, rule.state.map((name) => tensors[name]), this.#spare);
+      }
+    }
+  }
+
+  protected override stateOf(param: Tensor): Record<string, StateValue> | null {
+    const state = this.#states.get(param);
+    if (state === undefined) return null;
+    const { rule, cohort, tensors } = state;
+    if (!rule.counted) return { ...tensors };
+    const { version } = cohort.numbers.storage;
+    if (cohort.shown === null || cohort.shown.version !== version || cohort.shown.values.some((t) => t.disposed)) {
+      cohort.shown = { version, values: [0, 3].map((offset) => scalarAt(cohort.numbers, offset)) };
+    }
+    const [step, carried] = cohort.shown.values;
+    return { step, ...(rule.carry ? { [rule.carry.name]: carried } : {}), ...tensors };
+  }
+
+  protected override loadStates(states: ReadonlyMap<Tensor, Readonly<Record<string, StateValue>>>): void {
+    const loaded = new Map<Tensor, ParamState>();
+    for (const group of this.paramGroups) {
+      const rule = this.ruleOf(group);
+      const cohorts = new Map<string, Cohort>();
+      for (const p of group.params) {
+        const entry = states.get(p);
+        if (entry === undefined || (rule.state.length > 0 && Object.keys(entry).length === 0)) continue;
+        const need = (name: string): StateValue => {
+          if (entry[name] === undefined || entry[name] === null) {
+            throw new Error(`Cannot load the state of ${this.constructor.name}: a parameter's ${name} is missing`);
+          }
+          return entry[name];
+        };
+        const tensors = Object.fromEntries(rule.state.map((name) => [name, copyOf(need(name), p.shape, name)]));
+        // Parameters with equal counts go on together; counts on the device are equal when they are the same tensor.
+        const counts = [rule.counted ? need("step") : 1, rule.carry ? need(rule.carry.name) : 0];
+        const key = counts.map(keyOf).join();
+        let cohort = cohorts.get(key);
+        if (cohort === undefined) cohorts.set(key, cohort = newCohort(counts[0], counts[1]));
+        cohort.size++;
+        loaded.set(p, { rule, tensors, cohort });
+      }
+    }
+    this.#free();
+    for (const [p, state] of loaded) this.#states.set(p, state);
+  }
+
+  override dispose(): void {
+    this.#free();
+    for (const held of this.#options.values()) held.dispose();
+    this.#options.clear();
+    this.#neutral.dispose();
+    for (const t of this.#spare) t.dispose();
+    this.#spare = [];
+  }
+
+  #optionsOf(group: ParamGroup<O>, rule: Rule<O>): Tensor {
+    let held = this.#options.get(group);
+    if (held === undefined) this.#options.set(group, held = new DeviceNumbers());
+    return held.hold(optionNumbers(rule, group));
+  }
+
+  /** The parameters by cohort, with state. A cohort of which only some make this step is split. */
+  #cohorts(group: ParamGroup<O>, rule: Rule<O>, params: readonly Tensor[]): Map<Cohort, Tensor[]> {
+    const cohorts = new Map<Cohort, Tensor[]>();
+    let fresh: Cohort | null = null;
+    for (const p of params) {
+      let state = this.#states.get(p);
+      const missing = rule.state.filter((name) => state?.tensors[name] === undefined);
+      if (state === undefined || (missing.length > 0 && !rule.counted)) {
+        fresh ??= newCohort(0, rule.carry?.initial ?? 0);
+        if (state !== undefined) this.#leave(state.cohort);
+        fresh.size++;
+        this.#states.set(p, state = { rule, tensors: state?.tensors ?? {}, cohort: fresh });
+      } else if (state.rule !== rule) this.#states.set(p, state = { ...state, rule });
+      for (const name of missing) {
+        state.tensors[name] = keep(full(p.shape, rule.initial?.[name]?.(group) ?? 0));
+      }
+      const members = cohorts.get(state.cohort);
+      if (members === undefined) cohorts.set(state.cohort, [p]);
+      else members.push(p);
+    }
+    const whole = new Map<Cohort, Tensor[]>();
+    for (const [cohort, members] of cohorts) {
+      if (members.length === cohort.size) whole.set(cohort, members);
+      else {
+        const part = newCohort(cohort.numbers, cohort.numbers);
+        part.size = members.length;
+        cohort.size -= members.length;
+        for (const p of members) this.#states.get(p)!.cohort = part;
+        whole.set(part, members);
+      }
+    }
+    return whole;
+  }
+
+  #leave(cohort: Cohort): void {
+    if (--cohort.size === 0) cohort.numbers.dispose();
+  }
+
+  #free(): void {
+    for (const { tensors, cohort } of this.#states.values()) {
+      for (const t of Object.values(tensors)) t.dispose();
+      this.#leave(cohort);
+    }
+    this.#states.clear();
+  }
+}
+
+/** Ids of tensors as keys. */
+const ids = new WeakMap<Tensor, number>();
+let nextId = 0;
+
+function keyOf(value: StateValue): string {
+  if (typeof value === "number") return String(value);
+  if (!(value instanceof Tensor)) return String(value.data[0]);
+  let id = ids.get(value);
+  if (id === undefined) ids.set(value, id = nextId++);
+  return `tensor ${id}`;
+}
+
+/** Numbers with a step count and a carried value: of the host, of tensors without axes, or both of another cohort. */
+function newCohort(step: StateValue, carried: StateValue): Cohort {
+  const host = (value: StateValue) =>
+    typeof value === "number" ? value : value instanceof Tensor ? 0 : Number(value.data[0]);
+  const start = new Float32Array(NUMBERS);
+  start[0] = host(step);
+  start[3] = host(carried);
+  const numbers = keep(tensor(start));
+  if (step instanceof Tensor) {
+    if (step === carried) copyBytes(step.storage, 0, numbers.storage, 0, 4 * NUMBERS);
+    else copyBytes(step.storage, 0, numbers.storage, 0, 4);
+  }
+  if (carried instanceof Tensor && carried !== step) copyBytes(carried.storage, 0, numbers.storage, 12, 4);
+  return { numbers, size: 0, shown: null };
+}
+
+function scalarAt(numbers: Tensor, offset: number): Tensor {
+  return strided(numbers, { name: "step", shape: [], strides: [], offset, grad: (dy) => dy });
+}
+
+/** A copy in f32 that outlives every scope. */
+function copyOf(value: StateValue, shape: Shape, name: string): Tensor {
+  if (typeof value === "number" || !sameShape(value.shape, shape)) {
+    const got = typeof value === "number" ? "a number" : showShape(value.shape);
+    throw new ShapeError(
+      "loadStateDict",
+      `Cannot load the state of an optimizer: ${name} must have its parameter's shape ${showShape(shape)}, got ${got}`,
+      [shape],
+    );
+  }
+  if (!(value instanceof Tensor)) return keep(tensor(value, { dtype: "f32" }));
+  const copy = new Tensor({ shape, storage: new Storage(value.numel, "f32", name), scoped: false });
+  copyInto(copy, value);
+  return copy;
+}
