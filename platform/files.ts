@@ -96,7 +96,7 @@ async function readFully(file: FileHandle, into: Uint8Array, position: number): 
  *
  * @example Read the first eight bytes
  * ```ts
- * import { readFile } from "./platform/mod.ts";
+ * import { readFile } from "./mod.ts";
  *
  * const head: Uint8Array = await readFile("deno.json", { length: 8 });
  * console.assert(head.length === 8);
@@ -207,7 +207,7 @@ export async function appendFile(path: string, content: FileContent): Promise<vo
  *
  * @example Replace a file
  * ```ts
- * import { joinPath, makeTempDir, readText, remove, writeFileAtomic } from "./platform/mod.ts";
+ * import { joinPath, makeTempDir, readText, remove, writeFileAtomic } from "./mod.ts";
  *
  * const folder = await makeTempDir();
  * await writeFileAtomic(joinPath(folder, "state.json"), "{}");

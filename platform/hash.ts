@@ -12,7 +12,7 @@
  *
  * @example Sum nothing
  * ```ts
- * import { sha256 } from "./platform/mod.ts";
+ * import { sha256 } from "./mod.ts";
  *
  * console.assert((await sha256(new Uint8Array())).startsWith("e3b0c44298fc1c14"));
  * ```

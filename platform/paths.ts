@@ -16,7 +16,7 @@ const path = hostProcess ? nodeModule("path", "join paths") : undefined;
  *
  * @example Join
  * ```ts
- * import { joinPath } from "./platform/mod.ts";
+ * import { joinPath } from "./mod.ts";
  *
  * console.assert(joinPath("runs", "..", "data") === "data");
  * ```

@@ -13,7 +13,7 @@ import { hostProcess, nodeModule } from "./runtime.ts";
  *
  * @example Stop at the next good moment
  * ```ts
- * import { onInterrupt } from "./platform/mod.ts";
+ * import { onInterrupt } from "./mod.ts";
  *
  * let stop = false;
  * const restore = onInterrupt(() => stop = true);
@@ -80,7 +80,7 @@ export interface CommandResult {
  *
  * @example Ask a command
  * ```ts
- * import { runCommand } from "./platform/mod.ts";
+ * import { runCommand } from "./mod.ts";
  *
  * const { code, stdout } = await runCommand("uname", ["-s"]);
  * console.assert(code === 0 && stdout.length > 0);

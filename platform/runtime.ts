@@ -36,7 +36,7 @@ export const hostProcess: NodeProcess | undefined = typeof globals.process?.getB
  *
  * @example Choose by runtime
  * ```ts
- * import { runtime } from "./platform/mod.ts";
+ * import { runtime } from "./mod.ts";
  *
  * console.log(runtime === "browser" ? "no files here" : "files");
  * ```
@@ -67,9 +67,9 @@ export function nodeModule<K extends keyof NodeModules>(name: K, task: string): 
  *
  * @example Read a variable
  * ```ts
- * import { env } from "./platform/mod.ts";
+ * import { env } from "./mod.ts";
  *
- * const home: string | undefined = env("HOME");
+ * console.log(env("HOME") ?? "no home");
  * ```
  */
 export function env(name: string): string | undefined {
