@@ -63,6 +63,176 @@ fn divide(n: u32, m: u32, s: u32) -> u32 {
   return mul_high(n << 1u, m) >> s;
 }
 `,
+  erf: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+fn exp_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -104.0, 89.0);
+  let n = round(bounded * 1.44269504);
+  let r = bounded - n * 0.693359375 + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -151.0, 128.5);
+  let n = round(bounded);
+  let r = (bounded - n) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// The error function and its inverse.
+// uses: bits, exp, log
+
+// erf(x) = x · P(x²) / Q(x²) within ±3.92, beyond which it rounds to ±1 (the minimax rational of Eigen, used by XLA).
+fn erf_f32(x: f32) -> f32 {
+  let a = min(abs(x), 3.92);
+  let z = a * a;
+  let p = (((2.2905065861350646e-4 * z + 3.4082910107109506e-3) * z + 5.0955695062380861e-2) * z +
+    1.8520832239976145e-1) * z + 1.128379143519084;
+  let q = (((((-1.1791602954361697e-7 * z + 2.3547966471313185e-5) * z + 1.0179625278914885e-3) * z +
+    1.4070470171167667e-2) * z + 1.1098505178285362e-1) * z + 4.9746925110067538e-1) * z + 1.0;
+  let y = select(a * p / q, 1.0, a > 3.8325);
+  return select(copy_sign(y, x), x, is_nan(x));
+}
+
+// erf⁻¹(x) by w = -ln(1 - x²) (Giles, "Approximating the erfinv function", GPU Computing Gems, 2011).
+fn erfinv_f32(x: f32) -> f32 {
+  let w = -log1p_f32(-x * x);
+  let a = w - 2.5;
+  let near = (((((((2.81022636e-8 * a + 3.43273939e-7) * a - 3.5233877e-6) * a - 4.39150654e-6) * a +
+    2.1858087e-4) * a - 1.25372503e-3) * a - 4.17768164e-3) * a + 2.46640727e-1) * a + 1.50140941;
+  let b = sqrt(max(w, 5.0)) - 3.0;
+  let far = (((((((-2.00214257e-4 * b + 1.00950558e-4) * b + 1.34934322e-3) * b - 3.67342844e-3) * b +
+    5.73950773e-3) * b - 7.6224613e-3) * b + 9.43887047e-3) * b + 1.00167406) * b + 2.83297682;
+  let y = select(near, far, w >= 5.0) * x;
+  let limited = select(y, copy_sign(infinity(), x), abs(x) == 1.0);
+  return select(limited, nan(), abs(x) > 1.0 || is_nan(x));
+}
+`,
   exp: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
@@ -208,6 +378,301 @@ fn round_f16(x: f32) -> f32 {
   return f16_value(f16_bits(x));
 }
 `,
+  hyperbolic: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+fn exp_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -104.0, 89.0);
+  let n = round(bounded * 1.44269504);
+  let r = bounded - n * 0.693359375 + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -151.0, 128.5);
+  let n = round(bounded);
+  let r = (bounded - n) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// Hyperbolic functions and their inverses, without overflow where the result has none.
+// uses: bits, exp, log
+
+// tanh(x) = 1 - 2 / (e^2x + 1); near 0 minimax (Moshier, Cephes, tanhf.c).
+fn tanh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let z = a * a;
+  let near = ((((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1) * z -
+    3.33332819422e-1) * z * a + a;
+  let far = 1.0 - 2.0 / (exp_f32(min(2.0 * a, 40.0)) + 1.0);
+  return select(copy_sign(select(far, near, a < 0.625), x), x, is_nan(x));
+}
+
+// e^(|x| - ln 2): half of e^|x|, beyond the point where e^|x| overflows.
+fn half_exp(a: f32) -> f32 {
+  let e = exp_f32(0.5 * a);
+  return 0.5 * e * e;
+}
+
+fn cosh_f32(x: f32) -> f32 {
+  let e = half_exp(abs(x));
+  return e + 0.25 / e;
+}
+
+fn sinh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let z = a * a;
+  // Taylor, to x^9.
+  let near = (((2.75573192e-6 * z + 1.98412698e-4) * z + 8.33333333e-3) * z + 1.66666667e-1) * z * a + a;
+  let e = half_exp(a);
+  return copy_sign(select(e - 0.25 / e, near, a < 1.0), x);
+}
+
+fn asinh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let y = select(log1p_f32(a + a * a / (1.0 + sqrt(a * a + 1.0))), log_f32(a) + 0.693147181, a > 1.0e9);
+  return select(copy_sign(y, x), x, is_nan(x));
+}
+
+fn acosh_f32(x: f32) -> f32 {
+  let t = x - 1.0;
+  let y = select(log1p_f32(t + sqrt(t * (t + 2.0))), log_f32(x) + 0.693147181, x > 1.0e9);
+  return select(y, nan(), x < 1.0 || is_nan(x));
+}
+
+fn atanh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  return copy_sign(0.5 * log1p_f32(2.0 * a / (1.0 - a)), x);
+}
+`,
+  inverse: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Inverse trigonometric functions. WGSL allows its own atan 4096 units in the last place and its asin an absolute error
+// of 7e-5; these keep to a few units in the last place.
+// uses: bits
+
+// atan(x) for |x| ≤ tan(π/8), minimax (Moshier, Cephes, atanf.c).
+fn atan_near(x: f32) -> f32 {
+  let z = x * x;
+  return (((8.05374449538e-2 * z - 1.38776856032e-1) * z + 1.99777106478e-1) * z - 3.33329491539e-1) * z * x + x;
+}
+
+// atan(q) for 0 ≤ q ≤ 1
+fn atan_unit(q: f32) -> f32 {
+  let far = q > 0.41421356;
+  let y = atan_near(select(q, (q - 1.0) / (q + 1.0), far));
+  return select(y, y + 0.785398163, far);
+}
+
+fn atan_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let y = atan_unit(select(a, 1.0 / a, a > 1.0));
+  return select(copy_sign(select(y, 1.57079633 - y, a > 1.0), x), x, is_nan(x));
+}
+
+// The angle of the point (x, y), in all four quadrants, with the signs of zeros as IEEE 754 has them.
+fn atan2_f32(y: f32, x: f32) -> f32 {
+  let a = abs(y);
+  let b = abs(x);
+  let low = min(a, b);
+  let high = max(a, b);
+  let both_infinite = bitcast<u32>(low) == 0x7f800000u;
+  var q = select(select(low / high, 1.0, both_infinite), 0.0, bitcast<u32>(high) == 0u);
+  var angle = atan_unit(q);
+  angle = select(angle, 1.57079633 - angle, a > b);
+  angle = select(angle, 3.14159265 - angle, (bitcast<u32>(x) >> 31u) == 1u);
+  return select(copy_sign(angle, y), nan(), any_nan(x, y));
+}
+
+// asin(x) for |x| ≤ 1/2, minimax (Moshier, Cephes, asinf.c).
+fn asin_near(x: f32) -> f32 {
+  let z = x * x;
+  return ((((4.2163199048e-2 * z + 2.4181311049e-2) * z + 4.5470025998e-2) * z + 7.4953002686e-2) * z +
+    1.6666752422e-1) * z * x + x;
+}
+
+fn asin_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let far = a > 0.5;
+  let y = asin_near(select(a, sqrt(max(0.5 * (1.0 - a), 0.0)), far));
+  return select(copy_sign(select(y, 1.57079633 - 2.0 * y, far), x), nan(), a > 1.0 || is_nan(x));
+}
+
+fn acos_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let far = a > 0.5;
+  let y = asin_near(select(a, sqrt(max(0.5 * (1.0 - a), 0.0)), far));
+  let negative = (bitcast<u32>(x) >> 31u) == 1u;
+  let from_far = select(2.0 * y, 3.14159265 - 2.0 * y, negative);
+  let from_near = select(1.57079633 - y, 1.57079633 + y, negative);
+  return select(select(from_near, from_far, far), nan(), a > 1.0 || is_nan(x));
+}
+`,
   log: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
@@ -310,70 +775,721 @@ fn log1p_f32(x: f32) -> f32 {
   return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
 }
 `,
-  order: `// Numbers as u32 keys in the same order, so that they compare without floating-point rules: −∞ … −0 = 0 … ∞, NaN. The
-// key of NaN is the greatest in the order upwards, and in the order downwards too, where all other keys are inverted.
-fn key_f32(bits: u32) -> u32 {
-  if ((bits & 0x7fffffffu) > 0x7f800000u) {
-    return 0xffffffffu;
+  modulo: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Remainders and rounded quotients.
+// uses: bits
+
+// What is left of x after whole multiples of y, with the sign of x; exact (mantissas in integers, eight bits at a time).
+fn fmod_f32(x: f32, y: f32) -> f32 {
+  let a = bitcast<u32>(x) & 0x7fffffffu;
+  let b = bitcast<u32>(y) & 0x7fffffffu;
+  let a_exponent = max(a >> 23u, 1u);
+  let b_exponent = max(b >> 23u, 1u);
+  var rest = select(a & 0x7fffffu, (a & 0x7fffffu) | 0x800000u, a >= 0x800000u);
+  let unit = max(select(b & 0x7fffffu, (b & 0x7fffffu) | 0x800000u, b >= 0x800000u), 1u);
+  var steps = max(a_exponent, b_exponent) - b_exponent;
+  rest = rest % unit;
+  for (var k = 0u; k < 32u && steps > 0u; k++) {
+    let by = min(steps, 8u);
+    rest = (rest << by) % unit;
+    steps -= by;
   }
-  let zeroless = select(bits, 0u, bits == 0x80000000u);
-  return select(zeroless | 0x80000000u, ~zeroless, zeroless > 0x7fffffffu);
+  // rest · 2^(exponent - 150), in two steps since that power may lie below the smallest float.
+  let power = b_exponent / 2u;
+  let scaled = f32(rest) * bitcast<f32>((power + 52u) << 23u) * bitcast<f32>((b_exponent - power + 52u) << 23u);
+  let left = select(copy_sign(scaled, x), x, a < b);
+  return select(left, nan(), b == 0u || a >= 0x7f800000u || b > 0x7f800000u);
 }
 
-fn key_f32_down(bits: u32) -> u32 {
-  return select(~key_f32(bits), 0xffffffffu, (bits & 0x7fffffffu) > 0x7f800000u);
+// The remainder with the sign of y, as Python's %.
+fn remainder_f32(x: f32, y: f32) -> f32 {
+  let left = fmod_f32(x, y);
+  return select(left, left + y, left != 0.0 && (bitcast<u32>(left) >> 31u) != (bitcast<u32>(y) >> 31u));
 }
 
-fn bits_f32(key: u32) -> u32 {
-  if (key == 0xffffffffu) {
-    return 0x7fc00000u;
-  }
-  return select(~key, key & 0x7fffffffu, key > 0x7fffffffu);
+fn remainder_i32(x: i32, y: i32) -> i32 {
+  let left = x % y;
+  return select(left, left + y, left != 0 && ((left < 0) != (y < 0)));
 }
 
-fn bits_f32_down(key: u32) -> u32 {
-  return select(bits_f32(~key), 0x7fc00000u, key == 0xffffffffu);
+// x / y without its fraction. The division before rounding is of a multiple of y, so it cannot fall short of an integer.
+fn quotient_trunc_f32(x: f32, y: f32) -> f32 {
+  let q = x / y;
+  let exact = round((x - fmod_f32(x, y)) / y);
+  return select(trunc(q), exact, is_finite(x) && is_finite(y) && y != 0.0 && abs(q) < 16777216.0);
+}
+
+// x / y rounded down.
+fn quotient_floor_f32(x: f32, y: f32) -> f32 {
+  let q = x / y;
+  let exact = round((x - remainder_f32(x, y)) / y);
+  return select(floor(q), exact, is_finite(x) && is_finite(y) && y != 0.0 && abs(q) < 16777216.0);
+}
+
+fn quotient_floor_i32(x: i32, y: i32) -> i32 {
+  let q = x / y;
+  return select(q, q - 1, q * y != x && ((x < 0) != (y < 0)));
 }
 `,
-  philox: `// Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): a counter and a key
-// give four words that look random; no state, so the same numbers come out on every adapter.
-fn mul_wide(a: u32, b: u32) -> vec2u {
+  order: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
+// uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+`,
+  philox: `// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
   let al = a & 0xffffu;
   let ah = a >> 16u;
   let bl = b & 0xffffu;
   let bh = b >> 16u;
-  let ll = al * bl;
-  let lh = al * bh;
-  let hl = ah * bl;
-  let middle = (ll >> 16u) + (lh & 0xffffu) + (hl & 0xffffu);
-  return vec2u((ll & 0xffffu) | (middle << 16u), ah * bh + (lh >> 16u) + (hl >> 16u) + (middle >> 16u));
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
 }
 
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): a counter and a key
+// give four words that look random; no state, so the same numbers come out on every adapter. tensor/philox.ts is its twin.
+// uses: divide
 fn philox(counter: vec4u, seed: vec2u) -> vec4u {
   var c = counter;
   var k = seed;
   for (var round = 0u; round < 10u; round++) {
-    let p = mul_wide(0xd2511f53u, c.x);
-    let q = mul_wide(0xcd9e8d57u, c.z);
-    c = vec4u(q.y ^ c.y ^ k.x, q.x, p.y ^ c.w ^ k.y, p.x);
+    c = vec4u(
+      mul_high(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
+      0xcd9e8d57u * c.z,
+      mul_high(0xd2511f53u, c.x) ^ c.w ^ k.y,
+      0xd2511f53u * c.x
+    );
     k = k + vec2u(0x9e3779b9u, 0xbb67ae85u);
   }
   return c;
-}
-
-// Word \`i\` of the stream \`stream\` under \`seed\`: element i of a random tensor.
-fn random_word(i: u32, stream: vec2u, seed: vec2u) -> u32 {
-  return philox(vec4u(i >> 2u, 0u, stream.x, stream.y), seed)[i & 3u];
-}
-
-// Uniform in [0, 1), with 24 random bits: every value is exact in f32.
-fn uniform(word: u32) -> f32 {
-  return f32(word >> 8u) * 5.9604644775390625e-8;
 }
 `,
   place: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
+}
+`,
+  power: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+fn exp_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -104.0, 89.0);
+  let n = round(bounded * 1.44269504);
+  let r = bounded - n * 0.693359375 + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -151.0, 128.5);
+  let n = round(bounded);
+  let r = (bounded - n) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// Powers.
+// uses: bits, exp, log
+
+// x^y for x > 0 as 2^(y · log2 x). The exponent is kept in two parts, whose products are exact, so that a large y does not
+// spoil the result (after Dekker, "A floating-point technique for extending the available precision", 1971).
+fn power_of_positive(x: f32, y: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let f_high = upper_half(f);
+  // log2(1 + f) = f / ln 2 - f²/2 / ln 2 + …; 1/ln 2 = 1.4423828125 + 3.12228e-4.
+  let lead = f_high * 1.4423828125;
+  let second = 0.5 * f * f;
+  let rest = log_tail(f) * f * f * f - second;
+  let lead_low = (f - f_high) * 1.4423828125 + f * 3.12228303e-4;
+  let whole = p.y + lead;
+  let high = upper_half(whole + rest * 1.44269504);
+  // (p.y - high) is exact, and high came out of a mask, so nothing of this can be folded away.
+  let low = ((p.y - high) + lead) + (lead_low + rest * 1.44269504);
+  let y_bounded = clamp(y, -1.0e9, 1.0e9);
+  let y_high = upper_half(y_bounded);
+  let main = y_high * high;
+  let minor = y_high * low + (y_bounded - y_high) * (high + low);
+  let n = round(clamp(main + minor, -151.0, 128.5));
+  // Beyond the bounds of n the result overflows or underflows whatever is left.
+  let r = clamp(((main - n) + minor) * 0.693147181, -0.36, 0.36);
+  return scale_by_power(exp_tail(r) * r * r + r + 1.0, i32(n));
+}
+
+// x^y with the limits of IEEE 754: x^0 = 1^y = 1, negative x with whole y only.
+fn pow_f32(x: f32, y: f32) -> f32 {
+  let a = abs(x);
+  let whole = floor(y) == y;
+  let odd = whole && abs(y) < 16777216.0 && floor(0.5 * y) != 0.5 * y;
+  let negative = (bitcast<u32>(x) >> 31u) == 1u;
+  let y_negative = (bitcast<u32>(y) >> 31u) == 1u;
+  var power = power_of_positive(select(a, 2.0, !is_finite(a) || a == 0.0), y);
+  // Zero and infinity, as x; and y infinite.
+  let x_grows = bitcast<u32>(a) > 0x3f800000u;
+  let to_infinity = x_grows != y_negative;
+  let limit = select(0.0, infinity(), to_infinity);
+  power = select(power, limit, !is_finite(a) || a == 0.0 || is_inf(y));
+  power = select(power, 1.0, is_inf(y) && a == 1.0);
+  power = select(power, nan(), negative && !whole && is_finite(x) && x != 0.0 && is_finite(y));
+  power = select(power, -power, negative && odd);
+  power = select(power, nan(), any_nan(x, y));
+  return select(power, 1.0, y == 0.0 || bitcast<u32>(x) == 0x3f800000u);
+}
+
+// Integer powers by squaring. A negative exponent gives 1/x rounded towards zero: 0 but for x = ±1.
+fn pow_i32(x: i32, y: i32) -> i32 {
+  var result = 1;
+  var square = x;
+  var n = u32(max(y, 0));
+  for (var k = 0u; k < 31u; k++) {
+    result = select(result, result * square, (n & 1u) == 1u);
+    square = square * square;
+    n = n >> 1u;
+  }
+  let inverse = select(select(0, 1, x == 1), select(1, -1, (y & 1) == 1), x == -1);
+  return select(result, inverse, y < 0);
+}
+
+fn pow_u32(x: u32, y: u32) -> u32 {
+  var result = 1u;
+  var square = x;
+  var n = y;
+  for (var k = 0u; k < 32u; k++) {
+    result = select(result, result * square, (n & 1u) == 1u);
+    square = square * square;
+    n = n >> 1u;
+  }
+  return result;
+}
+`,
+  random: `// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): a counter and a key
+// give four words that look random; no state, so the same numbers come out on every adapter. tensor/philox.ts is its twin.
+// uses: divide
+fn philox(counter: vec4u, seed: vec2u) -> vec4u {
+  var c = counter;
+  var k = seed;
+  for (var round = 0u; round < 10u; round++) {
+    c = vec4u(
+      mul_high(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
+      0xcd9e8d57u * c.z,
+      mul_high(0xd2511f53u, c.x) ^ c.w ^ k.y,
+      0xd2511f53u * c.x
+    );
+    k = k + vec2u(0x9e3779b9u, 0xbb67ae85u);
+  }
+  return c;
+}
+
+// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// Sine, cosine and tangent for every finite angle. WGSL's own are specified within ±π only, with an absolute error.
+// uses: bits, divide
+
+// A word of 2/π as a fixed-point number: 32 bits before the point, all zero, then 224 after it.
+fn two_over_pi(word: u32) -> u32 {
+  var bits = array<u32, 8>(
+    0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu
+  );
+  return bits[min(word, 7u)];
+}
+
+// An angle of 2^12 and more as quarter turns mod 4 and a rest within ±π/4: its mantissa times those bits of 2/π that do
+// not make whole turns, in integers (Payne and Hanek, "Radian reduction for trigonometric functions", 1983).
+fn reduce_large_angle(a: f32) -> vec2f {
+  let bits = bitcast<u32>(a);
+  let mantissa = (bits & 0x7fffffu) | 0x800000u;
+  // a = mantissa · 2^(exponent - 150); the bit of 2/π that makes 2 quarter turns of it:
+  let first = (bits >> 23u) - 120u;
+  let word = first >> 5u;
+  let within = first & 31u;
+  var window: array<u32, 3>;
+  for (var k = 0u; k < 3u; k++) {
+    let upper = two_over_pi(word + k);
+    let lower = two_over_pi(word + k + 1u);
+    window[k] = select((upper << within) | (lower >> (32u - within)), upper, within == 0u);
+  }
+  // Of the product the lower 96 bits: two bits of quarter turns, then the fraction.
+  let product = window[1] * mantissa;
+  let middle = product + mul_high(window[2], mantissa);
+  let upper = window[0] * mantissa + mul_high(window[1], mantissa) + select(0u, 1u, middle < product);
+  var quarter = upper >> 30u;
+  var fraction = (upper << 2u) | (middle >> 30u);
+  var below = middle << 2u;
+  let negative = (fraction >> 31u) == 1u;
+  if (negative) {
+    quarter = (quarter + 1u) & 3u;
+    fraction = ~fraction;
+    below = ~below;
+  }
+  // As a float without loss: zeros in front are shifted out first.
+  let zeros = min(countLeadingZeros(fraction), 31u);
+  let leading = select((fraction << zeros) | (below >> (32u - zeros)), fraction, zeros == 0u);
+  let rest = f32(leading >> 8u) * bitcast<f32>((103u - zeros) << 23u) * 1.57079633;
+  return vec2f(select(rest, -rest, negative), f32(quarter));
+}
+
+// An angle as quarter turns mod 4 and a rest within ±π/4, as (rest, quarter turns). Small angles: π/2 is subtracted in
+// three parts (Cody and Waite; twice the parts of Moshier, Cephes, sinf.c).
+fn reduce_angle(x: f32) -> vec2f {
+  let a = abs(x);
+  let turns = round(a * 0.636619772);
+  let rest = opaque(opaque(a - opaque(turns * 1.5703125)) - opaque(turns * 4.837512969970703125e-4)) -
+    turns * 7.54978995489188e-8;
+  var p = vec2f(rest, f32(u32(turns) & 3u));
+  if (a > 4096.0) {
+    p = reduce_large_angle(a);
+  }
+  if ((bitcast<u32>(x) >> 31u) == 1u) {
+    p = vec2f(-p.x, f32((4u - u32(p.y)) & 3u));
+  }
+  return p;
+}
+
+// sin(r) and cos(r) for |r| ≤ π/4, minimax (Moshier, Cephes, sinf.c).
+fn sine_near(r: f32) -> f32 {
+  let z = r * r;
+  return ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * r + r;
+}
+
+fn cosine_near(r: f32) -> f32 {
+  let z = r * r;
+  return ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z - 0.5 * z + 1.0;
+}
+
+// Sine, shifted by a number of quarter turns.
+fn sine_shifted(x: f32, shift: u32) -> f32 {
+  let p = reduce_angle(x);
+  let quarter = u32(p.y) + shift;
+  let y = select(sine_near(p.x), cosine_near(p.x), (quarter & 1u) == 1u);
+  return select(select(y, -y, (quarter & 2u) == 2u), nan(), !is_finite(x));
+}
+
+fn sin_f32(x: f32) -> f32 {
+  return sine_shifted(x, 0u);
+}
+
+fn cos_f32(x: f32) -> f32 {
+  return sine_shifted(x, 1u);
+}
+
+fn tan_f32(x: f32) -> f32 {
+  let p = reduce_angle(x);
+  let s = sine_near(p.x);
+  let c = cosine_near(p.x);
+  let y = select(s / c, -c / s, (u32(p.y) & 1u) == 1u);
+  return select(y, nan(), !is_finite(x));
+}
+
+// Random numbers of a distribution from random words, four at a time.
+// uses: philox, log, trigonometry
+
+// Words 4·q to 4·q + 3 of a stream under a seed.
+fn random_words(q: u32, stream: u32, step: vec2u, seed: vec2u) -> vec4u {
+  return philox(vec4u(q, step.x, step.y, stream), seed);
+}
+
+// Uniform in [0, 1), with 24 random bits: every value is exact in f32.
+fn uniform_quad(words: vec4u) -> vec4f {
+  return vec4f(words >> vec4u(8u)) * 5.9604644775390625e-8;
+}
+
+// Two standard normal numbers from two words (Box and Muller, "A note on the generation of random normal deviates", 1958).
+// The radius uses all 32 bits, in the middle of their interval: it is never infinite and reaches 6.7.
+fn normal_pair(words: vec2u) -> vec2f {
+  let u = (f32(words.x >> 8u) + (f32(words.x & 0xffu) + 0.5) * 3.90625e-3) * 5.9604644775390625e-8;
+  let radius = sqrt(-2.0 * log_f32(u));
+  // The angle as quarter turns and a rest within ±1/8 of a turn.
+  let turns = words.y + 0x20000000u;
+  let rest = f32(i32(turns & 0x3fffffffu) - 0x20000000) * 1.46291807926715968e-9;
+  let quarter = turns >> 30u;
+  let s = sine_near(rest);
+  let c = cosine_near(rest);
+  let odd = (quarter & 1u) == 1u;
+  let y = vec2f(select(c, -s, odd), select(s, c, odd));
+  return radius * select(y, -y, (quarter & 2u) == 2u);
+}
+
+fn normal_quad(words: vec4u) -> vec4f {
+  return vec4f(normal_pair(words.xy), normal_pair(words.zw));
 }
 `,
   tree: `// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
@@ -459,61 +1575,64 @@ fn divide(n: u32, m: u32, s: u32) -> u32 {
 // Sine, cosine and tangent for every finite angle. WGSL's own are specified within ±π only, with an absolute error.
 // uses: bits, divide
 
-// 2/π as a fixed-point number: 32 bits before the point (zeros), then 192 after it.
+// A word of 2/π as a fixed-point number: 32 bits before the point, all zero, then 224 after it.
 fn two_over_pi(word: u32) -> u32 {
-  var bits = array<u32, 7>(0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u);
-  return bits[min(word, 6u)];
+  var bits = array<u32, 8>(
+    0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu
+  );
+  return bits[min(word, 7u)];
 }
 
-// An angle as quarter turns and a rest within ±π/4: (rest, number of quarter turns mod 4).
-//
-// Small angles: π/2 is subtracted in three parts (Cody and Waite; the parts of Moshier, Cephes, sinf.c, times two).
-// Large ones: mantissa times the bits of 2/π that matter, in integers (Payne and Hanek, "Radian reduction for
-// trigonometric functions", 1983).
+// An angle of 2^12 and more as quarter turns mod 4 and a rest within ±π/4: its mantissa times those bits of 2/π that do
+// not make whole turns, in integers (Payne and Hanek, "Radian reduction for trigonometric functions", 1983).
+fn reduce_large_angle(a: f32) -> vec2f {
+  let bits = bitcast<u32>(a);
+  let mantissa = (bits & 0x7fffffu) | 0x800000u;
+  // a = mantissa · 2^(exponent - 150); the bit of 2/π that makes 2 quarter turns of it:
+  let first = (bits >> 23u) - 120u;
+  let word = first >> 5u;
+  let within = first & 31u;
+  var window: array<u32, 3>;
+  for (var k = 0u; k < 3u; k++) {
+    let upper = two_over_pi(word + k);
+    let lower = two_over_pi(word + k + 1u);
+    window[k] = select((upper << within) | (lower >> (32u - within)), upper, within == 0u);
+  }
+  // Of the product the lower 96 bits: two bits of quarter turns, then the fraction.
+  let product = window[1] * mantissa;
+  let middle = product + mul_high(window[2], mantissa);
+  let upper = window[0] * mantissa + mul_high(window[1], mantissa) + select(0u, 1u, middle < product);
+  var quarter = upper >> 30u;
+  var fraction = (upper << 2u) | (middle >> 30u);
+  var below = middle << 2u;
+  let negative = (fraction >> 31u) == 1u;
+  if (negative) {
+    quarter = (quarter + 1u) & 3u;
+    fraction = ~fraction;
+    below = ~below;
+  }
+  // As a float without loss: zeros in front are shifted out first.
+  let zeros = min(countLeadingZeros(fraction), 31u);
+  let leading = select((fraction << zeros) | (below >> (32u - zeros)), fraction, zeros == 0u);
+  let rest = f32(leading >> 8u) * bitcast<f32>((103u - zeros) << 23u) * 1.57079633;
+  return vec2f(select(rest, -rest, negative), f32(quarter));
+}
+
+// An angle as quarter turns mod 4 and a rest within ±π/4, as (rest, quarter turns). Small angles: π/2 is subtracted in
+// three parts (Cody and Waite; twice the parts of Moshier, Cephes, sinf.c).
 fn reduce_angle(x: f32) -> vec2f {
   let a = abs(x);
-  var turns = round(a * 0.636619772);
-  var rest = opaque(opaque(a - opaque(turns * 1.5703125)) - opaque(turns * 4.837512969970703125e-4)) -
+  let turns = round(a * 0.636619772);
+  let rest = opaque(opaque(a - opaque(turns * 1.5703125)) - opaque(turns * 4.837512969970703125e-4)) -
     turns * 7.54978995489188e-8;
-  var quarter = u32(turns) & 3u;
-  if (a > 8000.0) {
-    let bits = bitcast<u32>(a);
-    let mantissa = (bits & 0x7fffffu) | 0x800000u;
-    // a = mantissa · 2^shift; the product's bits from 2^2 downwards matter, so start that many bits into 2/π.
-    let shift = (bits >> 23u) - 150u + 22u;
-    let word = shift >> 5u;
-    let within = shift & 31u;
-    var window: array<u32, 3>;
-    for (var k = 0u; k < 3u; k++) {
-      let high = two_over_pi(word + k);
-      let low = two_over_pi(word + k + 1u);
-      window[k] = select((high << within) | (low >> (32u - within)), high, within == 0u);
-    }
-    // The lower 64 bits, of 96, of mantissa · window; the window begins 22 bits before the point of mantissa · 2^shift.
-    let lowest = mul_high(window[2], mantissa);
-    let middle_low = window[1] * mantissa;
-    let middle = middle_low + lowest;
-    let carry = select(0u, 1u, middle < middle_low);
-    let high = window[0] * mantissa + mul_high(window[1], mantissa) + carry;
-    // 10 bits of whole quarter turns, then the fraction.
-    quarter = high >> 22u;
-    var fraction = (high << 10u) | (middle >> 22u);
-    var below = middle << 10u;
-    let negative = (fraction >> 31u) == 1u;
-    if (negative) {
-      quarter++;
-      fraction = ~fraction;
-      below = ~below;
-    }
-    // As a float without loss: leading zeros are shifted out first.
-    let zeros = min(countLeadingZeros(fraction), 31u);
-    let leading = select((fraction << zeros) | (below >> (32u - zeros)), fraction, zeros == 0u);
-    rest = f32(leading >> 8u) * bitcast<f32>((127u - 24u - zeros) << 23u) * 1.57079633;
-    rest = select(rest, -rest, negative);
-    quarter = quarter & 3u;
+  var p = vec2f(rest, f32(u32(turns) & 3u));
+  if (a > 4096.0) {
+    p = reduce_large_angle(a);
   }
-  let backwards = bitcast<u32>(x) >> 31u == 1u;
-  return vec2f(select(rest, -rest, backwards), f32(select(quarter, (4u - quarter) & 3u, backwards)));
+  if ((bitcast<u32>(x) >> 31u) == 1u) {
+    p = vec2f(-p.x, f32((4u - u32(p.y)) & 3u));
+  }
+  return p;
 }
 
 // sin(r) and cos(r) for |r| ≤ π/4, minimax (Moshier, Cephes, sinf.c).
@@ -549,6 +1668,191 @@ fn tan_f32(x: f32) -> f32 {
   let c = cosine_near(p.x);
   let y = select(s / c, -c / s, (u32(p.y) & 1u) == 1u);
   return select(y, nan(), !is_finite(x));
+}
+`,
+};
+
+/** kernels/reduce/arg_reduce.wgsl */
+export const argReduce: KernelSource<{ x: "read", places: "read", values: "read_write", indices: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32" }> = {
+  name: "argReduce",
+  bindings: { x: "read", places: "read", values: "read_write", indices: "read_write" },
+  params: { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// values[o, i] = max over r of x[o, r, i], indices[o, i] = the first r where it is; the order is that of key()
+// One invocation makes one item of a result for one slice of the row; neighbours differ in i, then in o, then in the slice.
+// uses: place
+alias Item = u32;
+alias Row = u32;
+
+struct Params {
+  rows: u32,
+  length: u32,
+  inner: u32,
+  slices: u32,
+  slice: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> places: array<Item>;
+@group(0) @binding(2) var<storage, read_write> values: array<Row>;
+@group(0) @binding(3) var<storage, read_write> indices: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+
+fn key(v: Item) -> Item {
+  return v;
+}
+
+// The index of item r, which lies at \`at\`: known from r, or kept by an earlier pass over slices.
+fn place(at: u32, r: u32) -> Item {
+  return Item(r);
+}
+
+struct Best {
+  key: Row,
+  place: Row,
+}
+
+// The best part of an item that lies along the row.
+fn fold(key: Item, place: Item) -> Best {
+  return Best(key, place);
+}
+
+fn finish(v: Row) -> Row {
+  return v;
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * group + lane;
+  if (at >= params.rows * params.slices) {
+    return;
+  }
+  let row = at % params.rows;
+  let first = at / params.rows * params.slice;
+  let last = min(first + params.slice, params.length);
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  var best = key(x[base + first * params.inner]);
+  var found = place(base + first * params.inner, first);
+  for (var r = first + 1u; r < last; r++) {
+    let from = base + r * params.inner;
+    let candidate = key(x[from]);
+    found = select(found, place(from, r), candidate > best);
+    best = max(best, candidate);
+  }
+  let result = fold(best, found);
+  values[at] = finish(result.key);
+  indices[at] = result.place;
+}
+`,
+};
+
+/** kernels/reduce/arg_reduce_tree.wgsl */
+export const argReduceTree: KernelSource<{ x: "read", places: "read", values: "read_write", indices: "read_write" }, { rows: "u32", length: "u32", slices: "u32", slice: "u32" }> = {
+  name: "argReduceTree",
+  bindings: { x: "read", places: "read", values: "read_write", indices: "read_write" },
+  params: { rows: "u32", length: "u32", slices: "u32", slice: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// values[row] = max over r of x[row, r], indices[row] = the first r where it is; the order is that of key()
+// \`width\` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
+// uses: place, tree
+alias Item = u32;
+alias Leaf = vec2u;
+
+struct Params {
+  rows: u32,
+  length: u32,
+  slices: u32,
+  slice: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> places: array<Item>;
+@group(0) @binding(2) var<storage, read_write> values: array<u32>;
+@group(0) @binding(3) var<storage, read_write> indices: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn key(v: Item) -> Item {
+  return v;
+}
+
+fn place(at: u32, r: u32) -> Item {
+  return Item(r);
+}
+
+struct Best {
+  key: u32,
+  place: u32,
+}
+
+fn fold(key: Item, place: Item) -> Best {
+  return Best(key, place);
+}
+
+// The greater key, and of equal keys the earlier place.
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  return select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y));
+}
+
+fn finish(v: u32) -> u32 {
+  return v;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let inside = at < params.rows * params.slices;
+  let row = at / params.slices;
+  let first = at % params.slices * params.slice;
+  let last = select(0u, min(first + params.slice, params.length), inside);
+  var leaf = vec2u(0u, 0xffffffffu);
+  for (var r = first + lane % width; r < last; r += width) {
+    let from = row * params.length + r;
+    let best = fold(key(x[from]), place(from, r));
+    leaf = join(leaf, vec2u(best.key, best.place));
+  }
+  let all = fold_tree(lane, leaf);
+  if (inside && lane % width == 0u) {
+    values[at] = finish(all.x);
+    indices[at] = all.y;
+  }
 }
 `,
 };
