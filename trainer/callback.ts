@@ -1,14 +1,9 @@
+import type { Awaitable, Stage, StateDict } from "../data/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { CheckpointData } from "./checkpoint.ts";
 import type { LightningModule, StepOutput } from "./lightning_module.ts";
-import type { Stage, Trainer } from "./trainer.ts";
-
-/** A value, or a promise of it: hooks may be synchronous or not, and only promises are awaited. */
-export type Awaitable<T> = T | Promise<T>;
-
-/** JSON that a callback, a data module or a loader keeps in a checkpoint; tensors are allowed as leaves. */
-export type StateDict = { [key: string]: unknown };
+import type { Trainer } from "./trainer.ts";
 
 /**
  * Something that acts at certain moments of training: override the hooks you need. A hook that is not overridden costs

@@ -1,7 +1,6 @@
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { div } from "../kernels/mod.ts";
-import type { StateDict } from "./callback.ts";
 import { evaluate } from "./eval_loop.ts";
 import type { StepOutput } from "./lightning_module.ts";
 import { Cursor, lengthOf, type NamedLoader, type Step } from "./loaders.ts";
@@ -60,7 +59,7 @@ export class FitLoop {
   #trainBatches = 0;
   #valLimits: number[] = [];
   #cursor: Cursor | null = null;
-  #resumeLoader: StateDict | null = null;
+  #resumeLoader: object | null = null;
   /** Batches in the open accumulation window, and the batches it will have. */
   #window = 0;
 
@@ -91,12 +90,12 @@ export class FitLoop {
   }
 
   /** Where the training loader stands, for a checkpoint. */
-  loaderState(): StateDict | null {
+  loaderState(): object | null {
     return this.#cursor?.state() ?? null;
   }
 
   /** Lets the training loader go on where a checkpoint left it. */
-  resumeLoader(state: StateDict | null): void {
+  resumeLoader(state: object | null): void {
     this.#resumeLoader = state;
   }
 
@@ -105,7 +104,9 @@ export class FitLoop {
     const { hooks, trainer } = run;
     if (this.options.limitTrainBatches === 0 || this.#finished()) return;
     await this.#sanityCheck();
-    await this.#loadTrain();
+    await this.loadTrain();
+    await this.#loadVal();
+    this.#checkInterval();
     if (this.#trainBatches === 0) return;
     run.module.train();
     trainer.useStore(this.store, "fit");
@@ -142,7 +143,7 @@ export class FitLoop {
     const resumed = progress.midEpoch && progress.batchInEpoch > 0;
     if (!resumed) progress.batchInEpoch = 0;
     if (this.#resumeLoader !== null) {
-      await loader.loadStateDict?.(this.#resumeLoader);
+      await loader.loadStateDict?.(this.#resumeLoader as never);
       this.#resumeLoader = null;
     }
     progress.midEpoch = true;
@@ -298,9 +299,20 @@ export class FitLoop {
     }
   }
 
-  async #loadTrain(): Promise<void> {
-    if (this.#train !== null) return;
-    const loaders = await this.run.loaders("train");
+  /** Optimizer steps that this fit will make, as far as known now; `Infinity` without end. */
+  estimatedSteps(): number {
+    if (this.#train === null) this.#takeTrain(this.run.loadersNow("train"));
+    const { maxSteps, accumulateGradBatches } = this.options;
+    const steps = Math.ceil(this.#trainBatches / accumulateGradBatches) * this.maxEpochs;
+    return maxSteps >= 0 ? Math.min(steps, maxSteps) : steps;
+  }
+
+  /** Asks for the training loader, once. */
+  async loadTrain(): Promise<void> {
+    if (this.#train === null) this.#takeTrain(await this.run.loaders("train"));
+  }
+
+  #takeTrain(loaders: readonly NamedLoader[]): void {
     if (loaders.length === 0) {
       throw new Error(
         `Cannot fit ${this.run.module.constructor.name}: there is no training data, give a data module, { train: loader }, ` +

@@ -1,12 +1,11 @@
 import { backward } from "../autograd/mod.ts";
+import type { Awaitable, Loaders, Stage } from "../data/mod.ts";
 import { Module } from "../nn/mod.ts";
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from "../optim/mod.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Awaitable } from "./callback.ts";
 import type { CheckpointData } from "./checkpoint.ts";
-import type { Loaders } from "./loaders.ts";
 import type { LogOptions } from "./log.ts";
-import type { Stage, Trainer } from "./trainer.ts";
+import type { Trainer } from "./trainer.ts";
 import { toDevice } from "./transfer.ts";
 
 /** What a training step gives: the loss, an object with it, or nothing to skip the batch. */

@@ -1,21 +1,4 @@
-import type { Awaitable, StateDict } from "./callback.ts";
-
-/** A source of batches: a `DataLoader`, an array of batches, a generator, anything that can be walked. */
-export interface Loader<Batch = unknown> {
-  [Symbol.iterator]?(): Iterator<Batch>;
-  [Symbol.asyncIterator]?(): AsyncIterator<Batch>;
-  /** Number of batches, where it is known. */
-  readonly length?: number;
-  /** Told before each epoch, so that a shuffle differs from epoch to epoch and repeats from run to run. */
-  setEpoch?(epoch: number): void;
-  /** Where it stands, for a resume in the middle of an epoch. */
-  stateDict?(): StateDict;
-  /** Goes on where {@link stateDict} was taken. */
-  loadStateDict?(state: StateDict): Awaitable<void>;
-}
-
-/** One loader, several, or several with names. */
-export type Loaders = Loader | readonly Loader[] | Readonly<Record<string, Loader>> | null | void;
+import type { Loader, Loaders } from "../data/mod.ts";
 
 /** A loader with the name that its metrics carry. */
 export interface NamedLoader {
@@ -67,7 +50,7 @@ export class Cursor {
   readonly #known: number | null;
   #iterator: Iterator<unknown> | AsyncIterator<unknown> | null = null;
   #ahead: IteratorResult<unknown> | null = null;
-  #stateBeforeAhead: StateDict | null = null;
+  #stateBeforeAhead: object | null = null;
   #index: number;
 
   /**
@@ -104,7 +87,7 @@ export class Cursor {
   }
 
   /** The loader's state after the batches given so far. */
-  state(): StateDict | null {
+  state(): object | null {
     return this.#stateBeforeAhead ?? this.#loader.stateDict?.() ?? null;
   }
 

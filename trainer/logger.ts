@@ -1,4 +1,4 @@
-import type { Awaitable } from "./callback.ts";
+import type { Awaitable } from "../data/mod.ts";
 
 /** When a row was made: every row carries all four axes. */
 export interface LogPoint {

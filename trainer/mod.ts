@@ -3,10 +3,11 @@
  *
  * @module
  */
-export { type Awaitable, Callback, type StateDict } from "./callback.ts";
+export type { Awaitable, Loader, Loaders, Stage, StateDict } from "../data/mod.ts";
+export { LightningDataModule } from "../data/mod.ts";
+export { Callback } from "./callback.ts";
 export { type CheckpointData, CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 export { type Defaults, setDefaults } from "./defaults.ts";
-export { LightningDataModule } from "./lightning_data_module.ts";
 export {
   type ConfiguredOptimizers,
   LightningModule,
@@ -14,7 +15,6 @@ export {
   type OptimizerConfig,
   type StepOutput,
 } from "./lightning_module.ts";
-export type { Loader, Loaders } from "./loaders.ts";
 export type { LogOptions, Reduction } from "./log.ts";
 export type { Logger, LogPoint } from "./logger.ts";
 export type { Amount, Fraction, ResolvedOptions, TrainerOptions } from "./options.ts";
@@ -23,7 +23,6 @@ export {
   type CheckpointCallback,
   type EntryOptions,
   seedEverything,
-  type Stage,
   Trainer,
   type TrainerData,
   type TrainerState,

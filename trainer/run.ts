@@ -1,8 +1,8 @@
 import type { Callback } from "./callback.ts";
 import { HookTable } from "./hooks.ts";
-import type { LightningDataModule } from "./lightning_data_module.ts";
+import type { LightningDataModule, Loaders } from "../data/mod.ts";
 import type { LightningModule } from "./lightning_module.ts";
-import { listLoaders, type Loaders, type NamedLoader } from "./loaders.ts";
+import { listLoaders, type NamedLoader } from "./loaders.ts";
 import type { Precision } from "./precision.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -66,6 +66,22 @@ export class Run {
     } finally {
       this.trainer.leaveHook(before);
     }
+  }
+
+  /**
+   * The loaders of a kind where nobody can wait for them.
+   *
+   * @throws {Error} If their hook is asynchronous
+   */
+  loadersNow(kind: LoaderKind): NamedLoader[] {
+    if (this.#given[kind] !== undefined) return listLoaders(this.#given[kind]);
+    const hook = `${kind}Dataloader` as const;
+    const source = this.data?.[hook] ? this.data : this.module[hook] ? this.module : null;
+    const loaders = source?.[hook]!() ?? null;
+    if (loaders instanceof Promise) {
+      throw new Error(`Cannot count batches yet: ${hook} is asynchronous, await trainer.loadTrainingData() first`);
+    }
+    return listLoaders(loaders);
   }
 
   /** Whether loaders of a kind are to be had. */

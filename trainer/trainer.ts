@@ -4,7 +4,8 @@ import type { Optimizer } from "../optim/mod.ts";
 import { onInterrupt } from "../platform/mod.ts";
 import { enableGrad } from "../tensor/grad_mode.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Callback, StateDict } from "./callback.ts";
+import { LightningDataModule, type Loader, type Loaders, type Stage, type StateDict } from "../data/mod.ts";
+import type { Callback } from "./callback.ts";
 import {
   CHECKPOINT_VERSION,
   type CheckpointData,
@@ -15,9 +16,8 @@ import {
 import { currentDefaults } from "./defaults.ts";
 import { type EvalPhase, evaluate, limitOptionOf } from "./eval_loop.ts";
 import { FitLoop, type FitProgress, noProgress, resumedProgress } from "./fit_loop.ts";
-import { LightningDataModule } from "./lightning_data_module.ts";
 import type { LightningModule } from "./lightning_module.ts";
-import { lengthOf, type Loader, type Loaders, type Step } from "./loaders.ts";
+import { lengthOf, type Step } from "./loaders.ts";
 import { type LogOptions, MetricStore, type NamedValue, readValues } from "./log.ts";
 import type { Logger, LogPoint } from "./logger.ts";
 import { type OptimizerSetup, type ResolvedSchedulerConfig, resolveOptimizers } from "./optimizers.ts";
@@ -25,9 +25,6 @@ import { resolveAmount, type ResolvedOptions, resolveOptions, type TrainerOption
 import { precisionOf } from "./precision.ts";
 import { type GivenLoaders, type LoaderKind, Run } from "./run.ts";
 import { batchSizeOf } from "./transfer.ts";
-
-/** Which entry point runs. */
-export type Stage = "fit" | "validate" | "test" | "predict";
 
 /** Where a trainer is in its life. */
 export type TrainerState = "ready" | "running" | "finished" | "interrupted" | "failed";
@@ -157,6 +154,21 @@ export class Trainer {
     return this.#loop?.trainBatches ?? 0;
   }
 
+  /**
+   * Optimizer steps that this fit will make, for schedules over all of training; `Infinity` without end.
+   *
+   * @throws {Error} Outside of fit, and where the training loader has to be awaited: see {@link loadTrainingData}
+   */
+  get estimatedSteppingBatches(): number {
+    if (this.#loop === null) throw new Error("Cannot estimate the steps of training: fit is not running");
+    return this.#loop.estimatedSteps();
+  }
+
+  /** Asks for the training loader now, so that {@link estimatedSteppingBatches} is known in `configureOptimizers`. */
+  async loadTrainingData(): Promise<void> {
+    await this.#loop?.loadTrain();
+  }
+
   /** Batches of the running validation, by loader. */
   get numValBatches(): readonly number[] {
     return this.#loop?.valBatches ?? [];
@@ -245,9 +257,9 @@ export class Trainer {
         throw new CheckpointError(`Cannot resume from ${options.ckptPath}: it holds weights only`);
       }
       if (checkpoint !== null) await this.#restoreModule(run, checkpoint);
+      const loop = this.#loop = new FitLoop(run, this.options, this.#progress);
       this.#configure(resolveOptimizers(await this.#configuredOptimizers(run)), module);
       await run.hooks.call("onFitStart");
-      const loop = this.#loop = new FitLoop(run, this.options, this.#progress);
       if (checkpoint !== null) await this.#restoreTraining(run, loop, checkpoint);
       module.zeroGrad();
       await loop.go();
@@ -647,7 +659,7 @@ interface TrainingState {
   progress: FitProgress;
   optimizers: unknown[];
   lrSchedulers: unknown[];
-  loader: StateDict | null;
+  loader: object | null;
   callbackMetrics: Record<string, number>;
   random: unknown;
   callbacks: Record<string, StateDict>;

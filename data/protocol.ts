@@ -1,0 +1,25 @@
+/** A value, or a promise of it: hooks may be synchronous or not, and only promises are awaited. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** JSON that a callback, a data module or a loader keeps in a checkpoint; tensors are allowed as leaves. */
+export type StateDict = { [key: string]: unknown };
+
+/** Which entry point of the trainer runs. */
+export type Stage = "fit" | "validate" | "test" | "predict";
+
+/** A source of batches: a `DataLoader`, an array of batches, a generator, anything that can be walked. */
+export interface Loader<Batch = unknown> {
+  [Symbol.iterator]?(): Iterator<Batch>;
+  [Symbol.asyncIterator]?(): AsyncIterator<Batch>;
+  /** Number of batches, where it is known. */
+  readonly length?: number;
+  /** Told before each epoch, so that a shuffle differs from epoch to epoch and repeats from run to run. */
+  setEpoch?(epoch: number): void;
+  /** Where it stands, for a resume in the middle of an epoch. */
+  stateDict?(): object;
+  /** Goes on where {@link stateDict} was taken. */
+  loadStateDict?(state: never): Awaitable<void>;
+}
+
+/** One loader, several, or several with names. */
+export type Loaders = Loader | readonly Loader[] | Readonly<Record<string, Loader>> | null | void;

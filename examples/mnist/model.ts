@@ -1,0 +1,65 @@
+import { argmax, crossEntropy, eq, maxPool2d, mean, relu, type Tensor, to } from "../../mod.ts";
+import { LightningModule, type OptimizerConfig } from "../../lightning.ts";
+import type { ImageBatch } from "../../data/mod.ts";
+import { Conv2d, Dropout, Linear } from "../../nn/mod.ts";
+import { AdamW, OneCycleLR } from "../../optim/mod.ts";
+
+/** How {@link LitConvNet} is trained. */
+export interface ConvNetOptions {
+  /** Highest learning rate of the one-cycle schedule. */
+  lr?: number;
+}
+
+/** A LeNet-like network for 28×28 images in ten classes: two convolutions, two dense layers, 0.2 million parameters. */
+export class LitConvNet extends LightningModule<ImageBatch> {
+  conv1: Conv2d = new Conv2d(1, 16, 5, { padding: 2 });
+  conv2: Conv2d = new Conv2d(16, 32, 5, { padding: 2 });
+  fc1: Linear = new Linear(32 * 7 * 7, 128);
+  dropout: Dropout = new Dropout(0.25);
+  fc2: Linear = new Linear(128, 10);
+  readonly #lr: number;
+
+  constructor({ lr = 0.003 }: ConvNetOptions = {}) {
+    super();
+    this.#lr = lr;
+  }
+
+  override forward(image: Tensor): Tensor {
+    let x = maxPool2d(relu(this.conv1.forward(image)), { kernelSize: 2 });
+    x = maxPool2d(relu(this.conv2.forward(x)), { kernelSize: 2 });
+    x = this.dropout.forward(relu(this.fc1.forward(x.reshape([x.shape[0], -1]))));
+    return this.fc2.forward(x);
+  }
+
+  override trainingStep({ image, label }: ImageBatch): Tensor {
+    const loss = crossEntropy(this.forward(image), label);
+    this.log("train_loss", loss, { progBar: true });
+    return loss;
+  }
+
+  override validationStep(batch: ImageBatch): void {
+    this.#evaluate("val", batch);
+  }
+
+  override testStep(batch: ImageBatch): void {
+    this.#evaluate("test", batch);
+  }
+
+  override predictStep({ image }: ImageBatch): Tensor {
+    return argmax(this.forward(image), { dim: 1 });
+  }
+
+  override configureOptimizers(): OptimizerConfig {
+    const optimizer = new AdamW(this.parameters(), { lr: this.#lr });
+    const scheduler = new OneCycleLR(optimizer, { maxLr: this.#lr, totalSteps: this.trainer.estimatedSteppingBatches });
+    return { optimizer, lrScheduler: { scheduler, interval: "step" } };
+  }
+
+  #evaluate(stage: string, { image, label }: ImageBatch): void {
+    const logits = this.forward(image);
+    const accuracy = mean(to(eq(argmax(logits, { dim: 1 }), label), "f32"));
+    this.logDict({ [`${stage}_loss`]: crossEntropy(logits, label), [`${stage}_accuracy`]: accuracy }, {
+      progBar: true,
+    });
+  }
+}
