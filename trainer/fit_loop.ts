@@ -328,8 +328,6 @@ export class FitLoop {
       this.options.limitTrainBatches,
       lengthOf(this.#train.loader),
     );
-    await this.#loadVal();
-    this.#checkInterval();
   }
 
   async #loadVal(): Promise<void> {
