@@ -6,7 +6,7 @@
  * @module
  */
 import { exists, joinPath, writeErr } from "../platform/mod.ts";
-import { denoTest, docExamples } from "./parts/deno_test.ts";
+import { denoTest, docExamples } from "./parts/run_tests.ts";
 import { type Outcome, type Part, runParts } from "./parts/part.ts";
 import { root, streamDeno } from "./parts/stream.ts";
 import { setUpAdapter, setUpBrowser, SetupError } from "./setup.ts";
