@@ -6,4 +6,5 @@
 export * from "./device/mod.ts";
 export * from "./tensor/mod.ts";
 export * from "./kernels/mod.ts";
+export * from "./ops/mod.ts";
 export * from "./autograd/mod.ts";

@@ -1898,8 +1898,8 @@ fn end(k: u32) -> u32 {
 }
 
 // Where row o, column c of the input between two ends lies.
-fn place(o: u32, c: u32, from: u32, to: u32) -> u32 {
-  return o * (to - from) + c - from;
+fn place(o: u32, c: u32, start: u32, stop: u32) -> u32 {
+  return o * (stop - start) + c - start;
 }
 
 @compute @workgroup_size(64)
@@ -2370,7 +2370,7 @@ fn main(
     return;
   }
   var rest = at;
-  var from = 0u;
+  var source = 0u;
   var stride = 1u;
   var inside = true;
   for (var k = 0u; k < 8u; k++) {
@@ -2386,12 +2386,12 @@ fn main(
     let size = params.inSizes[a][b];
     let p = (q - before) / params.step[a][b];
     inside = inside && q >= before && p * params.step[a][b] == q - before && p < size;
-    from += p * stride;
+    source += p * stride;
     stride *= size;
   }
   var word = Word(params.value);
   if (inside) {
-    word = x[from];
+    word = x[source];
   }
   y[at] = word;
 }

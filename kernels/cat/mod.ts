@@ -1,0 +1,2 @@
+/** Joining tensors. */
+export { cat, type CatOptions, stack } from "./cat.ts";
