@@ -18,7 +18,7 @@ const FEATURES: Record<string, { loss: string; remedy: (report: BackendReport) =
     loss: "f16 is stored as f16 and computed in f32, which is slower",
     remedy: ({ adapter, backend }) =>
       /nvidia/i.test(adapter ?? "") && backend === "deno"
-        ? "Dawn shows it on NVIDIA: use --backend dawn"
+        ? "Dawn shows it on NVIDIA"
         : /swiftshader/i.test(adapter ?? "")
         ? "SwiftShader has none; Mesa's lavapipe has"
         : "a newer driver may have it",
@@ -29,7 +29,7 @@ const FEATURES: Record<string, { loss: string; remedy: (report: BackendReport) =
   },
   "subgroups": {
     loss: "reductions go through workgroup memory",
-    remedy: ({ backend }) => backend === "deno" ? "Dawn may show it: use --backend dawn" : "a newer driver may have it",
+    remedy: ({ backend }) => backend === "deno" ? "Dawn has it where the driver has" : "a newer driver may have it",
   },
 };
 
@@ -68,6 +68,10 @@ async function examine(): Promise<Findings> {
   } else {
     for (const [name, { loss, remedy }] of Object.entries(FEATURES)) {
       if (!chosen.features?.includes(name)) missing.push(`${name}: without it ${loss} (${remedy(chosen)})`);
+    }
+    if (chosen.backend !== "dawn") {
+      missing.push(`Dawn, which is tried first: ${report.backends.find(({ backend }) => backend === "dawn")?.reason}`);
+      missing.push(...(await adviseHere()).map((line) => `  ${line}`));
     }
     if (chosen.software) {
       missing.push(
