@@ -20,4 +20,5 @@ export {
 export { RAdam, type RAdamOptions } from "./radam.ts";
 export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
 export { RuleOptimizer } from "./rule_optimizer.ts";
+export * from "./schedulers/mod.ts";
 export { SGD, type SGDOptions } from "./sgd.ts";

@@ -1,9 +1,8 @@
-import { zeros } from "../kernels/elementwise/constants.ts";
+import { clearGradients } from "../nn/_gradients.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { showShape } from "../tensor/errors.ts";
 import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
 import type { HostTensor } from "../tensor/host.ts";
-import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Parameters that share options, and those options: change them as you like, the next step sees it. */
@@ -239,13 +238,4 @@ function plain(options: object): Record<string, unknown> {
       Array.isArray(value) ? [...value] : value,
     ]),
   );
-}
-
-/** Frees gradients, or makes them zeros. */
-export function clearGradients(params: Iterable<Tensor>, setToNull: boolean): void {
-  for (const p of params) {
-    if (p.grad === null) continue;
-    p.grad.dispose();
-    p.grad = setToNull ? null : keep(zeros(p.shape, { dtype: p.dtype }));
-  }
 }

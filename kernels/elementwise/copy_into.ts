@@ -40,9 +40,8 @@ export function copyInto(target: Tensor, source: Tensor | number): void {
   // From here on no pending chain reads the target: those that did are recorded.
   storage.willChange();
   const as = registerOf(target.dtype);
-  const f = number && as === "bool" ? "(x != 0u)" : "x";
   const operand = number ? { value: source, as } : read(source, as);
-  const chain = new Chain({ f, operands: [operand], uses: [], dtype: target.dtype }, shape);
+  const chain = new Chain({ f: "x", operands: [operand], dtype: target.dtype }, shape);
   chain.record(storage);
   chain.release();
 }

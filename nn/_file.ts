@@ -1,0 +1,24 @@
+import type { DType } from "../tensor/dtype.ts";
+import type { HostTensor } from "../tensor/host.ts";
+import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { toHost } from "../tensor/to_host.ts";
+
+/** Writes tensors to a safetensors file; a tensor under two names is written under both. */
+export async function saveFile(
+  path: string,
+  state: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
+  const read = new Map<Tensor, Promise<HostTensor<DType>>>();
+  for (const tensor of state.values()) if (!read.has(tensor)) read.set(tensor, toHost(tensor));
+  await Promise.all(read.values());
+  const named = new Map<string, HostTensor<DType>>();
+  for (const [name, tensor] of state) named.set(name, await read.get(tensor)!);
+  await writeSafetensors(path, named, metadata);
+}
+
+/** The tensors of a safetensors file, by name. */
+export async function loadFile(path: string | Blob): Promise<ReadonlyMap<string, HostTensor<DType>>> {
+  return (await readSafetensors(path)).tensors;
+}

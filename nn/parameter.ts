@@ -1,0 +1,68 @@
+import { isFloat } from "../tensor/dtype.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/**
+ * A tensor that a module learns: a leaf that requires gradients and outlives every scope. Optimizers change its value in
+ * place.
+ *
+ * @example
+ * ```ts
+ * import { init, type Tensor, zeros } from "@fulgurite/core";
+ * import { Module, Parameter } from "@fulgurite/core/nn";
+ *
+ * await init();
+ * class Shift extends Module<[x: Tensor], Tensor> {
+ *   by = new Parameter(zeros([3]));
+ *   forward(x: Tensor): Tensor {
+ *     return x.add(this.by);
+ *   }
+ * }
+ * console.log([...new Shift().stateDict().keys()]); // ["by"]
+ * ```
+ */
+export class Parameter extends Tensor {
+  /**
+   * @param value What it starts with; the parameter takes over its storage
+   * @param options Whether gradients are wanted; default true
+   * @throws {TypeError} If the value is not floating-point
+   */
+  constructor(value: Tensor, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
+    if (requiresGrad && !isFloat(value.dtype)) {
+      throw new TypeError(`Cannot make a Parameter: its value must be floating-point, got ${value.dtype}`);
+    }
+    super({ shape: value.shape, storage: owned(value), requiresGrad, scoped: false });
+  }
+}
+
+/**
+ * A tensor that belongs to a module and is not learned: running statistics, masks, tables. It outlives every scope.
+ *
+ * @example
+ * ```ts
+ * import { init, ones } from "@fulgurite/core";
+ * import { Buffer } from "@fulgurite/core/nn";
+ *
+ * await init();
+ * const mask = new Buffer(ones([4, 4]), { persistent: false }); // not part of stateDict()
+ * console.log(mask.shape); // [4, 4]
+ * ```
+ */
+export class Buffer extends Tensor {
+  /** Whether it is part of `stateDict()`. */
+  readonly persistent: boolean;
+
+  /**
+   * @param value Its value; the buffer takes over its storage
+   * @param options Whether it is part of `stateDict()`; default true
+   */
+  constructor(value: Tensor, { persistent = true }: { persistent?: boolean } = {}) {
+    super({ shape: value.shape, storage: owned(value), scoped: false });
+    this.persistent = persistent;
+  }
+}
+
+/** The storage of a value, computed now: what a parameter starts with must not wait in a chain. */
+function owned(value: Tensor): Tensor["storage"] {
+  if (value.numel > 0) void value.storage.buffer;
+  return value.storage.retain();
+}
