@@ -315,6 +315,139 @@ fn expm1_f32(x: f32) -> f32 {
   return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
 }
 `,
+  exponentials: `// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// The sum of exponentials of a row, relative to its largest element, by two walks over x (which the kernel declares).
+// uses: items
+struct Exponentials {
+  // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
+  top: Row,
+  // Σ exp(x − top)
+  total: Row,
+  // Not 0 where an element is NaN.
+  nan: RowBits,
+}
+
+fn exponentials(base: u32, inner: u32, first: u32, last: u32) -> Exponentials {
+  var top = Item(lowest);
+  var worst = Bits(0u);
+  for (var r = first; r < last; r++) {
+    let v = x[base + r * inner];
+    top = max(top, v);
+    worst = max(worst, magnitude(v));
+  }
+  let m = fold_max(top);
+  var total = Item(0);
+  for (var begin = first; begin < last; begin += 64u) {
+    let to = min(begin + 64u, last);
+    var part = Item(0);
+    for (var r = begin; r < to; r++) {
+      part += exp(x[base + r * inner] - m);
+    }
+    total += part;
+  }
+  let nan = select(RowBits(0u), RowBits(1u), fold_bits(worst) > RowBits(infinity_bits));
+  return Exponentials(m, fold_sum(total), nan);
+}
+`,
+  exponentialsTree: `// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// The sum of exponentials of a row, relative to its largest element, over the invocations that share the row.
+// uses: items, tree
+struct Leaf {
+  // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
+  top: f32,
+  // Σ exp(x − top)
+  total: f32,
+  // Not 0 where an element is NaN.
+  nan: u32,
+}
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  let top = max(a.top, b.top);
+  return Leaf(top, a.total * exp(a.top - top) + b.total * exp(b.top - top), a.nan | b.nan);
+}
+`,
   halves: `// Two 16-bit numbers in a word. bf16 is the upper half of an f32; f16 is WGSL's own packing. Stores round to nearest even.
 fn unpack_bf16(w: u32) -> vec2f {
   return vec2f(bitcast<f32>(w << 16u), bitcast<f32>(w & 0xffff0000u));
@@ -671,6 +804,38 @@ fn acos_f32(x: f32) -> f32 {
   let from_far = select(2.0 * y, 3.14159265 - 2.0 * y, negative);
   let from_near = select(1.57079633 - y, 1.57079633 + y, negative);
   return select(select(from_near, from_far, far), nan(), a > 1.0 || is_nan(x));
+}
+`,
+  items: `// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
 }
 `,
   log: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
@@ -1744,9 +1909,9 @@ fn main(
   var best = key(x[base + first * params.inner]);
   var found = place(base + first * params.inner, first);
   for (var r = first + 1u; r < last; r++) {
-    let from = base + r * params.inner;
-    let candidate = key(x[from]);
-    found = select(found, place(from, r), candidate > best);
+    let here = base + r * params.inner;
+    let candidate = key(x[here]);
+    found = select(found, place(here, r), candidate > best);
     best = max(best, candidate);
   }
   let result = fold(best, found);
@@ -1844,8 +2009,8 @@ fn main(
   let last = select(0u, min(first + params.slice, params.length), inside);
   var leaf = vec2u(0u, 0xffffffffu);
   for (var r = first + lane % width; r < last; r += width) {
-    let from = row * params.length + r;
-    let best = fold(key(x[from]), place(from, r));
+    let here = row * params.length + r;
+    let best = fold(key(x[here]), place(here, r));
     leaf = join(leaf, vec2u(best.key, best.place));
   }
   let all = fold_tree(lane, leaf);
@@ -1931,6 +2096,626 @@ fn main(
     word = x6[place(o, c, end(5u), end(6u))];
   }
   y[o * params.row + params.first + c] = word;
+}
+`,
+};
+
+/** kernels/reduce/logsumexp.wgsl */
+export const logsumexp: KernelSource<{ x: "read", y: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32" }> = {
+  name: "logsumexp",
+  bindings: { x: "read", y: "read_write" },
+  params: { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// The sum of exponentials of a row, relative to its largest element, by two walks over x (which the kernel declares).
+// uses: items
+struct Exponentials {
+  // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
+  top: Row,
+  // Σ exp(x − top)
+  total: Row,
+  // Not 0 where an element is NaN.
+  nan: RowBits,
+}
+
+fn exponentials(base: u32, inner: u32, first: u32, last: u32) -> Exponentials {
+  var top = Item(lowest);
+  var worst = Bits(0u);
+  for (var r = first; r < last; r++) {
+    let v = x[base + r * inner];
+    top = max(top, v);
+    worst = max(worst, magnitude(v));
+  }
+  let m = fold_max(top);
+  var total = Item(0);
+  for (var begin = first; begin < last; begin += 64u) {
+    let to = min(begin + 64u, last);
+    var part = Item(0);
+    for (var r = begin; r < to; r++) {
+      part += exp(x[base + r * inner] - m);
+    }
+    total += part;
+  }
+  let nan = select(RowBits(0u), RowBits(1u), fold_bits(worst) > RowBits(infinity_bits));
+  return Exponentials(m, fold_sum(total), nan);
+}
+
+// y[o, i] = log Σ_r exp(x[o, r, i]), for each slice of the row
+// One invocation makes one item of y for one slice of the row; neighbours differ in i, then in o, then in the slice.
+// uses: place, items, exponentials
+struct Params {
+  rows: u32,
+  length: u32,
+  inner: u32,
+  slices: u32,
+  slice: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read_write> y: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * group + lane;
+  if (at >= params.rows * params.slices) {
+    return;
+  }
+  let row = at % params.rows;
+  let first = at / params.rows * params.slice;
+  let last = min(first + params.slice, params.length);
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  let e = exponentials(base, params.inner, first, last);
+  let infinite = bitcast<RowBits>(e.top) == RowBits(infinity_bits);
+  let value = bitcast<RowBits>(e.top + log(e.total));
+  y[at] = poison(bitcast<Row>(select(value, bitcast<RowBits>(e.top), infinite)), e.nan);
+}
+`,
+};
+
+/** kernels/reduce/logsumexp_tree.wgsl */
+export const logsumexpTree: KernelSource<{ x: "read", y: "read_write" }, { rows: "u32", length: "u32", slices: "u32", slice: "u32" }> = {
+  name: "logsumexpTree",
+  bindings: { x: "read", y: "read_write" },
+  params: { rows: "u32", length: "u32", slices: "u32", slice: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// The sum of exponentials of a row, relative to its largest element, over the invocations that share the row.
+// uses: items, tree
+struct Leaf {
+  // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
+  top: f32,
+  // Σ exp(x − top)
+  total: f32,
+  // Not 0 where an element is NaN.
+  nan: u32,
+}
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  let top = max(a.top, b.top);
+  return Leaf(top, a.total * exp(a.top - top) + b.total * exp(b.top - top), a.nan | b.nan);
+}
+
+// y[row] = log Σ_r exp(x[row, r]), for each slice of the row
+// \`width\` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
+// uses: place, exponentials_tree
+struct Params {
+  rows: u32,
+  length: u32,
+  slices: u32,
+  slice: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let inside = at < params.rows * params.slices;
+  let base = at / params.slices * params.length;
+  let first = at % params.slices * params.slice;
+  let last = select(0u, min(first + params.slice, params.length), inside);
+  var top = Item(lowest);
+  var worst = Bits(0u);
+  for (var r = first + lane % width; r < last; r += width) {
+    let v = x[base + r];
+    top = max(top, v);
+    worst = max(worst, magnitude(v));
+  }
+  let m = fold_max(top);
+  var total = Item(0);
+  for (var r = first + lane % width; r < last; r += width) {
+    total += exp(x[base + r] - m);
+  }
+  let e = fold_tree(lane, Leaf(m, fold_sum(total), select(0u, 1u, fold_bits(worst) > infinity_bits)));
+  if (inside && lane % width == 0u) {
+    let infinite = bitcast<u32>(e.top) == infinity_bits;
+    let value = bitcast<u32>(e.top + log(e.total));
+    y[at] = poison(bitcast<f32>(select(value, bitcast<u32>(e.top), infinite)), e.nan);
+  }
+}
+`,
+};
+
+/** kernels/matmul/matmul.wgsl */
+export const matmul: KernelSource<{ a: "read", b: "read", y: "read_write" }, { batchSizes: "vec4u", batchA: "vec4u", batchB: "vec4u", reduceSizes: "vec4u", reduceA: "vec4u", reduceB: "vec4u", batches: "u32", reduce: "u32", m: "u32", n: "u32", k: "u32", offsetA: "u32", rowA: "u32", columnA: "u32", offsetB: "u32", rowB: "u32", columnB: "u32" }> = {
+  name: "matmul",
+  bindings: { a: "read", b: "read", y: "read_write" },
+  params: { batchSizes: "vec4u", batchA: "vec4u", batchB: "vec4u", reduceSizes: "vec4u", reduceA: "vec4u", reduceB: "vec4u", batches: "u32", reduce: "u32", m: "u32", n: "u32", k: "u32", offsetA: "u32", rowA: "u32", columnA: "u32", offsetB: "u32", rowB: "u32", columnB: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[b, i, j] = Σ_k a[b, i, k] · b[b, k, j]
+// One invocation makes one element of y; it is the plain form that the fast ones are tested against.
+// uses: place
+struct Params {
+  batchSizes: vec4u,
+  batchA: vec4u,
+  batchB: vec4u,
+  reduceSizes: vec4u,
+  reduceA: vec4u,
+  reduceB: vec4u,
+  batches: u32,
+  reduce: u32,
+  m: u32,
+  n: u32,
+  k: u32,
+  offsetA: u32,
+  rowA: u32,
+  columnA: u32,
+  offsetB: u32,
+  rowB: u32,
+  columnB: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn offset(index: u32, sizes: vec4u, strides: vec4u) -> u32 {
+  let w = index % sizes.w;
+  let z = index / sizes.w % sizes.z;
+  let v = index / (sizes.w * sizes.z) % sizes.y;
+  let u = index / (sizes.w * sizes.z * sizes.y);
+  return u * strides.x + v * strides.y + z * strides.z + w * strides.w;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.batches * params.m * params.n) {
+    return;
+  }
+  let j = at % params.n;
+  let i = at / params.n % params.m;
+  let batch = at / (params.n * params.m);
+  let firstA = params.offsetA + offset(batch, params.batchSizes, params.batchA) + i * params.rowA;
+  let firstB = params.offsetB + offset(batch, params.batchSizes, params.batchB) + j * params.columnB;
+  var total = 0.0;
+  for (var r = 0u; r < params.reduce; r++) {
+    let fromA = firstA + offset(r, params.reduceSizes, params.reduceA);
+    let fromB = firstB + offset(r, params.reduceSizes, params.reduceB);
+    for (var k = 0u; k < params.k; k++) {
+      total += a[fromA + k * params.columnA] * b[fromB + k * params.rowB];
+    }
+  }
+  y[at] = total;
+}
+`,
+};
+
+/** kernels/reduce/moments.wgsl */
+export const moments: KernelSource<{ x: "read", means: "read_write", squares: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" }> = {
+  name: "moments",
+  bindings: { x: "read", means: "read_write", squares: "read_write" },
+  params: { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// means[o, i] = (1/n) Σ_r x[o, r, i],  squares[o, i] = finish(Σ_r (x[o, r, i] − mean)²), for each slice of the row
+// One invocation makes one item of a result for one slice; neighbours differ in i, then in o, then in the slice.
+// uses: place, items
+
+struct Params {
+  rows: u32,
+  length: u32,
+  inner: u32,
+  slices: u32,
+  slice: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read_write> means: array<Row>;
+@group(0) @binding(2) var<storage, read_write> squares: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+// Elements in an item along the row.
+override parts: u32 = 1u;
+const block = 64u;
+
+fn finish(v: Row) -> Row {
+  return v * params.scale;
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * group + lane;
+  if (at >= params.rows * params.slices) {
+    return;
+  }
+  let row = at % params.rows;
+  let first = at / params.rows * params.slice;
+  let last = min(first + params.slice, params.length);
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  let count = f32((last - first) * parts);
+  var total = Item(0);
+  for (var begin = first; begin < last; begin += block) {
+    let to = min(begin + block, last);
+    var part = Item(0);
+    for (var r = begin; r < to; r++) {
+      part += x[base + r * params.inner];
+    }
+    total += part;
+  }
+  let mean = fold_sum(total) / count;
+  var square = Item(0);
+  var rest = Item(0);
+  for (var begin = first; begin < last; begin += block) {
+    let to = min(begin + block, last);
+    var part = Item(0);
+    for (var r = begin; r < to; r++) {
+      let d = x[base + r * params.inner] - mean;
+      part += d * d;
+      rest += d;
+    }
+    square += part;
+  }
+  // What the rounding of the mean left over: Σ d would be 0 with an exact one.
+  let left = fold_sum(rest) / count;
+  means[at] = mean + left;
+  squares[at] = finish(fold_sum(square) - left * left * count);
+}
+`,
+};
+
+/** kernels/reduce/moments_merge.wgsl */
+export const momentsMerge: KernelSource<{ means: "read", squares: "read", mean: "read_write", result: "read_write" }, { columns: "u32", parts: "u32", repeat: "u32", count: "f32", rest: "f32", scale: "f32" }> = {
+  name: "momentsMerge",
+  bindings: { means: "read", squares: "read", mean: "read_write", result: "read_write" },
+  params: { columns: "u32", parts: "u32", repeat: "u32", count: "f32", rest: "f32", scale: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// mean[c] = Σ_k n_k means[k, c] / n,  result[c] = finish(Σ_k squares[k, c] + n_k (means[k, c] − mean[c])²)
+// One invocation makes one column c from its parts k; all parts have \`count\` elements, the last \`repeat\` of them \`rest\`.
+// uses: place
+struct Params {
+  columns: u32,
+  parts: u32,
+  repeat: u32,
+  count: f32,
+  rest: f32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> means: array<f32>;
+@group(0) @binding(1) var<storage, read> squares: array<f32>;
+@group(0) @binding(2) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(3) var<storage, read_write> result: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+
+fn finish(v: f32) -> f32 {
+  return v * params.scale;
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let c = workgroup_index(id, groups) * group + lane;
+  if (c >= params.columns) {
+    return;
+  }
+  let full = params.parts - params.repeat;
+  // Differences to the first part's mean are small, so that little is lost when they are added.
+  let origin = means[c];
+  var sum = 0.0;
+  var n = 0.0;
+  for (var k = 0u; k < params.parts; k++) {
+    let count = select(params.rest, params.count, k < full);
+    sum += count * (means[k * params.columns + c] - origin);
+    n += count;
+  }
+  let middle = origin + sum / n;
+  var square = 0.0;
+  for (var k = 0u; k < params.parts; k++) {
+    let count = select(params.rest, params.count, k < full);
+    let d = means[k * params.columns + c] - middle;
+    square += squares[k * params.columns + c] + count * d * d;
+  }
+  mean[c] = middle;
+  result[c] = finish(square);
+}
+`,
+};
+
+/** kernels/reduce/moments_tree.wgsl */
+export const momentsTree: KernelSource<{ x: "read", means: "read_write", squares: "read_write" }, { rows: "u32", length: "u32", slices: "u32", slice: "u32", scale: "f32" }> = {
+  name: "momentsTree",
+  bindings: { x: "read", means: "read_write", squares: "read_write" },
+  params: { rows: "u32", length: "u32", slices: "u32", slice: "u32", scale: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// means[row] = (1/n) Σ_r x[row, r],  squares[row] = finish(Σ_r (x[row, r] − mean)²), for each slice of the row
+// \`width\` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
+// uses: place, items, tree
+alias Leaf = vec2f;
+
+struct Params {
+  rows: u32,
+  length: u32,
+  slices: u32,
+  slice: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read_write> means: array<f32>;
+@group(0) @binding(2) var<storage, read_write> squares: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override parts: u32 = 1u;
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  return a + b;
+}
+
+fn finish(v: Row) -> Row {
+  return v * params.scale;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let inside = at < params.rows * params.slices;
+  let row = at / params.slices;
+  let first = at % params.slices * params.slice;
+  let last = select(first, min(first + params.slice, params.length), inside);
+  let base = row * params.length;
+  let count = f32((last - first) * parts);
+  var total = Item(0);
+  for (var r = first + lane % width; r < last; r += width) {
+    total += x[base + r];
+  }
+  let mean = fold_tree(lane, vec2f(fold_sum(total), 0.0)).x / count;
+  var square = Item(0);
+  var rest = Item(0);
+  for (var r = first + lane % width; r < last; r += width) {
+    let d = x[base + r] - mean;
+    square += d * d;
+    rest += d;
+  }
+  let both = fold_tree(lane, vec2f(fold_sum(square), fold_sum(rest)));
+  if (inside && lane % width == 0u) {
+    let left = both.y / count;
+    let to = at % params.slices * params.rows + row;
+    means[to] = mean + left;
+    squares[to] = finish(both.x - left * left * count);
+  }
 }
 `,
 };
@@ -2213,10 +2998,10 @@ fn main(
   let last = min(first + params.slice, params.length);
   let base = row / params.inner * params.length * params.inner + row % params.inner;
   var total = start();
-  for (var from = first; from < last; from += block) {
-    let to = min(from + block, last);
+  for (var begin = first; begin < last; begin += block) {
+    let to = min(begin + block, last);
     var part = start();
-    for (var r = from; r < to; r++) {
+    for (var r = begin; r < to; r++) {
       part = combine(part, load(x[base + r * params.inner]));
     }
     total = combine(total, part);
@@ -2314,10 +3099,10 @@ fn main(
   let first = at % params.slices * params.slice;
   let last = select(0u, min(first + params.slice, params.length), inside);
   var total = start();
-  for (var from = first + lane % width; from < last; from += block * width) {
-    let to = min(from + block * width, last);
+  for (var begin = first + lane % width; begin < last; begin += block * width) {
+    let to = min(begin + block * width, last);
     var part = start();
-    for (var r = from; r < to; r += width) {
+    for (var r = begin; r < to; r += width) {
       part = combine(part, load(x[row * params.length + r]));
     }
     total = combine(total, part);
@@ -2394,6 +3179,49 @@ fn main(
     word = x[source];
   }
   y[at] = word;
+}
+`,
+};
+
+/** kernels/matmul/sum_slices.wgsl */
+export const sumSlices: KernelSource<{ x: "read", y: "read_write" }, { count: "u32", slices: "u32" }> = {
+  name: "sumSlices",
+  bindings: { x: "read", y: "read_write" },
+  params: { count: "u32", slices: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[i] = Σ_s x[s, i], in the order of s
+// One invocation makes one item of y.
+// uses: place
+alias Item = f32;
+
+struct Params {
+  count: u32,
+  slices: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read_write> y: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  var total = Item();
+  for (var s = 0u; s < params.slices; s++) {
+    total += x[s * params.count + at];
+  }
+  y[at] = total;
 }
 `,
 };

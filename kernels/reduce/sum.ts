@@ -1,12 +1,11 @@
-import { isFloat } from "../../tensor/dtype.ts";
-import { apply, type Op } from "../../tensor/op.ts";
-import { normalizeDims, numel, type Shape } from "../../tensor/shape.ts";
-import { Storage } from "../../tensor/storage.ts";
-import { Tensor } from "../../tensor/tensor.ts";
-import { launch } from "../_run.ts";
-import { reduce } from "../_wgsl.ts";
-import { expand } from "../layout/views.ts";
+import { type DType, isFloat } from "../../tensor/dtype.ts";
+import { apply, type GradContext, type Inputs } from "../../tensor/op.ts";
+import { normalizeDims } from "../../tensor/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { mul } from "../elementwise/arithmetic.ts";
 import { reshape } from "../layout/reshape.ts";
+import { expand } from "../layout/views.ts";
+import { keptShape, type ReduceAttrs, reducedCount, reducer, type Reduction, type Word } from "./_reduce.ts";
 
 /** Which axes are reduced, and whether they stay with size 1. */
 export interface ReduceOptions {
@@ -16,51 +15,95 @@ export interface ReduceOptions {
   keepdim?: boolean;
 }
 
-const sumOp: Op<{ dims: readonly number[] }> = {
-  name: "sum",
-  precision: "full",
-  infer: ([x], { dims }) => ({ shape: x!.shape.map((s, i) => dims.includes(i) ? 1 : s), dtype: x!.dtype }),
-  forward: ([x], { dims }, [y]) => {
-    const first = dims[0] ?? 0, last = dims.at(-1) ?? -1;
-    const outer = numel(x!.shape.slice(0, first)), length = numel(x!.shape.slice(first, last + 1));
-    const inner = numel(x!.shape.slice(last + 1));
-    const columns = outer * inner;
-    const slices = Math.max(1, Math.min(Math.floor(8192 / columns), Math.ceil(length / 64)));
-    const slice = Math.ceil(length / slices);
-    if (slices === 1) {
-      launch(reduce, { x: x!, y }, { outer, length, inner, slices, slice, scale: 1 }, Math.ceil(columns / 64));
-      return;
-    }
-    const partial = new Tensor({
-      shape: [slices, columns],
-      storage: new Storage(slices * columns, "f32", "sum"),
-      scoped: false,
-    });
-    const params = { outer, length, inner, slices, slice, scale: 1 };
-    launch(reduce, { x: x!, y: partial }, params, Math.ceil(columns * slices / 64));
-    launch(
-      reduce,
-      { x: partial, y },
-      { outer: 1, length: slices, inner: columns, slices: 1, slice: slices, scale: 1 },
-      Math.ceil(columns / 64),
-    );
-    partial.dispose();
-  },
-  grad: (dy, { inputs }) => [isFloat(inputs[0]!.dtype) ? expand(dy, inputs[0]!.shape) : null],
-};
+const adding = (word: Word): Reduction => ({
+  read: word,
+  word,
+  start: "0",
+  load: "v",
+  combine: "a + b",
+  finish: word === "f32" ? "v * params.scale" : "v",
+});
 
-/** The sum over axes. */
-export function sum(x: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
-  const dims = normalizeDims("sum", dim, x.ndim);
-  let y = x;
-  // Neighbouring axes are one axis to the kernel; others are summed group by group.
-  const groups: number[][] = [];
-  for (const d of dims) {
-    if (groups.length > 0 && groups.at(-1)!.at(-1) === d - 1) groups.at(-1)!.push(d);
-    else groups.push([d]);
-  }
-  for (const group of groups) y = apply(sumOp, [y], { dims: group });
-  if (keepdim) return y;
-  const shape: Shape = x.shape.filter((_, i) => !dims.includes(i));
-  return reshape(y, shape);
+/** Integers and booleans are counted in i32 (u32 stays). */
+export function countedType(from: DType): DType {
+  return from === "bool" ? "i32" : from;
+}
+
+/** The register of a counted type. */
+export function countedWord(from: DType): Word {
+  return from === "u32" ? "u32" : isFloat(from) ? "f32" : "i32";
+}
+
+/** A gradient of a reduced tensor, stretched over what was reduced. */
+export function spread(dy: Tensor, { inputs }: GradContext, { dims }: ReduceAttrs): Tensor {
+  const shape = inputs[0]!.shape;
+  return expand(reshape(dy, keptShape(shape, dims)), shape);
+}
+
+const sumOp = reducer("sum", {
+  dtype: countedType,
+  reduction: (from) => adding(countedWord(from)),
+  grad: (dy, context, attrs): Inputs => [spread(dy, context, attrs)],
+});
+
+const meanOp = reducer("mean", {
+  dtype(from) {
+    if (isFloat(from)) return from;
+    throw new TypeError(`Cannot average in mean: elements must be floating-point numbers, they are ${from}`);
+  },
+  reduction: () => adding("f32"),
+  scale: (count) => 1 / count,
+  grad: (dy, context, attrs): Inputs => [
+    spread(mul(dy, 1 / reducedCount(context.inputs[0]!.shape, attrs.dims)), context, attrs),
+  ],
+});
+
+/** The attributes of a reduction from what a user says. An empty list of axes means all, as in PyTorch. */
+export function reduceAttrs(op: string, x: Tensor, { dim, keepdim = false }: ReduceOptions): ReduceAttrs {
+  const all = typeof dim === "object" && dim.length === 0;
+  return { dims: normalizeDims(op, all ? undefined : dim, x.ndim), keepdim };
+}
+
+/**
+ * Adds the elements along axes. Sums are taken block by block in a fixed order, so they repeat bit for bit.
+ *
+ * @param x Any shape; integers (i32) and booleans give i32
+ * @param options Axes and whether they stay; default: all axes
+ * @returns The sums; the sum of nothing is 0
+ * @throws {RangeError} If an axis does not exist or appears twice
+ *
+ * @example
+ * ```ts
+ * import { init, sum, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * const x = tensor([[1, 2], [3, 4]], { dtype: "f32" });
+ * console.log(await sum(x).item()); // 10
+ * console.log(await sum(x, { dim: 0 }).array()); // [4, 6]
+ * ```
+ */
+export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return apply(sumOp, [x], reduceAttrs("sum", x, options));
+}
+
+/**
+ * The arithmetic mean along axes.
+ *
+ * @param x Any shape, floating-point
+ * @param options Axes and whether they stay; default: all axes
+ * @returns The means; the mean of nothing is NaN
+ * @throws {TypeError} If the elements are integers or booleans
+ * @throws {RangeError} If an axis does not exist or appears twice
+ *
+ * @example
+ * ```ts
+ * import { init, mean, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * const x = tensor([[1, 2], [3, 5]], { dtype: "f32" });
+ * console.log(await mean(x, { dim: 1, keepdim: true }).array()); // [[1.5], [4]]
+ * ```
+ */
+export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return apply(meanOp, [x], reduceAttrs("mean", x, options));
 }

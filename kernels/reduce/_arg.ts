@@ -1,0 +1,83 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+import { family } from "../_family.ts";
+import { itemTypes, laneGroup, pack, type Rows, rowWidth, sharesRows } from "../_rows.ts";
+import { launch } from "../_run.ts";
+import { argReduce, argReduceTree } from "../_wgsl.ts";
+import { type Order, orderOf } from "./_order.ts";
+import { temporary } from "./_reduce.ts";
+
+const KEEP: Order = { key: () => "v", bits: () => "v" };
+
+/**
+ * The greatest elements of rows (the smallest, with `down`) into `values`, and their places into `indices`. Long rows are
+ * cut into slices, whose results a second pass combines.
+ */
+export function argInto(name: string, x: Tensor, rows: Rows, down: boolean, values: Tensor, indices: Tensor): void {
+  const order = orderOf(x.dtype, down, true);
+  const { rows: count, length } = pack(rows);
+  const shared = sharesRows(rows);
+  const wanted = family() === "lanes" ? 512 : shared ? 1024 : 32768;
+  const slices = Math.max(1, Math.min(Math.floor(wanted / count), Math.floor(length / (shared ? 1024 : 128))));
+  if (slices === 1) {
+    runPass(x, null, rows, 1, order, order, values, indices);
+    return;
+  }
+  // The last slice must not be empty: a pass starts from the first element of each.
+  const slice = Math.ceil(length / slices);
+  const used = Math.ceil(length / slice);
+  const { outer, inner } = rows;
+  const keys = temporary([outer * inner * used], "u32", name);
+  const places = temporary([outer * inner * used], "i32", name);
+  runPass(x, null, rows, used, order, KEEP, keys, places, slice);
+  const merged = shared ? { outer, length: used, inner: 1 } : { outer: 1, length: used, inner: outer * inner };
+  runPass(keys, places, merged, 1, KEEP, order, values, indices);
+  keys.dispose();
+  places.dispose();
+}
+
+function runPass(
+  x: Tensor,
+  places: Tensor | null,
+  rows: Rows,
+  slices: number,
+  load: Order,
+  store: Order,
+  values: Tensor,
+  indices: Tensor,
+  slice?: number,
+): void {
+  const { packing, rows: count, length, inner } = pack(rows);
+  const { item, row } = itemTypes(packing, "u32");
+  const functions: Record<string, string> = {
+    key: `fn key(v: Item) -> Item { return ${load.key("Item")}; }`,
+    finish: `fn finish(v: ${row}) -> ${row} { return ${store.bits(row)}; }`,
+  };
+  if (places !== null) functions.place = "fn place(at: u32, r: u32) -> Item { return places[at]; }";
+  else if (packing === "along") {
+    functions.place = "fn place(at: u32, r: u32) -> Item { return Item(r * 4u) + Item(0u, 1u, 2u, 3u); }";
+  }
+  if (packing === "along") {
+    functions.fold = `fn fold(key: Item, place: Item) -> Best {
+      let top = max(max(key.x, key.y), max(key.z, key.w));
+      let there = select(Item(0xffffffffu), place, key == Item(top));
+      return Best(top, min(min(there.x, there.y), min(there.z, there.w)));
+    }`;
+  }
+  const buffers = { x, places: places ?? x, values, indices };
+  const params = { rows: count, length, slices, slice: slice ?? length };
+  if (sharesRows(rows)) {
+    const width = rowWidth(params.slice);
+    launch(argReduceTree, buffers, params, Math.ceil(count * slices * width / 256), {
+      aliases: { Item: item },
+      functions,
+      overrides: { width },
+    });
+    return;
+  }
+  const group = laneGroup(count * slices);
+  launch(argReduce, buffers, { ...params, inner }, Math.ceil(count * slices / group), {
+    aliases: { Item: item, Row: row },
+    functions,
+    overrides: { group },
+  });
+}
