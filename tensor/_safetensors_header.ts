@@ -36,7 +36,7 @@ export type SafetensorsRule =
 
 /** A file that is not safetensors, or tensors that cannot be written as such; names the file, the rule and the values. */
 export class SafetensorsError extends Error {
-  override name = "SafetensorsError";
+  override readonly name: string = "SafetensorsError";
   /** Path of the file, or what stands for it where there is none. */
   readonly file: string;
   /** The rule that is broken. */

@@ -8,7 +8,7 @@ export type StrictJson = Map<string, StrictJson> | StrictJson[] | string | numbe
 
 /** Why a text is not JSON, or has a key twice. */
 export class StrictJsonError extends Error {
-  override name = "StrictJsonError";
+  override readonly name: string = "StrictJsonError";
   readonly rule: "json" | "duplicate-key" | "limit";
   /** Index of the character where it went wrong. */
   readonly at: number;

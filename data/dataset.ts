@@ -1,0 +1,242 @@
+import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
+import { type HostDType, type HostTensor, hostTensor } from "../tensor/host.ts";
+import { PhiloxStream } from "../tensor/philox.ts";
+import type { Collated } from "./collate.ts";
+
+/**
+ * Samples that can be had by number: what a class must offer to be read by a `DataLoader`.
+ *
+ * @typeParam T A sample
+ * @typeParam B What samples become in a batch; by default what `collate` makes of them
+ *
+ * @example
+ * ```ts
+ * import type { Dataset } from "./dataset.ts";
+ *
+ * const squares: Dataset<{ x: number; y: number }> = {
+ *   length: 100,
+ *   get: (i) => ({ x: i, y: i * i }),
+ * };
+ * console.assert(squares.length === 100);
+ * ```
+ */
+export interface Dataset<T, B = Collated<T>> {
+  /** How many samples there are. */
+  readonly length: number;
+  /** The sample with a number from 0 to `length` − 1, at once or as a promise. */
+  get(index: number): T | Promise<T>;
+  /** A whole batch in one go, where the data set can do better than sample by sample. */
+  getBatch?(indices: ArrayLike<number>): B | Promise<B>;
+}
+
+/**
+ * Samples that come one after the other, from a file or a stream; how many may be unknown.
+ *
+ * It is iterated anew for each epoch; `setEpoch`, where it is there, is called before.
+ */
+export type IterableDataset<T> = (Iterable<T> | AsyncIterable<T>) & {
+  /** How many samples there are, where that is known. */
+  readonly length?: number;
+  /** Told the epoch before it is iterated. */
+  setEpoch?(epoch: number): void;
+};
+
+/** Arrays on the host by name or by place, all with the same first size. */
+export type HostFields = Readonly<Record<string, HostTensor>> | readonly HostTensor[];
+
+/**
+ * A data set in memory: arrays whose first axis counts the samples, as PyTorch's `TensorDataset`.
+ *
+ * Samples and batches have the fields that the arrays were given under; batches are gathered row by row without making
+ * samples.
+ *
+ * @typeParam F The fields: an object or a tuple of host tensors
+ *
+ * @example
+ * ```ts
+ * import { hostTensor } from "../tensor/host.ts";
+ * import { ArrayDataset } from "./dataset.ts";
+ *
+ * const data = new ArrayDataset({
+ *   x: hostTensor(Float32Array.of(1, 2, 3, 4), { dtype: "f32", shape: [2, 2] }),
+ *   y: hostTensor(Int32Array.of(0, 1), { dtype: "i32" }),
+ * });
+ * console.assert(data.length === 2 && data.get(1).x.data[0] === 3);
+ * console.assert(data.getBatch([1, 0]).y.data.join() === "1,0");
+ * ```
+ */
+export class ArrayDataset<const F extends HostFields> implements Dataset<F, F> {
+  /** The arrays, whole. */
+  readonly fields: F;
+  /** How many samples there are. */
+  readonly length: number;
+
+  /**
+   * @param fields The arrays
+   * @throws {ShapeError} if an array has no axis, or first sizes differ
+   * @throws {TypeError} if there is no array
+   */
+  constructor(fields: F) {
+    const shapes = Object.values<HostTensor>(fields).map(({ shape }) => shape);
+    if (shapes.length === 0) throw new TypeError("Cannot make an ArrayDataset: it needs an array at least, got none");
+    if (shapes.some((shape) => shape.length === 0 || shape[0] !== shapes[0][0])) {
+      throw new ShapeError(
+        "ArrayDataset",
+        `Cannot make an ArrayDataset: arrays must have the same first size, current shapes are ${showShapes(shapes)}`,
+        shapes,
+      );
+    }
+    this.fields = fields;
+    this.length = shapes[0][0];
+  }
+
+  /**
+   * One sample: a view of each array's row, without the first axis.
+   *
+   * @throws {RangeError} if there is no such sample
+   */
+  get(index: number): F {
+    checkIndex("ArrayDataset", index, this.length);
+    return mapFields(this.fields, ({ dtype, shape, data }) => {
+      const row = data.length / this.length;
+      return hostTensor(data.subarray(index * row, (index + 1) * row), { dtype, shape: shape.slice(1) });
+    });
+  }
+
+  /**
+   * Rows of each array, copied side by side.
+   *
+   * @throws {RangeError} if there is no such sample
+   */
+  getBatch(indices: ArrayLike<number>): F {
+    for (let i = 0; i < indices.length; i++) checkIndex("ArrayDataset", indices[i], this.length);
+    return mapFields(this.fields, (field) => gatherRows(field, indices));
+  }
+}
+
+/** Rows of an array along its first axis, in the order of the indices, which are not checked. */
+function gatherRows(field: HostTensor, indices: ArrayLike<number>): HostTensor {
+  const { dtype, shape, data } = field;
+  const row = shape.slice(1).reduce((product, size) => product * size, 1);
+  // Every host array can be made by its length; TypeScript knows the constructor only as a function.
+  const out = new (data.constructor as new (length: number) => typeof data)(indices.length * row);
+  if (row === 1) {
+    for (let i = 0; i < indices.length; i++) out[i] = data[indices[i]];
+  } else {
+    for (let i = 0; i < indices.length; i++) out.set(data.subarray(indices[i] * row, (indices[i] + 1) * row), i * row);
+  }
+  return hostTensor<HostDType>(out, { dtype, shape: [indices.length, ...shape.slice(1)] });
+}
+
+function mapFields<F extends HostFields>(fields: F, change: (field: HostTensor) => HostTensor): F {
+  const changed = Array.isArray(fields)
+    ? fields.map(change)
+    : Object.fromEntries(Object.entries<HostTensor>(fields).map(([name, field]) => [name, change(field)]));
+  // A row of an array has the array's element type, which is all that F says.
+  return changed as unknown as F;
+}
+
+function checkIndex(what: string, index: number, length: number): void {
+  if (!Number.isInteger(index) || index < 0 || index >= length) {
+    throw new RangeError(`Cannot read a sample of ${what}: the index must be from 0 to ${length - 1}, is ${index}`);
+  }
+}
+
+/**
+ * Some samples of a data set, in an order of their own.
+ *
+ * @example
+ * ```ts
+ * import { Subset } from "./dataset.ts";
+ *
+ * const even = new Subset({ length: 10, get: (i: number) => i }, [0, 2, 4, 6, 8]);
+ * console.assert(even.length === 5 && even.get(2) === 4);
+ * ```
+ */
+export class Subset<T, B = Collated<T>> implements Dataset<T, B> {
+  /** The data set that it is a part of. */
+  readonly dataset: Dataset<T, B>;
+  /** Which samples of it, in order. */
+  readonly indices: ArrayLike<number>;
+  /** A whole batch in one go, where the data set can. */
+  readonly getBatch?: (indices: ArrayLike<number>) => B | Promise<B>;
+
+  /**
+   * @param dataset The data set that it is a part of
+   * @param indices Which samples of it, in order
+   * @throws {RangeError} if there is no such sample
+   */
+  constructor(dataset: Dataset<T, B>, indices: ArrayLike<number>) {
+    for (let i = 0; i < indices.length; i++) checkIndex("Subset", indices[i], dataset.length);
+    this.dataset = dataset;
+    this.indices = indices;
+    if (dataset.getBatch !== undefined) {
+      this.getBatch = (batch) => dataset.getBatch!(Array.from(batch, (index) => this.#place(index)));
+    }
+  }
+
+  /** How many samples there are. */
+  get length(): number {
+    return this.indices.length;
+  }
+
+  /**
+   * One sample of the data set.
+   *
+   * @throws {RangeError} if there is no such sample
+   */
+  get(index: number): T | Promise<T> {
+    return this.dataset.get(this.#place(index));
+  }
+
+  #place(index: number): number {
+    checkIndex("Subset", index, this.length);
+    return this.indices[index];
+  }
+}
+
+/** Tells the random numbers of a split from those of other uses of the same seed. */
+const SPLIT_STREAM = 0x73706c69;
+
+/**
+ * Splits a data set at random into parts that share no sample, the same for the same seed.
+ *
+ * @param dataset The data set
+ * @param lengths Sizes of the parts, which add up to the data set's; or shares, which add up to 1. What is left after shares
+ *   are rounded down goes to the first parts, one each, as in PyTorch
+ * @throws {RangeError} if sizes or shares do not add up
+ *
+ * @example
+ * ```ts
+ * import { randomSplit } from "./dataset.ts";
+ *
+ * const [train, val] = randomSplit({ length: 100, get: (i: number) => i }, [0.9, 0.1], { seed: 1 });
+ * console.assert(train.length === 90 && val.length === 10);
+ * ```
+ */
+export function randomSplit<T, B = Collated<T>>(
+  dataset: Dataset<T, B>,
+  lengths: readonly number[],
+  options: {
+    /** A whole number from 0 on (default 0). */
+    seed?: number;
+  } = {},
+): Subset<T, B>[] {
+  const total = dataset.length;
+  const sum = lengths.reduce((a, b) => a + b, 0);
+  let sizes = [...lengths];
+  const shares = Math.abs(sum - 1) < 1e-9 && lengths.every((share) => share >= 0 && share <= 1);
+  if (shares && !(total === 1 && lengths.every(Number.isInteger))) {
+    sizes = lengths.map((share) => Math.floor(share * total));
+    const rest = total - sizes.reduce((a, b) => a + b, 0);
+    for (let i = 0; i < rest; i++) sizes[i % sizes.length]++;
+  } else if (sum !== total || !lengths.every((size) => Number.isInteger(size) && size >= 0)) {
+    throw new RangeError(
+      `Cannot split a data set in randomSplit: sizes must add up to its ${total} samples, or shares to 1, got ` +
+        showShape(lengths),
+    );
+  }
+  const order = new PhiloxStream(options.seed ?? 0, SPLIT_STREAM).permutation(total);
+  let at = 0;
+  return sizes.map((size) => new Subset(dataset, order.subarray(at, at += size)));
+}
