@@ -65,7 +65,8 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
    * @returns The parameter
    */
   registerParameter<P extends Parameter | null>(name: string, parameter: P): P {
-    this.#register(name, parameter);
+    this.#checkName(name);
+    this.#registered.set(name, parameter);
     return parameter;
   }
 
@@ -83,8 +84,9 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
   /** Adds a buffer that may be left out. */
   registerBuffer(name: string, value: Tensor | null, options?: { persistent?: boolean }): Buffer | null;
   registerBuffer(name: string, value: Tensor | null, options: { persistent?: boolean } = {}): Buffer | null {
+    this.#checkName(name);
     const buffer = value === null ? null : new Buffer(value, options);
-    this.#register(name, buffer);
+    this.#registered.set(name, buffer);
     return buffer;
   }
 
@@ -100,12 +102,11 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
     return value instanceof Buffer ? value : null;
   }
 
-  #register(name: string, value: Parameter | Buffer | null): void {
+  #checkName(name: string): void {
     if (name === "" || name.includes(".") || name in this) {
       const why = name in this ? "be free" : "not be empty or have a dot";
       throw new TypeError(`Cannot register in ${this.constructor.name}: a name must ${why}, got "${name}"`);
     }
-    this.#registered.set(name, value);
   }
 
   /** Where parameters, buffers and modules may be: own properties in their order, then what was registered. */

@@ -82,7 +82,10 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    */
   addParamGroup(group: ParamGroupInput<O>): void {
     const name = this.constructor.name;
-    const params = group.params instanceof Tensor ? [group.params] : [...group.params];
+    if (typeof group?.params?.[Symbol.iterator] !== "function") {
+      throw new TypeError(`Cannot optimize in ${name}: give tensors, or groups with params, got ${typeof group}`);
+    }
+    const params = [...group.params];
     const known = new Set(this.paramGroups.flatMap((g) => g.params));
     for (const p of params) {
       const what = p instanceof Tensor ? `one of shape ${showShape(p.shape)}` : typeof p;
