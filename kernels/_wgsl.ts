@@ -3115,6 +3115,530 @@ fn main(
 `,
 };
 
+/** kernels/softmax/softmax.wgsl */
+export const softmax: KernelSource<{ x: "read", y: "read_write" }, { rows: "u32", length: "u32", inner: "u32" }> = {
+  name: "softmax",
+  bindings: { x: "read", y: "read_write" },
+  params: { rows: "u32", length: "u32", inner: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// The sum of exponentials of a row, relative to its largest element, by two walks over x (which the kernel declares).
+// uses: items
+struct Exponentials {
+  // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
+  top: Row,
+  // Σ exp(x − top)
+  total: Row,
+  // Not 0 where an element is NaN.
+  nan: RowBits,
+}
+
+fn exponentials(base: u32, inner: u32, first: u32, last: u32) -> Exponentials {
+  var top = Item(lowest);
+  var worst = Bits(0u);
+  for (var r = first; r < last; r++) {
+    let v = x[base + r * inner];
+    top = max(top, v);
+    worst = max(worst, magnitude(v));
+  }
+  let m = fold_max(top);
+  var total = Item(0);
+  for (var begin = first; begin < last; begin += 64u) {
+    let to = min(begin + 64u, last);
+    var part = Item(0);
+    for (var r = begin; r < to; r++) {
+      part += exp(x[base + r * inner] - m);
+    }
+    total += part;
+  }
+  let nan = select(RowBits(0u), RowBits(1u), fold_bits(worst) > RowBits(infinity_bits));
+  return Exponentials(m, fold_sum(total), nan);
+}
+
+// y[o, r, i] = exp(x[o, r, i] − m) / Σ_r exp(x[o, r, i] − m), m = max_r x[o, r, i]; its logarithm with another finish()
+// One invocation makes one row, or four neighbouring rows at once; neighbours differ in i, then in o.
+// uses: place, items, exponentials
+struct Params {
+  rows: u32,
+  length: u32,
+  inner: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read_write> y: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+
+// What every element of a row needs of the row's sum.
+fn prepare(total: Row) -> Row {
+  return 1.0 / total;
+}
+
+// An element, less the row's largest one, as a result.
+fn finish(v: Item, prepared: Row) -> Item {
+  return exp(v) * prepared;
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * group + lane;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  let e = exponentials(base, params.inner, 0u, params.length);
+  // A row with NaN or ∞, or of −∞ alone, is NaN.
+  let infinite = bitcast<RowBits>(e.top) == RowBits(infinity_bits);
+  let wrong = e.nan | select(RowBits(0u), RowBits(1u), infinite | (e.total == Row(0)));
+  let prepared = poison(prepare(e.total), wrong);
+  for (var r = 0u; r < params.length; r++) {
+    let at = base + r * params.inner;
+    y[at] = finish(x[at] - e.top, prepared);
+  }
+}
+`,
+};
+
+/** kernels/softmax/softmax_grad.wgsl */
+export const softmaxGrad: KernelSource<{ y: "read", dy: "read", dx: "read_write" }, { rows: "u32", length: "u32", inner: "u32" }> = {
+  name: "softmaxGrad",
+  bindings: { y: "read", dy: "read", dx: "read_write" },
+  params: { rows: "u32", length: "u32", inner: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// dx[o, r, i] = y[o, r, i] (dy[o, r, i] − Σ_r dy[o, r, i] y[o, r, i]); for the logarithm with other term() and result()
+// One invocation makes one row, or four neighbouring rows at once; neighbours differ in i, then in o.
+// uses: place, items
+struct Params {
+  rows: u32,
+  length: u32,
+  inner: u32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<Item>;
+@group(0) @binding(1) var<storage, read> dy: array<Item>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+
+// What an element adds to the row's sum.
+fn term(y: Item, dy: Item) -> Item {
+  return y * dy;
+}
+
+fn result(y: Item, dy: Item, sum: Row) -> Item {
+  return y * (dy - sum);
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * group + lane;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  var total = Item(0);
+  for (var begin = 0u; begin < params.length; begin += 64u) {
+    let end = min(begin + 64u, params.length);
+    var part = Item(0);
+    for (var r = begin; r < end; r++) {
+      let at = base + r * params.inner;
+      part += term(y[at], dy[at]);
+    }
+    total += part;
+  }
+  let sum = fold_sum(total);
+  for (var r = 0u; r < params.length; r++) {
+    let at = base + r * params.inner;
+    dx[at] = result(y[at], dy[at], sum);
+  }
+}
+`,
+};
+
+/** kernels/softmax/softmax_grad_tree.wgsl */
+export const softmaxGradTree: KernelSource<{ y: "read", dy: "read", dx: "read_write" }, { rows: "u32", length: "u32" }> = {
+  name: "softmaxGradTree",
+  bindings: { y: "read", dy: "read", dx: "read_write" },
+  params: { rows: "u32", length: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// dx[row, r] = y[row, r] (dy[row, r] − Σ_r dy[row, r] y[row, r]); for the logarithm with other term() and result()
+// \`width\` neighbouring invocations share a row, each taking every width-th item; a workgroup of 256 has 256 / width rows.
+// uses: place, items, tree
+alias Leaf = f32;
+
+struct Params {
+  rows: u32,
+  length: u32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<Item>;
+@group(0) @binding(1) var<storage, read> dy: array<Item>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// Items of an invocation that stay in registers; with \`all_held\` that is all of them, and each input is read once.
+alias Held = array<Item, 1>;
+override held_items: u32 = 1u;
+override all_held: bool = false;
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  return a + b;
+}
+
+fn term(y: Item, dy: Item) -> Item {
+  return y * dy;
+}
+
+fn result(y: Item, dy: Item, sum: Row) -> Item {
+  return y * (dy - sum);
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let base = row * params.length;
+  let first = lane % width;
+  let last = select(0u, params.length, row < params.rows);
+  var held_y: Held;
+  var held_dy: Held;
+  var total = Item(0);
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      let r = first + k * width;
+      if (r < last) {
+        held_y[k] = y[base + r];
+        held_dy[k] = dy[base + r];
+        total += term(held_y[k], held_dy[k]);
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      total += term(y[base + r], dy[base + r]);
+    }
+  }
+  let sum = fold_tree(lane, fold_sum(total));
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      let r = first + k * width;
+      if (r < last) {
+        dx[base + r] = result(held_y[k], held_dy[k], sum);
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      dx[base + r] = result(y[base + r], dy[base + r], sum);
+    }
+  }
+}
+`,
+};
+
+/** kernels/softmax/softmax_tree.wgsl */
+export const softmaxTree: KernelSource<{ x: "read", y: "read_write" }, { rows: "u32", length: "u32" }> = {
+  name: "softmaxTree",
+  bindings: { x: "read", y: "read_write" },
+  params: { rows: "u32", length: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// The sum of exponentials of a row, relative to its largest element, over the invocations that share the row.
+// uses: items, tree
+struct Leaf {
+  // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
+  top: f32,
+  // Σ exp(x − top)
+  total: f32,
+  // Not 0 where an element is NaN.
+  nan: u32,
+}
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  let top = max(a.top, b.top);
+  return Leaf(top, a.total * exp(a.top - top) + b.total * exp(b.top - top), a.nan | b.nan);
+}
+
+// y[row, r] = exp(x[row, r] − m) / Σ_r exp(x[row, r] − m), m = max_r x[row, r]; its logarithm with another finish()
+// \`width\` neighbouring invocations share a row, each taking every width-th item; a workgroup of 256 has 256 / width rows.
+// uses: place, exponentials_tree
+struct Params {
+  rows: u32,
+  length: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read_write> y: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// Items of an invocation that stay in registers; with \`all_held\` that is all of them, and x is read once.
+alias Held = array<Item, 1>;
+override held_items: u32 = 1u;
+override all_held: bool = false;
+
+fn prepare(total: Row) -> Row {
+  return 1.0 / total;
+}
+
+fn finish(v: Item, prepared: Row) -> Item {
+  return exp(v) * prepared;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let base = row * params.length;
+  let first = lane % width;
+  let last = select(0u, params.length, row < params.rows);
+  var held: Held;
+  var top = Item(lowest);
+  var worst = Bits(0u);
+  var total = Item(0);
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      let r = first + k * width;
+      if (r < last) {
+        held[k] = x[base + r];
+        top = max(top, held[k]);
+        worst = max(worst, magnitude(held[k]));
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      let v = x[base + r];
+      top = max(top, v);
+      worst = max(worst, magnitude(v));
+    }
+  }
+  let m = fold_max(top);
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      if (first + k * width < last) {
+        total += exp(held[k] - m);
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      total += exp(x[base + r] - m);
+    }
+  }
+  let e = fold_tree(lane, Leaf(m, fold_sum(total), select(0u, 1u, fold_bits(worst) > infinity_bits)));
+  let infinite = bitcast<u32>(e.top) == infinity_bits;
+  let wrong = e.nan | select(0u, 1u, infinite || e.total == 0.0);
+  let prepared = poison(prepare(e.total), wrong);
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      let r = first + k * width;
+      if (r < last) {
+        y[base + r] = finish(held[k] - e.top, prepared);
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      y[base + r] = finish(x[base + r] - e.top, prepared);
+    }
+  }
+}
+`,
+};
+
 /** kernels/pad/spread.wgsl */
 export const spread: KernelSource<{ x: "read", y: "read_write" }, { outSizes: "array<vec4u,2>", inSizes: "array<vec4u,2>", before: "array<vec4u,2>", step: "array<vec4u,2>", rank: "u32", count: "u32", value: "u32" }> = {
   name: "spread",

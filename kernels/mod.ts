@@ -7,5 +7,7 @@ export * from "./cat/mod.ts";
 export * from "./elementwise/mod.ts";
 export * from "./layout/mod.ts";
 export * from "./optimizer/mod.ts";
+export * from "./matmul/mod.ts";
 export * from "./pad/mod.ts";
 export * from "./reduce/mod.ts";
+export * from "./softmax/mod.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { linear, type LinearOptions } from "./linear.ts";
 export {
   diagonal,
   type DiagonalOptions,

@@ -1,0 +1,1 @@
+export { lanesPlan as groupsPlan } from "./_lanes_plan.ts";

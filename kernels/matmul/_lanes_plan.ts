@@ -1,0 +1,50 @@
+import type { Device } from "../../device/mod.ts";
+import { aligned, type Gemm, type Plan, subgroupLanes, transposed } from "./_gemm.ts";
+import { lanesKernel } from "./_lanes.ts";
+
+/** Workgroups that keep the cores of a usual machine busy to the end. */
+const ENOUGH_WORKGROUPS = 32;
+/** Steps of k that a slice should at least have: below, storing and adding the parts costs more than it gains. */
+const LEAST_SLICE = 64;
+
+/** Tiles and kernel for a software adapter. */
+export function lanesPlan(given: Gemm, device: Device): Plan {
+  const width = subgroupLanes(device);
+  const broadcast = width >= 4 && width <= 16;
+  const lanes = broadcast ? width : 8;
+  // Lanes lie along the longer side.
+  const swapped = given.m > given.n && given.n < 4 * lanes;
+  const problem = swapped ? transposed(given) : given;
+  const { a, b, m, n, k, batch, reduce } = problem;
+  // A single step of k, or a single row or column, has neighbours along any axis.
+  const alongB = b.row === 1 || k === 1 ? "k" as const : "column" as const;
+  const quadsB = aligned(problem, "b") && (alongB === "column" ? n % 4 === 0 : true);
+  const alongA = a.column === 1 || k === 1 ? "k" as const : "row" as const;
+  const quadsA = aligned(problem, "a") && (alongA === "row" ? m % 4 === 0 : true);
+  const columns = alongB === "column" && quadsB ? 4 : Math.min(4, Math.ceil(n / lanes));
+  const most = broadcast ? 32 : 8;
+  const even = Math.ceil(m / Math.ceil(m / most));
+  const rows = !broadcast && alongA === "row" ? Math.ceil(even / 4) * 4 : even;
+  const rowTiles = Math.ceil(m / rows), columnTiles = Math.ceil(n / (columns * lanes));
+  const tiles = rowTiles * columnTiles * batch.sizes.reduce((x, y) => x * y, 1);
+  const steps = reduce.sizes.reduce((x, y) => x * y, 1);
+  const wanted = Math.max(1, Math.floor(ENOUGH_WORKGROUPS / tiles));
+  let slice: number;
+  if (steps > 1) slice = Math.max(Math.ceil(steps / wanted), Math.ceil(LEAST_SLICE / k));
+  else slice = Math.max(Math.ceil(k / wanted / 4) * 4, LEAST_SLICE);
+  const slices = Math.max(1, Math.ceil((steps > 1 ? steps : k) / slice));
+  const kernel = lanesKernel({
+    lanes,
+    broadcast,
+    rows,
+    columns,
+    a: alongA,
+    quadsA,
+    b: alongB,
+    quadsB,
+    quadsY: !swapped && alongB === "column" && quadsB && n % 4 === 0,
+    batchAxes: batch.sizes.length,
+    reduceAxes: reduce.sizes.length,
+  });
+  return { kernel, rowTiles, columnTiles, slices, slice, swapped };
+}

@@ -1,0 +1,84 @@
+import { isHalf } from "../../tensor/dtype.ts";
+import { noGrad } from "../../tensor/grad_mode.ts";
+import { sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
+import type { Storage } from "../../tensor/storage.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { to } from "../elementwise/cast.ts";
+import { Chain } from "../elementwise/chain.ts";
+import { expressionOf } from "../elementwise/expression.ts";
+
+/** A stack of matrices in a buffer: element (…, i, j) lies at `offset + Σ batch·strides + i·row + j·column`. */
+export interface Matrices {
+  /** A handle on the buffer with the elements; its own shape does not matter. */
+  readonly tensor: Tensor;
+  /** Whether the handle was made here, to be disposed after the launch. */
+  readonly own: boolean;
+  readonly offset: number;
+  /** Strides along the axes before the last two, of the tensor as it was given. */
+  readonly batch: readonly number[];
+  readonly row: number;
+  readonly column: number;
+}
+
+/** The expression of a rearrangement. */
+const ITSELF = expressionOf("x");
+
+/** A tensor that is still a strided view: nothing but a rearrangement of a buffer waits behind it. */
+interface PureView {
+  readonly storage: Storage;
+  readonly strides: readonly number[];
+  readonly offset: number;
+}
+
+/** The strided view that a tensor still is, or `null`. */
+export function pureView(t: Tensor): PureView | null {
+  const { pending } = t.storage;
+  if (!(pending instanceof Chain) || pending.work.expression !== ITSELF || !sameShape(pending.shape, t.shape)) return null;
+  const [operand] = pending.work.operands;
+  if (!("storage" in operand) || operand.view === null || operand.storage.dtype !== t.dtype) return null;
+  return { storage: operand.storage, strides: operand.view.strides, offset: operand.view.offset };
+}
+
+/**
+ * How the elements of a stack of matrices lie, without moving them where that can be helped: transposed, permuted, sliced
+ * and expanded tensors are read in place as long as rows or columns are contiguous. 16-bit elements are widened.
+ */
+export function matrices(t: Tensor, transposed: boolean): Matrices {
+  if (isHalf(t.dtype)) {
+    const wide = noGrad(() => to(t, "f32"));
+    return { ...contiguous(wide, transposed), own: true };
+  }
+  const view = pureView(t);
+  if (view !== null) {
+    const { storage, strides, offset } = view;
+    const [row, column] = strides.slice(-2);
+    const [rows, columns] = t.shape.slice(-2);
+    if (row === 1 || column === 1 || rows === 1 || columns === 1) {
+      const source = new Tensor({ shape: [storage.numel], storage: storage.retain(), scoped: false });
+      return { ...oriented(source, offset, strides.slice(0, -2), row, column, transposed), own: true };
+    }
+  }
+  return contiguous(t, transposed);
+}
+
+function contiguous(t: Tensor, transposed: boolean): Matrices {
+  const strides = stridesOf(t.shape);
+  return oriented(t, 0, strides.slice(0, -2), strides.at(-2)!, strides.at(-1)!, transposed);
+}
+
+function oriented(
+  tensor: Tensor,
+  offset: number,
+  batch: readonly number[],
+  row: number,
+  column: number,
+  transposed: boolean,
+): Matrices {
+  return { tensor, own: false, offset, batch, row: transposed ? column : row, column: transposed ? row : column };
+}
+
+/** Strides along the axes of a broadcast batch: 0 where these matrices are repeated. */
+export function batchStrides(shape: Shape, strides: readonly number[], target: Shape): number[] {
+  const lead = target.length - shape.length;
+  return target.map((_, i) => i < lead || shape[i - lead] === 1 ? 0 : strides[i - lead]);
+}

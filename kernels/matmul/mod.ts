@@ -1,0 +1,2 @@
+/** Matrix products. */
+export { matmul } from "./matmul.ts";
