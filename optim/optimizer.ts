@@ -51,6 +51,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    * scaler puts its own here; `null` stands for [0, 1].
    */
   control: Tensor | null = null;
+  readonly #stepHooks: ((optimizer: Optimizer) => void)[] = [];
 
   /**
    * @param params Parameters, or groups of them with options of their own
@@ -129,7 +130,22 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
         if (params.length > 0) this.stepGroup(group, params);
       }
     });
+    for (const hook of this.#stepHooks) hook(this);
     return loss;
+  }
+
+  /**
+   * Has `hook` called after every {@link step}.
+   *
+   * @param hook The function
+   * @returns A function that removes it
+   */
+  registerStepPostHook(hook: (optimizer: Optimizer) => void): () => void {
+    this.#stepHooks.push(hook);
+    return () => {
+      const at = this.#stepHooks.indexOf(hook);
+      if (at >= 0) this.#stepHooks.splice(at, 1);
+    };
   }
 
   /**

@@ -11,6 +11,7 @@ import {
   syncDir,
   writeFileAtomic,
 } from "../platform/mod.ts";
+import type { DType } from "../tensor/dtype.ts";
 import { type HostTensor, isHostTensor } from "../tensor/host.ts";
 import { encodeSafetensors, parseSafetensors } from "../tensor/safetensors.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -21,7 +22,7 @@ export interface CheckpointData {
   /** Version of the format. */
   version: number;
   /** Weights and buffers by name. */
-  stateDict: Map<string, Tensor | HostTensor>;
+  stateDict: Map<string, Tensor | HostTensor<DType>>;
   /** Everything else: counters, optimizers, schedulers, callbacks, random state. Absent when only weights are saved. */
   training: Record<string, unknown> | null;
   /** A place for the module's own additions (`onSaveCheckpoint`). */
@@ -139,7 +140,7 @@ async function readManifest(folder: string, path: string): Promise<Manifest> {
 }
 
 async function encode(data: CheckpointData): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-  const tensors = new Map<string, Tensor | HostTensor>();
+  const tensors = new Map<string, Tensor | HostTensor<DType>>();
   const json = pack({ training: data.training, extra: data.extra }, "", tensors);
   return new Map([
     [MODEL, encodeSafetensors(await hostMap(data.stateDict), { format: "pt" })],
@@ -155,17 +156,19 @@ function decode(files: Map<string, Uint8Array<ArrayBuffer>>, version: number, pa
   return { version, stateDict: new Map(parseSafetensors(files.get(MODEL)!).tensors), training, extra };
 }
 
-async function hostMap(tensors: ReadonlyMap<string, Tensor | HostTensor>): Promise<Map<string, HostTensor>> {
+async function hostMap(
+  tensors: ReadonlyMap<string, Tensor | HostTensor<DType>>,
+): Promise<Map<string, HostTensor<DType>>> {
   const entries = [...tensors].map(([name, value]) => [name, value instanceof Tensor ? toHost(value) : value] as const);
-  const result = new Map<string, HostTensor>();
+  const result = new Map<string, HostTensor<DType>>();
   for (const [name, value] of entries) result.set(name, await value);
   return result;
 }
 
 /** A value as JSON, with tensors moved into a table and numbers that JSON cannot write as text. */
-function pack(value: unknown, path: string, tensors: Map<string, Tensor | HostTensor>): unknown {
+function pack(value: unknown, path: string, tensors: Map<string, Tensor | HostTensor<DType>>): unknown {
   if (value instanceof Tensor || isHostTensor(value)) {
-    tensors.set(path, value);
+    tensors.set(path, value as Tensor | HostTensor<DType>);
     return { $tensor: path };
   }
   if (typeof value === "number" && !Number.isFinite(value)) return { $number: String(value) };

@@ -69,8 +69,8 @@ export class Cursor {
   /** The next batch, or `null` at the end. */
   async next(): Promise<Step | null> {
     if (this.#index >= this.#limit) return null;
-    this.#iterator ??= this.#loader[Symbol.asyncIterator]?.() ?? this.#loader[Symbol.iterator]!();
-    const current = this.#ahead ?? await this.#iterator.next();
+    const iterator = this.#iterator ??= this.#loader[Symbol.asyncIterator]?.() ?? this.#loader[Symbol.iterator]!();
+    const current = this.#ahead ?? await iterator.next();
     this.#ahead = null;
     this.#stateBeforeAhead = null;
     if (current.done) return null;
@@ -80,7 +80,7 @@ export class Cursor {
     else if (this.#known !== null) last = this.#index >= this.#known;
     else {
       this.#stateBeforeAhead = this.#loader.stateDict?.() ?? null;
-      this.#ahead = await this.#iterator.next();
+      this.#ahead = await iterator.next();
       last = this.#ahead.done ?? false;
     }
     return { batch: current.value, index, last };

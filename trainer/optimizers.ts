@@ -1,4 +1,4 @@
-import { type LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
+import { LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
 import type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./lightning_module.ts";
 
 /** A scheduler's configuration with every default filled in. */
@@ -55,9 +55,7 @@ function checkedOptimizer(value: unknown): Optimizer {
 }
 
 function resolveScheduler(entry: LRScheduler | LRSchedulerConfig, monitor: string | null): ResolvedSchedulerConfig {
-  const config: LRSchedulerConfig = "scheduler" in entry && typeof (entry as LRScheduler).step !== "function"
-    ? entry as LRSchedulerConfig
-    : { scheduler: entry as LRScheduler };
+  const config: LRSchedulerConfig = entry instanceof LRScheduler ? { scheduler: entry } : entry;
   const reduceOnPlateau = config.reduceOnPlateau ?? config.scheduler instanceof ReduceLROnPlateau;
   const { scheduler, interval = "epoch", frequency = 1, strict = true, name = null } = config;
   if (interval !== "epoch" && interval !== "step") {

@@ -89,6 +89,11 @@ export class Trainer {
   #started = 0;
   #rows: Promise<void> = Promise.resolve();
   #rowFailure: unknown = null;
+  /** What ends with the entry point. */
+  readonly #cleanUp: (() => void)[] = [];
+  /** Optimizers that stepped in the batch of this number. */
+  readonly #stepped = new Set<Optimizer>();
+  #steppedIn = -1;
 
   /**
    * @param options What to do and how; every option has a default
@@ -475,6 +480,7 @@ export class Trainer {
       throw error;
     } finally {
       stopListening();
+      for (const undo of this.#cleanUp.splice(0)) undo();
       try {
         await dataModule?.teardown?.(stage);
         await run.hooks.call("teardown", stage);
@@ -534,27 +540,28 @@ export class Trainer {
     if (!module.automaticOptimization && this.options.gradientClipVal !== null) {
       throw new RangeError("Cannot use gradientClipVal with manual optimization: call clipGradients in trainingStep");
     }
-    this.optimizers = module.automaticOptimization
-      ? optimizers
-      : optimizers.map((optimizer) => this.#counted(optimizer));
+    this.optimizers = optimizers;
     this.lrSchedulerConfigs = schedulers;
+    if (module.automaticOptimization) return;
+    for (const optimizer of optimizers) {
+      this.#cleanUp.push(optimizer.registerStepPostHook(() => this.#countStep(optimizer)));
+    }
   }
 
-  /** In manual optimization each `step()` that the module calls is an optimizer step of the run (once a batch: D6). */
-  #counted(optimizer: Optimizer): Optimizer {
-    const step = optimizer.step.bind(optimizer);
-    let batchOfLastStep = -1;
-    optimizer.step = (...args: Parameters<Optimizer["step"]>) => {
-      const result = step(...args);
-      const first = this.#lastCountedBatch !== this.#progress.batchesSeen || this.options.lightningCompat;
-      if (first || batchOfLastStep === this.#progress.batchesSeen) this.#progress.globalStep++;
-      batchOfLastStep = this.#lastCountedBatch = this.#progress.batchesSeen;
-      return result;
-    };
-    return optimizer;
+  /**
+   * In manual optimization: counts one step a batch however many optimizers step in it (deviation D6), and each further
+   * step of the same optimizer; with `lightningCompat` every step counts.
+   */
+  #countStep(optimizer: Optimizer): void {
+    if (this.#steppedIn !== this.#progress.batchesSeen) {
+      this.#steppedIn = this.#progress.batchesSeen;
+      this.#stepped.clear();
+    }
+    if (this.options.lightningCompat || this.#stepped.size === 0 || this.#stepped.has(optimizer)) {
+      this.#progress.globalStep++;
+    }
+    this.#stepped.add(optimizer);
   }
-
-  #lastCountedBatch = -1;
 
   #checkpointPath(wanted: string): string {
     if (wanted !== "best" && wanted !== "last") return wanted;
