@@ -84,3 +84,25 @@ export function rowWidth(items: number): number {
 export function sharesRows({ length, inner }: Rows): boolean {
   return family() === "groups" && inner === 1 && length >= 32;
 }
+
+/** Registers that an invocation may use to hold its items of a row, in elements. */
+const HELD_ELEMENTS = 32;
+
+/**
+ * Whether the invocations that share a row can hold it in registers, as specialisation of a kernel with `Held`.
+ *
+ * @param inputs How many rows are held at once
+ */
+export function heldItems(
+  length: number,
+  width: number,
+  packing: Packing,
+  inputs = 1,
+): Required<Pick<Specialisation, "aliases" | "overrides">> {
+  const items = Math.ceil(length / width);
+  const fits = items * (packing === "along" ? 4 : 1) * inputs <= HELD_ELEMENTS;
+  return {
+    aliases: { Held: `array<Item, ${fits ? items : 1}>` },
+    overrides: { held_items: fits ? items : 1, all_held: fits ? 1 : 0 },
+  };
+}
