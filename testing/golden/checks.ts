@@ -19,7 +19,11 @@ export interface Check {
 /** A stored tensor on the device. */
 export function toDevice(stored: StoredTensor, requiresGrad = false): Tensor {
   const { dtype, values } = stored;
-  const data = dtype === "i32" ? Int32Array.from(values) : Float32Array.from(values);
+  const data = values instanceof Float32Array || values instanceof Int32Array
+    ? values
+    : dtype === "i32"
+    ? Int32Array.from(values)
+    : Float32Array.from(values);
   return tensor(data, { dtype, shape: [...stored.shape], requiresGrad });
 }
 

@@ -108,6 +108,17 @@ export function toNumbers({ dtype, data }: HostTensor): ArrayLike<number> {
   return data;
 }
 
+/** One entry of a stack `[steps, …]`. */
+export function stackEntry(stack: StoredTensor, step: number): StoredTensor {
+  const shape = stack.shape.slice(1);
+  const size = sizeOf(shape);
+  return {
+    dtype: stack.dtype,
+    shape,
+    values: Array.prototype.slice.call(stack.values, step * size, (step + 1) * size),
+  };
+}
+
 /** The tensors of one file. */
 export type Tensors = (key: string) => StoredTensor;
 

@@ -2,7 +2,7 @@
  * Models of the training runs, built from what a run says about itself: the sentence `architecture`, and the names and
  * shapes of its parameters. So a run of the same kind with other sizes or activations needs no code.
  */
-import { mean, noGrad, type Tensor } from "../../mod.ts";
+import { add, mean, noGrad, reshape, type Tensor } from "../../mod.ts";
 import { Module } from "../../nn/mod.ts";
 import type { Json, Row } from "./format.ts";
 import { type Callable, findClass, findOp } from "./library.ts";
@@ -18,15 +18,14 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
 const op = (name: string, ...args: unknown[]): Tensor => findOp(name)(...args) as Tensor;
 
 /** A layer by class name; a class that does not exist yet skips the run. */
-const layer = (name: string, ...args: unknown[]): Module =>
-  new (findClass<Module & { forward: Callable }>("nn", name))(...args);
+const layer = (name: string, ...args: unknown[]): Module => new (findClass<Module>("nn", name))(...args);
 
 /** Runs a layer. */
 const through = (module: Module, ...args: unknown[]): Tensor =>
   (module as Module & { forward: Callable }).forward(...args) as Tensor;
 
 /** A model whose layers are own properties, so that `stateDict` finds them, and whose forward pass is given. */
-export class Wired extends Module {
+export class Wired extends Module<[x: Tensor], Tensor> {
   readonly #forward: Step;
 
   /** @param wire Adds the layers and returns the forward pass */
@@ -78,11 +77,11 @@ function chainStep(self: Record<string, Module>, shapes: Shapes, part: string): 
   let match: RegExpExecArray | null;
   if ((match = /^Image (\d+)x(\d+)x(\d+)$/i.exec(part))) {
     const size = match.slice(1).map(Number);
-    return (x) => x.reshape([x.shape[0], ...size]);
+    return (x) => reshape(x, [x.shape[0], ...size]);
   }
   if ((match = /^The image's (\d+) rows of (\d+) pixels as a sequence$/i.exec(part))) {
     const size = match.slice(1).map(Number);
-    return (x) => x.reshape([x.shape[0], ...size]);
+    return (x) => reshape(x, [x.shape[0], ...size]);
   }
   if ((match = /^(max|avg)Pool (\d+)$/i.exec(part))) {
     const [name, kernelSize] = [`${match[1].toLowerCase()}Pool2d`, Number(match[2])];
@@ -167,7 +166,7 @@ function resnet(shapes: Shapes, text: string): Wired {
     const fc = self.fc = layer("Linear", inputs, outputs);
     const side = Number(/Image \d+x(\d+)x\d+/i.exec(text)?.[1] ?? 8);
     return (x) => {
-      const image = x.reshape([x.shape[0], -1, side, side]);
+      const image = reshape(x, [x.shape[0], -1, side, side]);
       const y = through(self.blocks, activate(through(bn, through(stem, image))));
       return through(fc, mean(y, { dim: [2, 3] }));
     };
@@ -185,7 +184,7 @@ function residual(shapes: Shapes, key: string, stride: number, activate: Step): 
       : undefined;
     return (x) => {
       const y = through(bn2, through(conv2, activate(through(bn1, through(conv1, x)))));
-      return activate(y.add(down === undefined ? x : through(down, x)));
+      return activate(add(y, down === undefined ? x : through(down, x)));
     };
   });
 }
@@ -210,8 +209,8 @@ function gpt(shapes: Shapes, text: string): Wired {
         const ln2 = block.ln2 = layerNorm(`${key}.ln2`);
         const fc1 = block.fc1 = linear(`${key}.fc1`), fc2 = block.fc2 = linear(`${key}.fc2`);
         return (x) => {
-          const y = x.add(through(attn, through(ln1, x)));
-          return y.add(through(fc2, op("gelu", through(fc1, through(ln2, y)), { approximate })));
+          const y = add(x, through(attn, through(ln1, x)));
+          return add(y, through(fc2, op("gelu", through(fc1, through(ln2, y)), { approximate })));
         };
       });
     });
@@ -220,7 +219,7 @@ function gpt(shapes: Shapes, text: string): Wired {
     const head = shapes.has("head.weight") ? self.head = linear("head") : undefined;
     return (ids) => {
       const places = op("slice", weightOf(pos), { dim: 0, start: 0, end: ids.shape[1] });
-      const x = blocks.reduce((value, block) => block.forward(value), through(tok, ids).add(places));
+      const x = blocks.reduce((value, block) => block.forward(value), add(through(tok, ids), places));
       const y = through(ln, x);
       return head === undefined ? op("matmul", y, op("transpose", weightOf(tok), 0, 1)) : through(head, y);
     };
@@ -236,10 +235,10 @@ function attention(qkv: Module, proj: Module, heads: number): Module {
     return (x) => {
       const [batch, time, width] = x.shape;
       const [q, k, v] = (findOp("split")(through(qkv, x), width, { dim: 2 }) as Tensor[]).map((part) =>
-        op("transpose", part.reshape([batch, time, heads, width / heads]), 1, 2)
+        op("transpose", reshape(part, [batch, time, heads, width / heads]), 1, 2)
       );
       const y = op("scaledDotProductAttention", q, k, v, { isCausal: true });
-      return through(proj, op("transpose", y, 1, 2).reshape([batch, time, width]));
+      return through(proj, reshape(op("transpose", y, 1, 2), [batch, time, width]));
     };
   });
 }

@@ -144,7 +144,7 @@ async function promotionReduce(row: Row): Promise<string | undefined> {
 
 /** What the runner needs of a layer. */
 interface LayerLike {
-  stateDict(): Record<string, Tensor> | Map<string, Tensor>;
+  stateDict(): Map<string, Tensor>;
   namedParameters(): Iterable<[string, Tensor]>;
   namedBuffers(): Iterable<[string, Tensor]>;
 }
@@ -169,8 +169,7 @@ async function layer(row: Row): Promise<string | undefined> {
   const args: unknown[] = [...row.args as Json[]];
   if (Object.keys(options).length > 0) args.push(options);
   const module = new make(...args);
-  const state = module.stateDict();
-  const entries = state instanceof Map ? [...state] : Object.entries(state);
+  const entries = [...module.stateDict()];
   // PyTorch counts batches in 64 bits, which do not exist on the device.
   const got = entries.map(([name, t]) => [name, [...t.shape], t.dtype]);
   const want = (row.stateDict as [string, number[], string][]).map((

@@ -4,7 +4,9 @@ import { facts } from "./facts.ts";
 import { lightning, metrics } from "./later.ts";
 import { ops } from "./ops.ts";
 
+import { optim } from "./optim.ts";
 import { schedulers } from "./schedulers.ts";
+import { training } from "./training.ts";
 
 /** The first section that accepts a row runs it. */
-export const sections: readonly Section[] = [ops, facts, schedulers, metrics, lightning];
+export const sections: readonly Section[] = [ops, facts, optim, schedulers, training, metrics, lightning];

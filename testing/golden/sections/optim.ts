@@ -1,5 +1,6 @@
 /** Optimizer trajectories, gradient clipping, the loss scaler and averaged weights. */
 import {
+  add,
   backward,
   matmul,
   mean,
@@ -8,7 +9,6 @@ import {
   scope,
   sub,
   sum,
-  tanh,
   type Tensor,
   tensor,
   transpose,
@@ -16,17 +16,8 @@ import {
 import { averagedModel } from "../averages.ts";
 import { toDevice } from "../checks.ts";
 import { describeMismatch, type Tolerance, worstMismatch } from "../compare.ts";
-import {
-  beside,
-  type Json,
-  number,
-  readTensors,
-  type Row,
-  type StoredTensor,
-  type Suite,
-  type Tensors,
-} from "../format.ts";
-import { findClass, findFunction } from "../library.ts";
+import { beside, type Json, number, readTensors, type Row, stackEntry, type Suite, type Tensors } from "../format.ts";
+import { findClass, findFunction, findOp } from "../library.ts";
 import { makeOptimizer, type OptimizerLike } from "../optimizers.ts";
 import { Missing, type Result, resultOf } from "../report.ts";
 import type { Section } from "../section.ts";
@@ -103,17 +94,6 @@ async function trajectory(json: Row, tensors: Tensors, suite: Suite): Promise<st
   return wrong;
 }
 
-/** One element of a stack `[steps, …]`. */
-function slice(stack: StoredTensor, step: number): StoredTensor {
-  const shape = stack.shape.slice(1);
-  const size = shape.reduce((n, d) => n * d, 1);
-  return {
-    dtype: stack.dtype,
-    shape,
-    values: Array.prototype.slice.call(stack.values, step * size, (step + 1) * size),
-  };
-}
-
 /** Whether a group trains a parameter, and it has a gradient in this step. */
 const hasGrad = (row: Trajectory, name: string, step: number) => !(row.withoutGrad?.[name]?.includes(step) ?? false);
 
@@ -158,7 +138,7 @@ async function follow(
           if (!hasGrad(row, name, step) || !(name in row.params)) dropGrad(p);
           else if (grads !== undefined) {
             dropGrad(p);
-            p.grad = toDevice(slice(tensors(grads[name]), step));
+            p.grad = toDevice(stackEntry(tensors(grads[name]), step));
           }
         }
         optimizer.step();
@@ -189,8 +169,8 @@ function dropGrad(p: Tensor): void {
 
 /** mean((tanh(X·W1ᵀ + B1)·W2ᵀ + B2 − Y)²), or its negative. */
 function problemLoss({ w1, b1, w2, b2 }: Record<string, Tensor>, x: Tensor, y: Tensor, sign: number): Tensor {
-  const hidden = tanh(matmul(x, transpose(w1, 0, 1)).add(b1));
-  const off = sub(matmul(hidden, transpose(w2, 0, 1)).add(b2), y);
+  const hidden = findOp("tanh")(add(matmul(x, transpose(w1, 0, 1)), b1)) as Tensor;
+  const off = sub(add(matmul(hidden, transpose(w2, 0, 1)), b2), y);
   const loss = mean(mul(off, off));
   return sign < 0 ? neg(loss) : loss;
 }
@@ -208,8 +188,8 @@ function compareLosses(row: Trajectory, tensors: Tensors, got: number[], toleran
         allowed += tolerance.atol;
         continue;
       }
-      const g = slice(tensors(row.grads[name]), step).values;
-      const p = slice(tensors(row.params[name]), Math.max(0, step - 1)).values;
+      const g = stackEntry(tensors(row.grads[name]), step).values;
+      const p = stackEntry(tensors(row.params[name]), Math.max(0, step - 1)).values;
       for (let i = 0; i < g.length; i++) {
         allowed += Math.abs(g[i]) * (tolerance.atol + tolerance.rtol * Math.abs(p[i]));
       }

@@ -1,6 +1,6 @@
 /** Whole training runs from stored weights on stored batches: losses, gradient norms, final weights, evaluation. */
-import { autocast, backward, div, scope, type Tensor, tensor } from "../../../mod.ts";
-import { type Average, updateAverage } from "../averages.ts";
+import { autocast, backward, div, reshape, scope, type Tensor, tensor } from "../../../mod.ts";
+import { type Average, averageOf } from "../averages.ts";
 import { type Check, toDevice, verify } from "../checks.ts";
 import { close, type Tolerance } from "../compare.ts";
 import { beside, type Json, readTensors, type Row, type Suite, type Tensors } from "../format.ts";
@@ -74,7 +74,7 @@ class Run {
       (row.optimizer as Row).options as Row,
     );
     const scheduler = row.scheduler === undefined ? undefined : makeScheduler(optimizer, row.scheduler as Row);
-    const average = row.ema === undefined ? undefined : averageOf(model, Number(row.ema));
+    const average = row.ema === undefined ? undefined : averageOf(model, "ema", Number(row.ema));
     const tensors = await readTensors(beside(suite.path, String(row.tensors)));
     const data = row.data === "text" ? textData(row) : await digits(row, suite);
     load(model, row, tensors);
@@ -96,10 +96,8 @@ class Run {
         tolerance: bands.probeEnd,
       },
     ];
-    const state = new Map(entriesOf(model.stateDict()));
-    if (average !== undefined) {
-      for (const [name, t] of entriesOf(average.module.stateDict())) state.set(`ema.${name}`, t);
-    }
+    const state = model.stateDict();
+    for (const [name, t] of average?.module.stateDict() ?? []) state.set(`ema.${name}`, t);
     for (const [name, key] of Object.entries(row.final as Record<string, string>)) {
       const got = state.get(name);
       if (got === undefined) this.wrong.push(`final ${name} does not exist`);
@@ -150,7 +148,7 @@ class Run {
         gradNorms.push(norm.item());
         this.#rates(optimizer, gradNorms.length - 1);
         optimizer.step();
-        if (average !== undefined) updateAverage(average, model);
+        average?.updateParameters(model);
       });
       scheduler?.step();
     }
@@ -173,7 +171,7 @@ class Run {
     if (kind !== "crossEntropy") return loss(out, y) as Tensor;
     const classes = out.shape.at(-1) as number;
     const options = labelSmoothing === undefined ? [] : [{ labelSmoothing }];
-    return loss(out.reshape([-1, classes]), y.reshape([-1]), ...options) as Tensor;
+    return loss(reshape(out, [-1, classes]), reshape(y, [-1]), ...options) as Tensor;
   }
 
   async #evaluate(model: Wired, data: Data, bands: Bands): Promise<void> {
@@ -212,15 +210,10 @@ class Run {
   }
 }
 
-/** The entries of a state dictionary, whether it is a map or an object. */
-function entriesOf(state: ReadonlyMap<string, Tensor> | Record<string, Tensor>): [string, Tensor][] {
-  return state instanceof Map ? [...state] : Object.entries(state);
-}
-
 /** Gives a model the start weights of a run. */
 function load(model: Wired, row: Row, tensors: Tensors): void {
   const names = (row.stateDict as [string, number[]][]).map(([name]) => name);
-  const got = entriesOf(model.stateDict()).map(([name]) => name);
+  const got = [...model.stateDict().keys()];
   if (got.join() !== names.join()) {
     throw new RangeError(`Cannot load ${row.id}: the model has [${got.join(", ")}], the run [${names.join(", ")}]`);
   }
