@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { apply, div, full, keep, mul, type Op, sum, type Tensor } from "../mod.ts";
 import { gpuTest, leavesNothing } from "./gpu.ts";
-import { type NDArray } from "./reference.ts";
+import type { NDArray } from "./reference.ts";
 import * as reference from "./reference.ts";
 import { broadcasts, opSpec, runCase, straddle, testOp } from "./test_op.ts";
 

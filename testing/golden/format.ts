@@ -160,7 +160,8 @@ async function jsonFiles(dir: string): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of Deno.readDir(dir)) {
     const path = `${dir}/${entry.name}`;
-    if (entry.isDirectory) found.push(...await jsonFiles(path));
+    const isFolder = entry.isSymlink ? (await Deno.stat(path)).isDirectory : entry.isDirectory;
+    if (isFolder) found.push(...await jsonFiles(path));
     else if (entry.name.endsWith(".json")) found.push(path);
   }
   return found.sort();

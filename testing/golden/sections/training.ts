@@ -3,7 +3,7 @@ import { autocast, backward, div, reshape, scope, type Tensor, tensor } from "..
 import { type Average, averageOf } from "../averages.ts";
 import { type Check, toDevice, verify } from "../checks.ts";
 import { close, type Tolerance } from "../compare.ts";
-import { beside, type Json, readTensors, type Row, type Suite, type Tensors } from "../format.ts";
+import { beside, readTensors, type Row, type Suite, type Tensors } from "../format.ts";
 import { findFunction, findOp } from "../library.ts";
 import { buildModel, infer, parameterGroups, type Wired } from "../models.ts";
 import { makeOptimizer, makeScheduler, type OptimizerLike, type SchedulerLike } from "../optimizers.ts";
