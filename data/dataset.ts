@@ -72,6 +72,8 @@ export class ArrayDataset<const F extends HostFields> implements Dataset<F, F> {
   readonly length: number;
 
   /**
+   * Joins arrays into a data set, without a copy.
+   *
    * @param fields The arrays
    * @throws {ShapeError} if an array has no axis, or first sizes differ
    * @throws {TypeError} if there is no array
@@ -162,6 +164,8 @@ export class Subset<T, B = Collated<T>> implements Dataset<T, B> {
   readonly getBatch?: (indices: ArrayLike<number>) => B | Promise<B>;
 
   /**
+   * Chooses samples, without a copy.
+   *
    * @param dataset The data set that it is a part of
    * @param indices Which samples of it, in order
    * @throws {RangeError} if there is no such sample

@@ -6,6 +6,8 @@ export class DataError extends Error {
   readonly file: string;
 
   /**
+   * Makes the error.
+   *
    * @param file Path or name of what it is about
    * @param message What was attempted, then the rule, then the values
    * @param options `cause`: the error behind it

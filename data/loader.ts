@@ -79,6 +79,8 @@ export class DataLoader<T, B = Collated<T>, C = Collated<T>> implements AsyncIte
   #at: { -readonly [K in keyof DataLoaderState]: DataLoaderState[K] } = { epoch: 0, batches: 0, samples: 0 };
 
   /**
+   * Makes a loader that begins with epoch 0.
+   *
    * @param dataset What it reads
    * @param options How it makes batches
    * @throws {TypeError} if options exclude each other

@@ -11,10 +11,12 @@ export {
   type DataSource,
   type DeliveredFile,
   mirror,
+  type MirrorOptions,
   prepareFiles,
 } from "./download.ts";
 export { DataError } from "./errors.ts";
 export {
+  fashionMnist,
   fashionMnistClasses,
   fashionMnistMean,
   fashionMnistStd,
@@ -32,7 +34,8 @@ export { type ImageSet, type ImageSetOptions, type LabelledImages, labelledImage
 export { type IdxTensor, parseIdx, readIdx } from "./idx.ts";
 export { type DataModuleTrainer, LightningDataModule } from "./lightning_data_module.ts";
 export { type AnyDataset, DataLoader, type DataLoaderOptions, type DataLoaderState } from "./loader.ts";
-export { loadMnist, mnistMean, mnistStd, prepareMnist } from "./mnist.ts";
+export { loadMnist, mnist, mnistMean, mnistStd, prepareMnist } from "./mnist.ts";
+export { debianPackage, npmPackage } from "./packages.ts";
 export type { Awaitable, Loader, Loaders, Stage, StateDict } from "./protocol.ts";
 export { BatchSampler, type BatchSource, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 export { scaleImages } from "./transforms.ts";

@@ -47,6 +47,8 @@ export class SequentialSampler implements Sampler {
   readonly length: number;
 
   /**
+   * Makes a sampler of a data set's length.
+   *
    * @param length How many samples there are
    * @throws {RangeError} if it is no whole number from 0 to 2³¹ − 1
    */
@@ -81,6 +83,8 @@ export class RandomSampler implements Sampler {
   readonly seed: number;
 
   /**
+   * Makes a sampler of a data set's length.
+   *
    * @param length How many samples there are
    * @param options `seed`: a whole number from 0 on (default 0)
    * @throws {RangeError} if length or seed is out of range
@@ -117,6 +121,8 @@ export class BatchSampler implements BatchSource {
   readonly dropLast: boolean;
 
   /**
+   * Makes batches of a sampler's indices.
+   *
    * @param sampler Where the indices come from
    * @param options `batchSize`: indices in a batch; `dropLast`: leaves out a last batch that is not full (default false)
    * @throws {RangeError} if the batch size is no whole number from 1 on

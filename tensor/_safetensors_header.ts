@@ -36,6 +36,7 @@ export type SafetensorsRule =
 
 /** A file that is not safetensors, or tensors that cannot be written as such; names the file, the rule and the values. */
 export class SafetensorsError extends Error {
+  /** The error's name. */
   override readonly name: string = "SafetensorsError";
   /** Path of the file, or what stands for it where there is none. */
   readonly file: string;
@@ -45,6 +46,8 @@ export class SafetensorsError extends Error {
   readonly values: Readonly<Record<string, unknown>>;
 
   /**
+   * Makes the error.
+   *
    * @param file Path of the file
    * @param rule The rule that is broken
    * @param message What was attempted, then the rule, then the values
@@ -59,7 +62,29 @@ export class SafetensorsError extends Error {
 }
 
 /** An element type as safetensors files name it. */
-export type SafetensorsDType = keyof typeof FILE_DTYPES;
+export type SafetensorsDType =
+  | "F64"
+  | "F32"
+  | "F16"
+  | "BF16"
+  | "I64"
+  | "I32"
+  | "I16"
+  | "I8"
+  | "U64"
+  | "U32"
+  | "U16"
+  | "U8"
+  | "BOOL"
+  | "C64"
+  | "F8_E4M3"
+  | "F8_E5M2"
+  | "F8_E8M0"
+  | "F8_E4M3FNUZ"
+  | "F8_E5M2FNUZ"
+  | "F6_E2M3"
+  | "F6_E3M2"
+  | "F4";
 
 interface FileDType {
   /** Width of an element. */
@@ -69,7 +94,7 @@ interface FileDType {
 }
 
 /** Every element type of the format, so that sizes are checked also for those that cannot be read. */
-export const FILE_DTYPES = {
+export const FILE_DTYPES: Readonly<Record<SafetensorsDType, FileDType>> = {
   F64: { bits: 64, host: "f32" },
   F32: { bits: 32, host: "f32" },
   F16: { bits: 16, host: "f16" },
@@ -92,7 +117,7 @@ export const FILE_DTYPES = {
   F6_E2M3: { bits: 6 },
   F6_E3M2: { bits: 6 },
   F4: { bits: 4 },
-} as const satisfies Record<string, FileDType>;
+};
 
 /** What a header says about one tensor. */
 export interface SafetensorsEntry {
@@ -268,7 +293,7 @@ function checkEntry(name: string, value: StrictJson, fail: Fail): SafetensorsEnt
     });
   }
   const fileDtype = dtype as SafetensorsDType; // looked up above
-  const { bits, host }: FileDType = FILE_DTYPES[fileDtype];
+  const { bits, host } = FILE_DTYPES[fileDtype];
   let numel = 1;
   for (const size of shape) {
     numel *= size;

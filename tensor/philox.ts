@@ -105,6 +105,8 @@ export class PhiloxStream {
   #used = 4;
 
   /**
+   * Stands before the first number of the stream.
+   *
    * @param seed A whole number from 0 to 2⁵³ − 1
    * @param stream What the numbers are for, a whole number from 0 to 2³² − 1
    * @param step The epoch or step they belong to, a whole number from 0 to 2⁵³ − 1
