@@ -49,6 +49,8 @@ export class FileError extends Error {
   readonly path: string;
 
   /**
+   * Puts the message together from what was attempted and what the system said.
+   *
    * @param task What was attempted, for example `"read a file in readFile"`
    * @param path The path that it is about
    * @param cause The system's error

@@ -79,6 +79,7 @@ function isLabel(node: Deno.lint.Identifier): boolean {
     return parent.property === node && !parent.computed && !isGlobalThis(parent.object as Node);
   }
   if (parent.type === "TSQualifiedName") return parent.left !== node;
+  if (parent.type === "ExportSpecifier") return true; // names what the file imports, declares or passes on
   if (parent.type === "Property") {
     return parent.key === node && !parent.computed && parent.parent.type === "ObjectExpression" && !parent.shorthand;
   }
@@ -249,6 +250,7 @@ Deno.test("the host's names are seen where they reach the host, and not where th
   assertEquals(seen(`({ process })`).length > 0, true);
   assertEquals(seen(`const navigator = globalThis.navigator; navigator.gpu`), ["navigator"]);
   assertEquals(seen(`import { window } from "./window.ts"; window(x); function require() {}`), []);
+  assertEquals(seen(`export { Buffer } from "./buffer.ts";`), []);
   assertEquals(seen(`a.process; ({ process: 1 }); class C { document() {} } interface I { navigator: number }`), []);
 });
 
