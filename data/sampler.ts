@@ -39,7 +39,7 @@ function checkLength(what: string, length: number): number {
  * ```ts
  * import { SequentialSampler } from "./sampler.ts";
  *
- * console.assert([...new SequentialSampler(3).indices(0)].join() === "0,1,2");
+ * console.assert([...new SequentialSampler(3).indices()].join() === "0,1,2");
  * ```
  */
 export class SequentialSampler implements Sampler {
