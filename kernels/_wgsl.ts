@@ -3,7 +3,7 @@ import type { KernelSource } from "./_source.ts";
 
 /** Functions that several kernels share, by name. */
 export const shared: Readonly<Record<string, string>> = {
-  bits: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+  activation: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -45,65 +45,10 @@ fn opaque(x: f32) -> f32 {
 fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
-`,
-  divide: `// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
-fn mul_high(a: u32, b: u32) -> u32 {
-  let al = a & 0xffffu;
-  let ah = a >> 16u;
-  let bl = b & 0xffffu;
-  let bh = b >> 16u;
-  let upper = ah * bl + ((al * bl) >> 16u);
-  let lower = al * bh + (upper & 0xffffu);
-  return ah * bh + (upper >> 16u) + (lower >> 16u);
-}
 
-// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
-// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
-fn divide(n: u32, m: u32, s: u32) -> u32 {
-  return mul_high(n << 1u, m) >> s;
-}
-`,
-  erf: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
-fn is_inf(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
-}
-
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-fn any_nan(x: f32, y: f32) -> bool {
-  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
-}
-
-// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
-fn nan() -> f32 {
-  var bits = 0x7fc00000u;
-  return bitcast<f32>(bits);
-}
-
-fn infinity() -> f32 {
-  var bits = 0x7f800000u;
-  return bitcast<f32>(bits);
-}
-
-// The magnitude of x with the sign of y.
-fn copy_sign(x: f32, y: f32) -> f32 {
-  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
-}
-
-// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
-fn opaque(x: f32) -> f32 {
-  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
-}
-
-// The upper 12 bits of the mantissa: products of two such numbers are exact.
-fn upper_half(x: f32) -> f32 {
-  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
 // Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
@@ -207,7 +152,7 @@ fn log1p_f32(x: f32) -> f32 {
 // The error function and its inverse.
 // uses: bits, exp, log
 
-// erf(x) = x · P(x²) / Q(x²) within ±3.92, beyond which it rounds to ±1 (the minimax rational of Eigen, used by XLA).
+// erf(x) = x · P(x²) / Q(x²) within ±3.92, and ±1 beyond (the minimax rational of Eigen, used by XLA).
 fn erf_f32(x: f32) -> f32 {
   let a = min(abs(x), 3.92);
   let z = a * a;
@@ -215,8 +160,443 @@ fn erf_f32(x: f32) -> f32 {
     1.8520832239976145e-1) * z + 1.128379143519084;
   let q = (((((-1.1791602954361697e-7 * z + 2.3547966471313185e-5) * z + 1.0179625278914885e-3) * z +
     1.4070470171167667e-2) * z + 1.1098505178285362e-1) * z + 4.9746925110067538e-1) * z + 1.0;
-  let y = select(a * p / q, 1.0, a > 3.8325);
+  let y = min(a * p / q, 1.0);
   return select(copy_sign(y, x), x, is_nan(x));
+}
+
+// 1 - erf(x), with its relative accuracy kept far out (Press et al., "Numerical Recipes", 1992, erfcc).
+fn erfc_f32(x: f32) -> f32 {
+  let a = min(abs(x), 11.0);
+  let t = 1.0 / (1.0 + 0.5 * a);
+  let p = ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
+    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+  // a² in two parts, the first exact.
+  let h = upper_half(a);
+  let y = t * exp_f32(-h * h) * exp_f32((h - a) * (h + a) + p);
+  let far = select(y, 2.0 - y, x < 0.0);
+  return select(select(far, 1.0 - erf_f32(x), abs(x) < 0.5), x, is_nan(x));
+}
+
+// erf⁻¹(x) by w = -ln(1 - x²) (Giles, "Approximating the erfinv function", GPU Computing Gems, 2011).
+fn erfinv_f32(x: f32) -> f32 {
+  let w = -log1p_f32(-x * x);
+  let a = w - 2.5;
+  let near = (((((((2.81022636e-8 * a + 3.43273939e-7) * a - 3.5233877e-6) * a - 4.39150654e-6) * a +
+    2.1858087e-4) * a - 1.25372503e-3) * a - 4.17768164e-3) * a + 2.46640727e-1) * a + 1.50140941;
+  let b = sqrt(max(w, 5.0)) - 3.0;
+  let far = (((((((-2.00214257e-4 * b + 1.00950558e-4) * b + 1.34934322e-3) * b - 3.67342844e-3) * b +
+    5.73950773e-3) * b - 7.6224613e-3) * b + 9.43887047e-3) * b + 1.00167406) * b + 2.83297682;
+  let y = select(near, far, w >= 5.0) * x;
+  let limited = select(y, copy_sign(infinity(), x), abs(x) == 1.0);
+  return select(limited, nan(), abs(x) > 1.0 || is_nan(x));
+}
+
+// Hyperbolic functions and their inverses, without overflow where the result has none.
+// uses: bits, exp, log
+
+// tanh(x) = 1 - 2 / (e^2x + 1); near 0 minimax (Moshier, Cephes, tanhf.c).
+fn tanh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let z = a * a;
+  let near = ((((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1) * z -
+    3.33332819422e-1) * z * a + a;
+  let far = 1.0 - 2.0 / (exp_f32(min(2.0 * a, 40.0)) + 1.0);
+  return select(copy_sign(select(far, near, a < 0.625), x), x, is_nan(x));
+}
+
+// e^(|x| - ln 2): half of e^|x|, beyond the point where e^|x| overflows.
+fn half_exp(a: f32) -> f32 {
+  let e = exp_f32(0.5 * a);
+  return 0.5 * e * e;
+}
+
+fn cosh_f32(x: f32) -> f32 {
+  let e = half_exp(abs(x));
+  return e + 0.25 / e;
+}
+
+fn sinh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let z = a * a;
+  // Taylor, to x^9.
+  let near = (((2.75573192e-6 * z + 1.98412698e-4) * z + 8.33333333e-3) * z + 1.66666667e-1) * z * a + a;
+  let e = half_exp(a);
+  return copy_sign(select(e - 0.25 / e, near, a < 1.0), x);
+}
+
+fn asinh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let y = select(log1p_f32(a + a * a / (1.0 + sqrt(a * a + 1.0))), log_f32(a) + 0.693147181, a > 1.0e9);
+  return select(copy_sign(y, x), x, is_nan(x));
+}
+
+fn acosh_f32(x: f32) -> f32 {
+  let t = x - 1.0;
+  let y = select(log1p_f32(t + sqrt(t * (t + 2.0))), log_f32(x) + 0.693147181, x > 1.0e9);
+  return select(y, nan(), x < 1.0 || is_nan(x));
+}
+
+fn atanh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  return copy_sign(0.5 * log1p_f32(2.0 * a / (1.0 - a)), x);
+}
+
+// √(x² + y²) without overflow of the squares.
+fn hypot_f32(x: f32, y: f32) -> f32 {
+  let high = max(abs(x), abs(y));
+  let low = min(abs(x), abs(y));
+  let q = low / high;
+  let y0 = select(high * sqrt(1.0 + q * q), high, bitcast<u32>(high) == 0u || is_inf(high));
+  return select(y0, nan(), any_nan(x, y) && !is_inf(x) && !is_inf(y));
+}
+
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
+// uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Activation functions and their slopes.
+// uses: bits, exp, log, erf, hyperbolic, order
+fn sigmoid_f32(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp_f32(-x));
+}
+
+// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)
+fn softplus_f32(x: f32) -> f32 {
+  return select(max(x, 0.0) + log1p_f32(exp_f32(-abs(x))), x, is_nan(x));
+}
+
+// Φ(x), the standard normal distribution function.
+fn normal_below(x: f32) -> f32 {
+  return 0.5 + 0.5 * erf_f32(x * 0.707106781);
+}
+
+// Φ(x) + x Φ'(x)
+fn gelu_slope(x: f32) -> f32 {
+  return normal_below(x) + x * 0.398942280 * exp_f32(-0.5 * x * x);
+}
+
+// x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) = x · sigmoid(2√(2/π) · (x + 0.044715 x³))
+// (Hendrycks and Gimpel, "Gaussian error linear units", 2016).
+fn gelu_tanh(x: f32) -> f32 {
+  return x * sigmoid_f32(1.59576912 * (x + 0.044715 * x * x * x));
+}
+
+fn gelu_tanh_slope(x: f32) -> f32 {
+  let s = sigmoid_f32(1.59576912 * (x + 0.044715 * x * x * x));
+  // Beyond, where 1 - s is 0, x³ may be infinite.
+  let bounded = clamp_f32(x, -100.0, 100.0);
+  return s + bounded * s * (1.0 - s) * 1.59576912 * (1.0 + 0.134145 * bounded * bounded);
+}
+
+fn silu_slope(x: f32) -> f32 {
+  let s = sigmoid_f32(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// tanh(ln(1 + e^x)) = n / (n + 2) with n = e^x (e^x + 2)
+fn tanh_softplus(x: f32) -> f32 {
+  let e = exp_f32(min(x, 20.0));
+  let n = e * (e + 2.0);
+  return select(n / (n + 2.0), x, is_nan(x));
+}
+
+fn mish_slope(x: f32) -> f32 {
+  let t = tanh_softplus(x);
+  return t + x * sigmoid_f32(x) * (1.0 - t * t);
+}
+
+// (1 - |y|)² with y = x / (1 + |x|), without its cancellation: NaN where y is.
+fn softsign_slope(x: f32) -> f32 {
+  let s = 1.0 / (1.0 + abs(x));
+  return select(s * s, nan(), !is_finite(x));
+}
+`,
+  bits: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+`,
+  divide: `// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+`,
+  erf: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+fn exp_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -104.0, 89.0);
+  let n = round(bounded * 1.44269504);
+  let r = bounded - n * 0.693359375 + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let bounded = clamp(x, -151.0, 128.5);
+  let n = round(bounded);
+  let r = (bounded - n) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// The error function and its inverse.
+// uses: bits, exp, log
+
+// erf(x) = x · P(x²) / Q(x²) within ±3.92, and ±1 beyond (the minimax rational of Eigen, used by XLA).
+fn erf_f32(x: f32) -> f32 {
+  let a = min(abs(x), 3.92);
+  let z = a * a;
+  let p = (((2.2905065861350646e-4 * z + 3.4082910107109506e-3) * z + 5.0955695062380861e-2) * z +
+    1.8520832239976145e-1) * z + 1.128379143519084;
+  let q = (((((-1.1791602954361697e-7 * z + 2.3547966471313185e-5) * z + 1.0179625278914885e-3) * z +
+    1.4070470171167667e-2) * z + 1.1098505178285362e-1) * z + 4.9746925110067538e-1) * z + 1.0;
+  let y = min(a * p / q, 1.0);
+  return select(copy_sign(y, x), x, is_nan(x));
+}
+
+// 1 - erf(x), with its relative accuracy kept far out (Press et al., "Numerical Recipes", 1992, erfcc).
+fn erfc_f32(x: f32) -> f32 {
+  let a = min(abs(x), 11.0);
+  let t = 1.0 / (1.0 + 0.5 * a);
+  let p = ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
+    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+  // a² in two parts, the first exact.
+  let h = upper_half(a);
+  let y = t * exp_f32(-h * h) * exp_f32((h - a) * (h + a) + p);
+  let far = select(y, 2.0 - y, x < 0.0);
+  return select(select(far, 1.0 - erf_f32(x), abs(x) < 0.5), x, is_nan(x));
 }
 
 // erf⁻¹(x) by w = -ln(1 - x²) (Giles, "Approximating the erfinv function", GPU Computing Gems, 2011).
@@ -274,6 +654,11 @@ fn opaque(x: f32) -> f32 {
 // The upper 12 bits of the mantissa: products of two such numbers are exact.
 fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
 // Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
@@ -554,6 +939,11 @@ fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
 
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
 // Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
 // uses: bits
 
@@ -701,6 +1091,15 @@ fn atanh_f32(x: f32) -> f32 {
   let a = abs(x);
   return copy_sign(0.5 * log1p_f32(2.0 * a / (1.0 - a)), x);
 }
+
+// √(x² + y²) without overflow of the squares.
+fn hypot_f32(x: f32, y: f32) -> f32 {
+  let high = max(abs(x), abs(y));
+  let low = min(abs(x), abs(y));
+  let q = low / high;
+  let y0 = select(high * sqrt(1.0 + q * q), high, bitcast<u32>(high) == 0u || is_inf(high));
+  return select(y0, nan(), any_nan(x, y) && !is_inf(x) && !is_inf(y));
+}
 `,
   inverse: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
 fn is_nan(x: f32) -> bool {
@@ -743,6 +1142,11 @@ fn opaque(x: f32) -> f32 {
 // The upper 12 bits of the mantissa: products of two such numbers are exact.
 fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
 // Inverse trigonometric functions. WGSL allows its own atan 4096 units in the last place and its asin an absolute error
@@ -881,6 +1285,11 @@ fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
 
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
 // Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
 // uses: bits
 
@@ -983,6 +1392,11 @@ fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
 
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
 // Remainders and rounded quotients.
 // uses: bits
 
@@ -1079,6 +1493,11 @@ fn opaque(x: f32) -> f32 {
 // The upper 12 bits of the mantissa: products of two such numbers are exact.
 fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
 // Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
@@ -1215,6 +1634,11 @@ fn opaque(x: f32) -> f32 {
 // The upper 12 bits of the mantissa: products of two such numbers are exact.
 fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
 // Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
@@ -1467,6 +1891,11 @@ fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
 
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
 // Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
 // uses: bits
 
@@ -1529,12 +1958,22 @@ fn log1p_f32(x: f32) -> f32 {
 // Sine, cosine and tangent for every finite angle. WGSL's own are specified within ±π only, with an absolute error.
 // uses: bits, divide
 
-// A word of 2/π as a fixed-point number: 32 bits before the point, all zero, then 224 after it.
-fn two_over_pi(word: u32) -> u32 {
-  var bits = array<u32, 8>(
-    0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu
-  );
-  return bits[min(word, 7u)];
+// The word of 2/π as a fixed-point number that begins \`within\` bits into the given one: 32 bits before the point, all zero,
+// then 224 after it.
+fn two_over_pi(word: u32, within: u32) -> u32 {
+  var upper = select(0u, 0xa2f9836eu, word == 1u);
+  upper = select(upper, 0x4e441529u, word == 2u);
+  upper = select(upper, 0xfc2757d1u, word == 3u);
+  upper = select(upper, 0xf534ddc0u, word == 4u);
+  upper = select(upper, 0xdb629599u, word == 5u);
+  upper = select(upper, 0x3c439041u, word == 6u);
+  var lower = select(0xa2f9836eu, 0x4e441529u, word == 1u);
+  lower = select(lower, 0xfc2757d1u, word == 2u);
+  lower = select(lower, 0xf534ddc0u, word == 3u);
+  lower = select(lower, 0xdb629599u, word == 4u);
+  lower = select(lower, 0x3c439041u, word == 5u);
+  lower = select(lower, 0xfe5163abu, word == 6u);
+  return select((upper << within) | (lower >> (32u - within)), upper, within == 0u);
 }
 
 // An angle of 2^12 and more as quarter turns mod 4 and a rest within ±π/4: its mantissa times those bits of 2/π that do
@@ -1546,16 +1985,11 @@ fn reduce_large_angle(a: f32) -> vec2f {
   let first = (bits >> 23u) - 120u;
   let word = first >> 5u;
   let within = first & 31u;
-  var window: array<u32, 3>;
-  for (var k = 0u; k < 3u; k++) {
-    let upper = two_over_pi(word + k);
-    let lower = two_over_pi(word + k + 1u);
-    window[k] = select((upper << within) | (lower >> (32u - within)), upper, within == 0u);
-  }
   // Of the product the lower 96 bits: two bits of quarter turns, then the fraction.
-  let product = window[1] * mantissa;
-  let middle = product + mul_high(window[2], mantissa);
-  let upper = window[0] * mantissa + mul_high(window[1], mantissa) + select(0u, 1u, middle < product);
+  let second = two_over_pi(word + 1u, within);
+  let product = second * mantissa;
+  let middle = product + mul_high(two_over_pi(word + 2u, within), mantissa);
+  let upper = two_over_pi(word, within) * mantissa + mul_high(second, mantissa) + select(0u, 1u, middle < product);
   var quarter = upper >> 30u;
   var fraction = (upper << 2u) | (middle >> 30u);
   var below = middle << 2u;
@@ -1720,6 +2154,11 @@ fn upper_half(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
 
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
 // Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
 fn mul_high(a: u32, b: u32) -> u32 {
   let al = a & 0xffffu;
@@ -1740,12 +2179,22 @@ fn divide(n: u32, m: u32, s: u32) -> u32 {
 // Sine, cosine and tangent for every finite angle. WGSL's own are specified within ±π only, with an absolute error.
 // uses: bits, divide
 
-// A word of 2/π as a fixed-point number: 32 bits before the point, all zero, then 224 after it.
-fn two_over_pi(word: u32) -> u32 {
-  var bits = array<u32, 8>(
-    0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu
-  );
-  return bits[min(word, 7u)];
+// The word of 2/π as a fixed-point number that begins \`within\` bits into the given one: 32 bits before the point, all zero,
+// then 224 after it.
+fn two_over_pi(word: u32, within: u32) -> u32 {
+  var upper = select(0u, 0xa2f9836eu, word == 1u);
+  upper = select(upper, 0x4e441529u, word == 2u);
+  upper = select(upper, 0xfc2757d1u, word == 3u);
+  upper = select(upper, 0xf534ddc0u, word == 4u);
+  upper = select(upper, 0xdb629599u, word == 5u);
+  upper = select(upper, 0x3c439041u, word == 6u);
+  var lower = select(0xa2f9836eu, 0x4e441529u, word == 1u);
+  lower = select(lower, 0xfc2757d1u, word == 2u);
+  lower = select(lower, 0xf534ddc0u, word == 3u);
+  lower = select(lower, 0xdb629599u, word == 4u);
+  lower = select(lower, 0x3c439041u, word == 5u);
+  lower = select(lower, 0xfe5163abu, word == 6u);
+  return select((upper << within) | (lower >> (32u - within)), upper, within == 0u);
 }
 
 // An angle of 2^12 and more as quarter turns mod 4 and a rest within ±π/4: its mantissa times those bits of 2/π that do
@@ -1757,16 +2206,11 @@ fn reduce_large_angle(a: f32) -> vec2f {
   let first = (bits >> 23u) - 120u;
   let word = first >> 5u;
   let within = first & 31u;
-  var window: array<u32, 3>;
-  for (var k = 0u; k < 3u; k++) {
-    let upper = two_over_pi(word + k);
-    let lower = two_over_pi(word + k + 1u);
-    window[k] = select((upper << within) | (lower >> (32u - within)), upper, within == 0u);
-  }
   // Of the product the lower 96 bits: two bits of quarter turns, then the fraction.
-  let product = window[1] * mantissa;
-  let middle = product + mul_high(window[2], mantissa);
-  let upper = window[0] * mantissa + mul_high(window[1], mantissa) + select(0u, 1u, middle < product);
+  let second = two_over_pi(word + 1u, within);
+  let product = second * mantissa;
+  let middle = product + mul_high(two_over_pi(word + 2u, within), mantissa);
+  let upper = two_over_pi(word, within) * mantissa + mul_high(second, mantissa) + select(0u, 1u, middle < product);
   var quarter = upper >> 30u;
   var fraction = (upper << 2u) | (middle >> 30u);
   var below = middle << 2u;
@@ -2096,6 +2540,630 @@ fn main(
     word = x6[place(o, c, end(5u), end(6u))];
   }
   y[o * params.row + params.first + c] = word;
+}
+`,
+};
+
+/** kernels/layer_norm/layer_norm.wgsl */
+export const layerNorm: KernelSource<{ x: "read", weight: "read", bias: "read", y: "read_write", means: "read_write", rstds: "read_write" }, { rows: "u32", length: "u32", count: "f32", eps: "f32" }> = {
+  name: "layerNorm",
+  bindings: { x: "read", weight: "read", bias: "read", y: "read_write", means: "read_write", rstds: "read_write" },
+  params: { rows: "u32", length: "u32", count: "f32", eps: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// y[row, r] = affine((x[row, r] − mean) · rstd, r), rstd = 1 / √(Σ_r (x[row, r] − mean)² / n + eps)
+// One invocation makes one row; the weights, equal for neighbouring invocations, are read once for all of them.
+// uses: place, items
+struct Params {
+  rows: u32,
+  length: u32,
+  // Elements of a row.
+  count: f32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> weight: array<Item>;
+@group(0) @binding(2) var<storage, read> bias: array<Item>;
+@group(0) @binding(3) var<storage, read_write> y: array<Item>;
+@group(0) @binding(4) var<storage, read_write> means: array<f32>;
+@group(0) @binding(5) var<storage, read_write> rstds: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+// Whether the mean is subtracted; otherwise it is taken to be 0 (rmsNorm).
+override centred: bool = true;
+const block = 64u;
+
+fn affine(v: Item, r: u32) -> Item {
+  return v * weight[r] + bias[r];
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * group + lane;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row * params.length;
+  var mean = 0.0;
+  if (centred) {
+    var total = Item(0);
+    for (var begin = 0u; begin < params.length; begin += block) {
+      let end = min(begin + block, params.length);
+      var part = Item(0);
+      for (var r = begin; r < end; r++) {
+        part += x[base + r];
+      }
+      total += part;
+    }
+    mean = fold_sum(total) / params.count;
+  }
+  var square = Item(0);
+  for (var begin = 0u; begin < params.length; begin += block) {
+    let end = min(begin + block, params.length);
+    var part = Item(0);
+    for (var r = begin; r < end; r++) {
+      let d = x[base + r] - mean;
+      part += d * d;
+    }
+    square += part;
+  }
+  let rstd = inverseSqrt(fold_sum(square) / params.count + params.eps);
+  for (var r = 0u; r < params.length; r++) {
+    y[base + r] = affine((x[base + r] - mean) * rstd, r);
+  }
+  means[row] = mean;
+  rstds[row] = rstd;
+}
+`,
+};
+
+/** kernels/layer_norm/layer_norm_grad.wgsl */
+export const layerNormGrad: KernelSource<{ x: "read", dy: "read", weight: "read", means: "read", rstds: "read", dx: "read_write" }, { rows: "u32", length: "u32", count: "f32" }> = {
+  name: "layerNormGrad",
+  bindings: { x: "read", dy: "read", weight: "read", means: "read", rstds: "read", dx: "read_write" },
+  params: { rows: "u32", length: "u32", count: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// dx[row, r] = rstd (g_r − Σ_r g_r / n − h_r Σ_r g_r h_r / n), g_r = dy[row, r] · weight[r], h_r = (x[row, r] − mean) rstd
+// One invocation makes one row; the weights, equal for neighbouring invocations, are read once for all of them.
+// uses: place, items
+struct Params {
+  rows: u32,
+  length: u32,
+  count: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> dy: array<Item>;
+@group(0) @binding(2) var<storage, read> weight: array<Item>;
+@group(0) @binding(3) var<storage, read> means: array<f32>;
+@group(0) @binding(4) var<storage, read> rstds: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+override centred: bool = true;
+const block = 64u;
+
+fn weighted(dy: Item, r: u32) -> Item {
+  return dy * weight[r];
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * group + lane;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row * params.length;
+  let mean = means[row];
+  let rstd = rstds[row];
+  var sums = Item(0);
+  var products = Item(0);
+  for (var begin = 0u; begin < params.length; begin += block) {
+    let end = min(begin + block, params.length);
+    var sum = Item(0);
+    var product = Item(0);
+    for (var r = begin; r < end; r++) {
+      let g = weighted(dy[base + r], r);
+      sum += g;
+      product += g * (x[base + r] - mean);
+    }
+    sums += sum;
+    products += product;
+  }
+  let shift = select(0.0, fold_sum(sums) / params.count, centred);
+  let slope = fold_sum(products) * rstd * rstd / params.count;
+  for (var r = 0u; r < params.length; r++) {
+    let g = weighted(dy[base + r], r);
+    dx[base + r] = rstd * (g - shift - (x[base + r] - mean) * slope);
+  }
+}
+`,
+};
+
+/** kernels/layer_norm/layer_norm_grad_tree.wgsl */
+export const layerNormGradTree: KernelSource<{ x: "read", dy: "read", weight: "read", means: "read", rstds: "read", dx: "read_write" }, { rows: "u32", length: "u32", count: "f32" }> = {
+  name: "layerNormGradTree",
+  bindings: { x: "read", dy: "read", weight: "read", means: "read", rstds: "read", dx: "read_write" },
+  params: { rows: "u32", length: "u32", count: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// dx[row, r] = rstd (g_r − Σ_r g_r / n − h_r Σ_r g_r h_r / n), g_r = dy[row, r] · weight[r], h_r = (x[row, r] − mean) rstd
+// \`width\` neighbouring invocations share a row, each taking every width-th item; a workgroup of 256 has 256 / width rows.
+// uses: place, items, tree
+alias Leaf = vec2f;
+
+struct Params {
+  rows: u32,
+  length: u32,
+  count: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> dy: array<Item>;
+@group(0) @binding(2) var<storage, read> weight: array<Item>;
+@group(0) @binding(3) var<storage, read> means: array<f32>;
+@group(0) @binding(4) var<storage, read> rstds: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override centred: bool = true;
+// Items of an invocation that stay in registers; with \`all_held\` that is all of them, and each input is read once.
+alias Held = array<Item, 1>;
+override held_items: u32 = 1u;
+override all_held: bool = false;
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  return a + b;
+}
+
+fn weighted(dy: Item, r: u32) -> Item {
+  return dy * weight[r];
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let inside = row < params.rows;
+  let base = row * params.length;
+  let first = lane % width;
+  let last = select(0u, params.length, inside);
+  let stat = select(0u, row, inside);
+  let mean = means[stat];
+  let rstd = rstds[stat];
+  var held_g: Held;
+  var held_d: Held;
+  var sum = Item(0);
+  var product = Item(0);
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      let r = first + k * width;
+      if (r < last) {
+        held_g[k] = weighted(dy[base + r], r);
+        held_d[k] = x[base + r] - mean;
+        sum += held_g[k];
+        product += held_g[k] * held_d[k];
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      let g = weighted(dy[base + r], r);
+      sum += g;
+      product += g * (x[base + r] - mean);
+    }
+  }
+  let both = fold_tree(lane, vec2f(fold_sum(sum), fold_sum(product))) / params.count;
+  let shift = select(0.0, both.x, centred);
+  let slope = both.y * rstd * rstd;
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      let r = first + k * width;
+      if (r < last) {
+        dx[base + r] = rstd * (held_g[k] - shift - held_d[k] * slope);
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      let g = weighted(dy[base + r], r);
+      dx[base + r] = rstd * (g - shift - (x[base + r] - mean) * slope);
+    }
+  }
+}
+`,
+};
+
+/** kernels/layer_norm/layer_norm_params.wgsl */
+export const layerNormParams: KernelSource<{ x: "read", dy: "read", means: "read", rstds: "read", a: "read_write", b: "read_write" }, { rows: "u32", columns: "u32", slices: "u32", slice: "u32" }> = {
+  name: "layerNormParams",
+  bindings: { x: "read", dy: "read", means: "read", rstds: "read", a: "read_write", b: "read_write" },
+  params: { rows: "u32", columns: "u32", slices: "u32", slice: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// a[c] = Σ_row dy[row, c] (x[row, c] − mean[row]) rstd[row],  b[c] = Σ_row dy[row, c], for each slice of the rows
+// One invocation makes one item of both for one slice; neighbours differ in the column, so they share mean and rstd.
+// uses: place, items
+struct Params {
+  rows: u32,
+  columns: u32,
+  slices: u32,
+  slice: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> dy: array<Item>;
+@group(0) @binding(2) var<storage, read> means: array<f32>;
+@group(0) @binding(3) var<storage, read> rstds: array<f32>;
+@group(0) @binding(4) var<storage, read_write> a: array<Item>;
+@group(0) @binding(5) var<storage, read_write> b: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+const block = 64u;
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * group + lane;
+  if (at >= params.columns * params.slices) {
+    return;
+  }
+  let column = at % params.columns;
+  let first = at / params.columns * params.slice;
+  let last = min(first + params.slice, params.rows);
+  var products = Item(0);
+  var sums = Item(0);
+  for (var begin = first; begin < last; begin += block) {
+    let end = min(begin + block, last);
+    var product = Item(0);
+    var sum = Item(0);
+    for (var row = begin; row < end; row++) {
+      let g = dy[row * params.columns + column];
+      product += g * ((x[row * params.columns + column] - means[row]) * rstds[row]);
+      sum += g;
+    }
+    products += product;
+    sums += sum;
+  }
+  a[at] = products;
+  b[at] = sums;
+}
+`,
+};
+
+/** kernels/layer_norm/layer_norm_tree.wgsl */
+export const layerNormTree: KernelSource<{ x: "read", weight: "read", bias: "read", y: "read_write", means: "read_write", rstds: "read_write" }, { rows: "u32", length: "u32", count: "f32", eps: "f32" }> = {
+  name: "layerNormTree",
+  bindings: { x: "read", weight: "read", bias: "read", y: "read_write", means: "read_write", rstds: "read_write" },
+  params: { rows: "u32", length: "u32", count: "f32", eps: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// y[row, r] = affine((x[row, r] − mean) · rstd, r), rstd = 1 / √(Σ_r (x[row, r] − mean)² / n + eps)
+// \`width\` neighbouring invocations share a row, each taking every width-th item; a workgroup of 256 has 256 / width rows.
+// uses: place, items, tree
+alias Leaf = f32;
+
+struct Params {
+  rows: u32,
+  length: u32,
+  count: f32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> weight: array<Item>;
+@group(0) @binding(2) var<storage, read> bias: array<Item>;
+@group(0) @binding(3) var<storage, read_write> y: array<Item>;
+@group(0) @binding(4) var<storage, read_write> means: array<f32>;
+@group(0) @binding(5) var<storage, read_write> rstds: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override centred: bool = true;
+// Items of an invocation that stay in registers; with \`all_held\` that is all of them, and x is read once.
+alias Held = array<Item, 1>;
+override held_items: u32 = 1u;
+override all_held: bool = false;
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  return a + b;
+}
+
+fn affine(v: Item, r: u32) -> Item {
+  return v * weight[r] + bias[r];
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let base = row * params.length;
+  let first = lane % width;
+  let last = select(0u, params.length, row < params.rows);
+  var held: Held;
+  var total = Item(0);
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      let r = first + k * width;
+      if (r < last) {
+        held[k] = x[base + r];
+        total += held[k];
+      }
+    }
+  } else if (centred) {
+    for (var r = first; r < last; r += width) {
+      total += x[base + r];
+    }
+  }
+  var mean = 0.0;
+  if (centred) {
+    mean = fold_tree(lane, fold_sum(total)) / params.count;
+  }
+  var square = Item(0);
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      if (first + k * width < last) {
+        let d = held[k] - mean;
+        square += d * d;
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      let d = x[base + r] - mean;
+      square += d * d;
+    }
+  }
+  let rstd = inverseSqrt(fold_tree(lane, fold_sum(square)) / params.count + params.eps);
+  if (all_held) {
+    for (var k = 0u; k < held_items; k++) {
+      let r = first + k * width;
+      if (r < last) {
+        y[base + r] = affine((held[k] - mean) * rstd, r);
+      }
+    }
+  } else {
+    for (var r = first; r < last; r += width) {
+      y[base + r] = affine((x[base + r] - mean) * rstd, r);
+    }
+  }
+  if (row < params.rows && first == 0u) {
+    means[row] = mean;
+    rstds[row] = rstd;
+  }
 }
 `,
 };
@@ -3703,6 +4771,58 @@ fn main(
     word = x[source];
   }
   y[at] = word;
+}
+`,
+};
+
+/** kernels/reduce/sum_pairs.wgsl */
+export const sumPairs: KernelSource<{ partial_a: "read", partial_b: "read", a: "read_write", b: "read_write" }, { columns: "u32", parts: "u32" }> = {
+  name: "sumPairs",
+  bindings: { partial_a: "read", partial_b: "read", a: "read_write", b: "read_write" },
+  params: { columns: "u32", parts: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// a[c] = Σ_k partial_a[k, c],  b[c] = Σ_k partial_b[k, c], in the order of k
+// One invocation makes one column of both.
+// uses: place
+struct Params {
+  columns: u32,
+  parts: u32,
+}
+
+@group(0) @binding(0) var<storage, read> partial_a: array<f32>;
+@group(0) @binding(1) var<storage, read> partial_b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> a: array<f32>;
+@group(0) @binding(3) var<storage, read_write> b: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+const block = 32u;
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let c = workgroup_index(id, groups) * group + lane;
+  if (c >= params.columns) {
+    return;
+  }
+  var total = vec2f();
+  for (var begin = 0u; begin < params.parts; begin += block) {
+    let end = min(begin + block, params.parts);
+    var part = vec2f();
+    for (var k = begin; k < end; k++) {
+      part += vec2f(partial_a[k * params.columns + c], partial_b[k * params.columns + c]);
+    }
+    total += part;
+  }
+  a[c] = total.x;
+  b[c] = total.y;
 }
 `,
 };

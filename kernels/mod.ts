@@ -5,6 +5,7 @@
  */
 export * from "./cat/mod.ts";
 export * from "./elementwise/mod.ts";
+export * from "./layer_norm/mod.ts";
 export * from "./layout/mod.ts";
 export * from "./optimizer/mod.ts";
 export * from "./matmul/mod.ts";
