@@ -1,0 +1,139 @@
+import { add, div, minimum, mul } from "../kernels/elementwise/arithmetic.ts";
+import { to } from "../kernels/elementwise/cast.ts";
+import { clamp } from "../kernels/elementwise/choice.ts";
+import { zeros } from "../kernels/elementwise/constants.ts";
+import { cat } from "../kernels/cat/mod.ts";
+import { reshape } from "../kernels/layout/reshape.ts";
+import { norm } from "../kernels/reduce/norm.ts";
+import { noGrad } from "../tensor/grad_mode.ts";
+import { keep, scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Options of {@link clipGradNorm}. */
+export interface ClipGradNormOptions {
+  /** The exponent of the norm; `Infinity` is the largest magnitude. Default 2. */
+  normType?: number;
+  /** Whether a norm that is not finite is an error; it has to be read for that. Default false. */
+  errorIfNonfinite?: boolean;
+}
+
+/**
+ * Scales the gradients of parameters so that their norm, taken over all of them together, is at most `maxNorm`.
+ *
+ * The factor is min(1, maxNorm / (norm + 1e-6)), as PyTorch's. Nothing is read from the device, unless `errorIfNonfinite`
+ * asks for it: a norm of NaN makes all gradients NaN, an infinite one makes the finite ones 0.
+ *
+ * @param params Parameters; those without a gradient do not matter
+ * @param maxNorm The largest norm allowed
+ * @param options The kind of norm
+ * @returns The norm before scaling, a tensor without axes; with `errorIfNonfinite` a promise of it
+ *
+ * @example
+ * ```ts
+ * import { backward, init, tensor } from "@fulgurite/core";
+ * import { clipGradNorm } from "@fulgurite/core/optim";
+ *
+ * await init();
+ * const w = tensor([3, 4], { dtype: "f32", requiresGrad: true });
+ * backward(w.mul(w).sum().div(2));
+ * const norm = clipGradNorm([w], 1);
+ * console.log(await norm.item(), await w.grad!.array()); // 5, about [0.6, 0.8]
+ * ```
+ */
+export function clipGradNorm(
+  params: Iterable<Tensor> | Tensor,
+  maxNorm: number,
+  options?: ClipGradNormOptions & { errorIfNonfinite?: false },
+): Tensor;
+/**
+ * The same, with an error where the norm is not finite; gradients are not changed then.
+ *
+ * @throws {RangeError} If the norm is infinite or NaN
+ */
+export function clipGradNorm(
+  params: Iterable<Tensor> | Tensor,
+  maxNorm: number,
+  options: ClipGradNormOptions & { errorIfNonfinite: true },
+): Promise<Tensor>;
+export function clipGradNorm(
+  params: Iterable<Tensor> | Tensor,
+  maxNorm: number,
+  { normType = 2, errorIfNonfinite = false }: ClipGradNormOptions = {},
+): Tensor | Promise<Tensor> {
+  if (typeof maxNorm !== "number" || Number.isNaN(maxNorm)) {
+    throw new RangeError(`Cannot clip in clipGradNorm: maxNorm must be a number, got ${maxNorm}`);
+  }
+  const owners = withGradients(params);
+  const total = noGrad(() => scope(() => totalNorm(owners.map((p) => p.grad!), normType)));
+  if (!errorIfNonfinite) {
+    scaleBy(owners, total, maxNorm);
+    return total;
+  }
+  return total.item().then((value) => {
+    if (!Number.isFinite(value)) {
+      throw new RangeError(
+        `Cannot clip in clipGradNorm: the gradients' norm of order ${normType} must be finite, got ${value}`,
+      );
+    }
+    scaleBy(owners, total, maxNorm);
+    return total;
+  });
+}
+
+/** The norm of all elements of several tensors, in f32. */
+function totalNorm(tensors: readonly Tensor[], p: number): Tensor {
+  if (tensors.length === 0) return zeros([]);
+  const norms = tensors.map((t) => norm(to(t, "f32"), { p }));
+  return norms.length === 1 ? norms[0] : norm(cat(norms.map((n) => reshape(n, [1]))), { p });
+}
+
+function scaleBy(owners: readonly Tensor[], total: Tensor, maxNorm: number): void {
+  noGrad(() =>
+    scope(() => {
+      const factor = minimum(div(maxNorm, add(total, 1e-6)), 1);
+      for (const p of owners) replaceGradient(p, mul(p.grad!, factor));
+    })
+  );
+}
+
+/**
+ * Limits every element of the gradients to ±`clipValue`.
+ *
+ * @param params Parameters; those without a gradient do not matter
+ * @param clipValue The largest magnitude allowed
+ *
+ * @example
+ * ```ts
+ * import { backward, init, tensor } from "@fulgurite/core";
+ * import { clipGradValue } from "@fulgurite/core/optim";
+ *
+ * await init();
+ * const w = tensor([3, -0.1], { dtype: "f32", requiresGrad: true });
+ * backward(w.mul(w).sum());
+ * clipGradValue([w], 0.5);
+ * console.log(await w.grad!.array()); // [0.5, -0.2]
+ * ```
+ */
+export function clipGradValue(params: Iterable<Tensor> | Tensor, clipValue: number): void {
+  if (!(clipValue >= 0)) {
+    throw new RangeError(`Cannot clip in clipGradValue: clipValue must be at least 0, got ${clipValue}`);
+  }
+  noGrad(() =>
+    scope(() => {
+      for (const p of withGradients(params)) {
+        replaceGradient(p, clamp(p.grad!, { min: -clipValue, max: clipValue }));
+      }
+    })
+  );
+}
+
+function withGradients(params: Iterable<Tensor> | Tensor): Tensor[] {
+  const list = params instanceof Tensor ? [params] : [...params];
+  return [...new Set(list)].filter((p) => p.grad !== null);
+}
+
+/** A gradient gets a tensor of its own: the old one may be shared with other parameters or with what a hook kept. */
+function replaceGradient(p: Tensor, gradient: Tensor): void {
+  p.grad!.dispose();
+  p.grad = keep(gradient);
+}
