@@ -1,15 +1,12 @@
 import { full, zeros } from "../kernels/elementwise/constants.ts";
-import { copyInto } from "../kernels/elementwise/copy_into.ts";
 import { strided } from "../kernels/elementwise/view.ts";
 import { advance, NUMBERS, optionNumbers, type Rule, update } from "../kernels/optimizer/rule.ts";
 import { tensor } from "../tensor/create.ts";
-import { ShapeError, showShape } from "../tensor/errors.ts";
 import { copyBytes } from "../tensor/in_place.ts";
 import { keep } from "../tensor/scope.ts";
-import { sameShape, type Shape } from "../tensor/shape.ts";
-import { Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { DeviceNumbers } from "./_numbers.ts";
+import { copyOf } from "./_state.ts";
 import { Optimizer, type OptimizerOptions, type ParamGroup, type StateValue } from "./optimizer.ts";
 
 /**
@@ -198,20 +195,4 @@ function newCohort(step: StateValue, carried: StateValue): Cohort {
 
 function scalarAt(numbers: Tensor, offset: number): Tensor {
   return strided(numbers, { name: "step", shape: [], strides: [], offset, grad: (dy) => dy });
-}
-
-/** A copy in f32 that outlives every scope. */
-function copyOf(value: StateValue, shape: Shape, name: string): Tensor {
-  if (typeof value === "number" || !sameShape(value.shape, shape)) {
-    const got = typeof value === "number" ? "a number" : showShape(value.shape);
-    throw new ShapeError(
-      "loadStateDict",
-      `Cannot load the state of an optimizer: ${name} must have its parameter's shape ${showShape(shape)}, got ${got}`,
-      [shape],
-    );
-  }
-  if (!(value instanceof Tensor)) return keep(tensor(value, { dtype: "f32" }));
-  const copy = new Tensor({ shape, storage: new Storage(value.numel, "f32", name), scoped: false });
-  copyInto(copy, value);
-  return copy;
 }
