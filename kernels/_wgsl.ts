@@ -2544,6 +2544,545 @@ fn main(
 `,
 };
 
+/** kernels/cross_entropy/cross_entropy.wgsl */
+export const crossEntropy: KernelSource<{ x: "read", labels: "read", weight: "read", losses: "read_write", counts: "read_write", stats: "read_write" }, { rows: "u32", length: "u32", classes: "u32", inner: "u32", ignore: "i32", smoothing: "f32" }> = {
+  name: "crossEntropy",
+  bindings: { x: "read", labels: "read", weight: "read", losses: "read_write", counts: "read_write", stats: "read_write" },
+  params: { rows: "u32", length: "u32", classes: "u32", inner: "u32", ignore: "i32", smoothing: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// The sum of exponentials of a row, relative to its largest element, by two walks over x (which the kernel declares).
+// uses: items
+struct Exponentials {
+  // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
+  top: Row,
+  // Σ exp(x − top)
+  total: Row,
+  // Not 0 where an element is NaN.
+  nan: RowBits,
+}
+
+fn exponentials(base: u32, inner: u32, first: u32, last: u32) -> Exponentials {
+  var top = Item(lowest);
+  var worst = Bits(0u);
+  for (var r = first; r < last; r++) {
+    let v = x[base + r * inner];
+    top = max(top, v);
+    worst = max(worst, magnitude(v));
+  }
+  let m = fold_max(top);
+  var total = Item(0);
+  for (var begin = first; begin < last; begin += 64u) {
+    let to = min(begin + 64u, last);
+    var part = Item(0);
+    for (var r = begin; r < to; r++) {
+      part += exp(x[base + r * inner] - m);
+    }
+    total += part;
+  }
+  let nan = select(RowBits(0u), RowBits(1u), fold_bits(worst) > RowBits(infinity_bits));
+  return Exponentials(m, fold_sum(total), nan);
+}
+
+// loss[o, i] = w_t (log Σ_c exp(x[o, c, i]) − x[o, t, i]), t = labels[o, i]; with label smoothing the mean over all classes is mixed in
+// One invocation makes one row of classes; neighbours differ in i, then in o.
+// uses: place, items, exponentials
+struct Params {
+  rows: u32,
+  // Items of a row, and classes.
+  length: u32,
+  classes: u32,
+  inner: u32,
+  ignore: i32,
+  smoothing: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> labels: array<i32>;
+@group(0) @binding(2) var<storage, read> weight: array<Item>;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+// What each row counts in the mean.
+@group(0) @binding(4) var<storage, read_write> counts: array<f32>;
+// The largest element, log Σ exp(x − largest), and the sum of all weights.
+@group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+override smooth_labels: bool = false;
+
+// The row's sum of exponentials; of rows that are logarithms already it is 1.
+fn row_exponentials(base: u32) -> Exponentials {
+  return exponentials(base, params.inner, 0u, params.length);
+}
+
+// Element c of the row that begins at item \`base\`.
+fn element(base: u32, c: u32) -> f32 {
+  return x[base + c * params.inner];
+}
+
+fn weight_of(c: u32) -> f32 {
+  return 1.0;
+}
+
+// The weights of item r.
+fn weights_at(r: u32) -> Item {
+  return Item(1);
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * group + lane;
+  if (row >= params.rows) {
+    return;
+  }
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  let e = row_exponentials(base);
+  let log_total = poison(log(e.total), e.nan);
+  // Σ w_c (log-probability of c, without its sign), for the part that smoothing gives to all classes alike.
+  var spread = 0.0;
+  var all_weights = 0.0;
+  if (smooth_labels) {
+    var below = Item(0);
+    var weights = Item(0);
+    for (var begin = 0u; begin < params.length; begin += 64u) {
+      let end = min(begin + 64u, params.length);
+      var part = Item(0);
+      for (var r = begin; r < end; r++) {
+        let w = weights_at(r);
+        part += w * (e.top - x[base + r * params.inner]);
+        weights += w;
+      }
+      below += part;
+    }
+    all_weights = fold_sum(weights);
+    spread = fold_sum(below) + all_weights * log_total;
+  }
+  let label = labels[row];
+  let known = label >= 0 && u32(label) < params.classes;
+  let class_index = select(0u, u32(label), known);
+  let picked = weight_of(class_index);
+  let own = picked * (log_total + (e.top - element(base, class_index)));
+  let loss = (1.0 - params.smoothing) * own + params.smoothing / f32(params.classes) * spread;
+  let ignored = label == params.ignore;
+  // A label that is no class has no loss: NaN.
+  let wrong = select(1u, 0u, known || ignored);
+  losses[row] = select(poison(loss, wrong), 0.0, ignored);
+  counts[row] = select(poison(picked, wrong), 0.0, ignored);
+  stats[row] = vec4f(e.top, log_total, all_weights, 0.0);
+}
+`,
+};
+
+/** kernels/cross_entropy/cross_entropy_grad.wgsl */
+export const crossEntropyGrad: KernelSource<{ x: "read", labels: "read", weight: "read", stats: "read", dy: "read", factor: "read", dx: "read_write" }, { rows: "u32", length: "u32", classes: "u32", inner: "u32", parts: "u32", run: "u32", ignore: "i32", smoothing: "f32" }> = {
+  name: "crossEntropyGrad",
+  bindings: { x: "read", labels: "read", weight: "read", stats: "read", dy: "read", factor: "read", dx: "read_write" },
+  params: { rows: "u32", length: "u32", classes: "u32", inner: "u32", parts: "u32", run: "u32", ignore: "i32", smoothing: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// dx[o, c, i] = dy · factor · ((1 − smoothing) w_t (p_c − [c = t]) + smoothing / C · (p_c Σ w − w_c)), p = softmax(x)
+// One invocation makes \`run\` items of a row; neighbours are neighbouring rows, or neighbouring items where rows are shared.
+// uses: place, items
+struct Params {
+  rows: u32,
+  length: u32,
+  classes: u32,
+  inner: u32,
+  // Invocations of a row, and items of an invocation.
+  parts: u32,
+  run: u32,
+  ignore: i32,
+  smoothing: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> labels: array<i32>;
+@group(0) @binding(2) var<storage, read> weight: array<Item>;
+@group(0) @binding(3) var<storage, read> stats: array<vec4f>;
+@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(5) var<storage, read> factor: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dx: array<Item>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+override shared_rows: bool = false;
+override smooth_labels: bool = false;
+
+// The gradient of the row's loss.
+fn slope(row: u32) -> f32 {
+  return dy[0] * factor[0];
+}
+
+// The probabilities of an item; of rows that are logarithms already they do not matter.
+fn share(v: Item, stat: vec4f) -> Item {
+  return exp((v - stat.x) - stat.y);
+}
+
+// Whose elements of item r are class c.
+fn is_class(r: u32, c: i32) -> Item {
+  return select(Item(0), Item(1), i32(r) == c);
+}
+
+fn weight_of(c: u32) -> f32 {
+  return 1.0;
+}
+
+fn weights_at(r: u32) -> Item {
+  return Item(1);
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * group + lane;
+  if (at >= params.rows * params.parts) {
+    return;
+  }
+  let row = select(at % params.rows, at / params.parts, shared_rows);
+  let first = select(at / params.rows * params.run, at % params.parts, shared_rows);
+  let step = select(1u, params.parts, shared_rows);
+  let last = select(min(first + params.run, params.length), params.length, shared_rows);
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  let label = labels[row];
+  let known = label >= 0 && u32(label) < params.classes;
+  let ignored = label == params.ignore;
+  let stat = stats[row];
+  let s = poison(slope(row), select(1u, 0u, known || ignored));
+  let own = s * weight_of(select(0u, u32(label), known)) * (1.0 - params.smoothing);
+  let spread = s * params.smoothing / f32(params.classes);
+  for (var r = first; r < last; r += step) {
+    let p = share(x[base + r * params.inner], stat);
+    var g = own * (p - is_class(r, label));
+    if (smooth_labels) {
+      g += spread * (p * stat.z - weights_at(r));
+    }
+    dx[base + r * params.inner] = select(g, Item(0), ignored);
+  }
+}
+`,
+};
+
+/** kernels/cross_entropy/cross_entropy_total.wgsl */
+export const crossEntropyTotal: KernelSource<{ losses: "read", counts: "read", total: "read_write", factor: "read_write" }, { rows: "u32" }> = {
+  name: "crossEntropyTotal",
+  bindings: { losses: "read", counts: "read", total: "read_write", factor: "read_write" },
+  params: { rows: "u32" },
+  code: `// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// total = factor · Σ losses, factor = 1 / Σ counts for the mean and 1 for the sum
+// One workgroup, each of its 256 invocations adding up every 256th row.
+// uses: tree
+alias Leaf = vec2f;
+
+struct Params {
+  rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> losses: array<f32>;
+@group(0) @binding(1) var<storage, read> counts: array<f32>;
+@group(0) @binding(2) var<storage, read_write> total: array<f32>;
+@group(0) @binding(3) var<storage, read_write> factor: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override averaged: bool = true;
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  return a + b;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var sums = vec2f();
+  for (var begin = lane; begin < params.rows; begin += 32u * 256u) {
+    let end = min(begin + 32u * 256u, params.rows);
+    var part = vec2f();
+    for (var row = begin; row < end; row += 256u) {
+      part += vec2f(losses[row], counts[row]);
+    }
+    sums += part;
+  }
+  let all = fold_tree(lane, sums);
+  if (lane == 0u) {
+    let share = select(1.0, 1.0 / all.y, averaged);
+    factor[0] = share;
+    total[0] = select(all.x, all.x / all.y, averaged);
+  }
+}
+`,
+};
+
+/** kernels/cross_entropy/cross_entropy_tree.wgsl */
+export const crossEntropyTree: KernelSource<{ x: "read", labels: "read", weight: "read", losses: "read_write", counts: "read_write", stats: "read_write" }, { rows: "u32", length: "u32", classes: "u32", ignore: "i32", smoothing: "f32" }> = {
+  name: "crossEntropyTree",
+  bindings: { x: "read", labels: "read", weight: "read", losses: "read_write", counts: "read_write", stats: "read_write" },
+  params: { rows: "u32", length: "u32", classes: "u32", ignore: "i32", smoothing: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// loss[row] = w_t (log Σ_c exp(x[row, c]) − x[row, t]), t = labels[row]; with label smoothing the mean over all classes is mixed in
+// \`width\` neighbouring invocations share a row, each taking every width-th item; a workgroup of 256 has 256 / width rows.
+// uses: place, items, tree
+struct Params {
+  rows: u32,
+  length: u32,
+  classes: u32,
+  ignore: i32,
+  smoothing: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> labels: array<i32>;
+@group(0) @binding(2) var<storage, read> weight: array<Item>;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(4) var<storage, read_write> counts: array<f32>;
+@group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override smooth_labels: bool = false;
+
+struct Leaf {
+  top: f32,
+  // Σ exp(x − top)
+  total: f32,
+  // Σ w (top − x) and Σ w
+  below: f32,
+  weights: f32,
+  nan: u32,
+}
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  let top = max(a.top, b.top);
+  return Leaf(
+    top,
+    a.total * exp(a.top - top) + b.total * exp(b.top - top),
+    lifted(a, top) + lifted(b, top),
+    a.weights + b.weights,
+    a.nan | b.nan,
+  );
+}
+
+// Σ w (top − x) for another top. Without items the old one is the lowest number, which must not come in.
+fn lifted(v: Leaf, top: f32) -> f32 {
+  return select(v.below + v.weights * (top - v.top), 0.0, v.weights == 0.0);
+}
+
+fn element(base: u32, c: u32) -> f32 {
+  return x[base + c];
+}
+
+fn weight_of(c: u32) -> f32 {
+  return 1.0;
+}
+
+fn weights_at(r: u32) -> Item {
+  return Item(1);
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let inside = row < params.rows;
+  let base = row * params.length;
+  let first = lane % width;
+  let last = select(0u, params.length, inside);
+  var top = Item(lowest);
+  var worst = Bits(0u);
+  for (var r = first; r < last; r += width) {
+    let v = x[base + r];
+    top = max(top, v);
+    worst = max(worst, magnitude(v));
+  }
+  let m = fold_max(top);
+  var total = Item(0);
+  var below = Item(0);
+  var weights = Item(0);
+  for (var r = first; r < last; r += width) {
+    let v = m - x[base + r];
+    total += exp(-v);
+    if (smooth_labels) {
+      let w = weights_at(r);
+      below += w * v;
+      weights += w;
+    }
+  }
+  let nan = select(0u, 1u, fold_bits(worst) > infinity_bits);
+  let e = fold_tree(lane, Leaf(m, fold_sum(total), fold_sum(below), fold_sum(weights), nan));
+  if (!inside || first != 0u) {
+    return;
+  }
+  let log_total = poison(log(e.total), e.nan);
+  let label = labels[row];
+  let known = label >= 0 && u32(label) < params.classes;
+  let class_index = select(0u, u32(label), known);
+  let picked = weight_of(class_index);
+  let own = picked * (log_total + (e.top - element(base, class_index)));
+  var loss = own;
+  if (smooth_labels) {
+    let spread = e.below + e.weights * log_total;
+    loss = (1.0 - params.smoothing) * own + params.smoothing / f32(params.classes) * spread;
+  }
+  let ignored = label == params.ignore;
+  let wrong = select(1u, 0u, known || ignored);
+  losses[row] = select(poison(loss, wrong), 0.0, ignored);
+  counts[row] = select(poison(picked, wrong), 0.0, ignored);
+  stats[row] = vec4f(e.top, log_total, e.weights, 0.0);
+}
+`,
+};
+
 /** kernels/layer_norm/layer_norm.wgsl */
 export const layerNorm: KernelSource<{ x: "read", weight: "read", bias: "read", y: "read_write", means: "read_write", rstds: "read_write" }, { rows: "u32", length: "u32", count: "f32", eps: "f32" }> = {
   name: "layerNorm",

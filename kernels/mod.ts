@@ -4,6 +4,8 @@
  * @module
  */
 export * from "./cat/mod.ts";
+export * from "./cross_entropy/mod.ts";
+export * from "./conv/mod.ts";
 export * from "./elementwise/mod.ts";
 export * from "./layer_norm/mod.ts";
 export * from "./layout/mod.ts";
