@@ -87,12 +87,19 @@ function isLabel(node: Deno.lint.Identifier): boolean {
     parent.key === node && !parent.computed;
 }
 
-/** Whether an identifier is where its name comes into being: an import, a variable, a function, a class. */
+/** Whether an identifier is where its name comes into being: an import, a variable, a parameter, a function, a class. */
 function declares(node: Deno.lint.Identifier): boolean {
-  const { type } = node.parent;
-  if (/^Import(Default|Namespace)?Specifier$/.test(type)) return true;
-  return /^(VariableDeclarator|FunctionDeclaration|ClassDeclaration)$/.test(type) &&
-    (node.parent as { id?: Node | null }).id === node;
+  const parent = node.parent as Node & { id?: Node | null; params?: Node[]; left?: Node };
+  if (/^Import(Default|Namespace)?Specifier$/.test(parent.type)) return true;
+  if (parent.type === "AssignmentPattern") return parent.left === node;
+  if (parent.type === "Property" && parent.parent.type === "ObjectPattern") {
+    let from = parent.parent as Node & { init?: Node | null; parent: Node };
+    while (/^(Property|ObjectPattern|ArrayPattern|AssignmentPattern)$/.test(from.type)) {
+      from = from.parent as typeof from;
+    }
+    return !(from.init && isGlobalThis(from.init)); // `const { navigator } = globalThis` reaches the host
+  }
+  return parent.id === node || (parent.params?.includes(node) ?? false);
 }
 
 function isGlobalThis(node: Node): boolean {
@@ -250,6 +257,9 @@ Deno.test("the host's names are seen where they reach the host, and not where th
   assertEquals(seen(`({ process })`).length > 0, true);
   assertEquals(seen(`const navigator = globalThis.navigator; navigator.gpu`), ["navigator"]);
   assertEquals(seen(`import { window } from "./window.ts"; window(x); function require() {}`), []);
+  assertEquals(seen(`const { window } = spec; const { process: other = 1 } = spec; window(other)`), []);
+  assertEquals(seen(`const { navigator: n } = globalThis as X;`).length > 0, true);
+  assertEquals(seen(`const f = (window: number) => window + 1; function g(process = 1) { return process }`), []);
   assertEquals(seen(`export { Buffer } from "./buffer.ts";`), []);
   assertEquals(seen(`a.process; ({ process: 1 }); class C { document() {} } interface I { navigator: number }`), []);
 });

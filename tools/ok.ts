@@ -7,7 +7,7 @@ import { writeErr } from "../platform/mod.ts";
 import { checks } from "./parts/checks.ts";
 import { runParts } from "./parts/part.ts";
 import { setUpAdapter, SetupError } from "./setup.ts";
-import { testParts } from "./test.ts";
+import { testParts } from "./test_all.ts";
 
 try {
   const tests = Deno.args.includes("--checks") ? [] : await testParts(await setUpAdapter());

@@ -45,6 +45,11 @@ export type Args<
 const list = <T>(x: T | readonly T[] | undefined): T[] => x === undefined ? [] : Array.isArray(x) ? [...x] : [x as T];
 const looksNumeric = (text: string) => /^(0x[0-9a-f]+|[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)$/i.test(text);
 
+/** Sets an own property, also where its name is `__proto__`. */
+function define(object: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
 /** Parses command line arguments into an object, in the manner of minimist. */
 export function parseArgs<
   const S extends string = never,
@@ -85,10 +90,13 @@ export function parseArgs<
       const path = n.split(".");
       const last = path.pop()!;
       let at = result;
-      for (const part of path) at = (Object.hasOwn(at, part) ? at[part] : (at[part] = {})) as Record<string, unknown>;
+      for (const part of path) {
+        if (!Object.hasOwn(at, part)) define(at, part, {});
+        at = at[part] as Record<string, unknown>;
+      }
       const before = Object.hasOwn(at, last) && given.has(n) ? at[last] : undefined;
       const next = collected.has(n) ? [...(before as unknown[] ?? []), value] : value;
-      Object.defineProperty(at, last, { value: next, enumerable: true, configurable: true, writable: true });
+      define(at, last, next);
       given.add(n);
     }
   };
