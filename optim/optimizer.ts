@@ -36,6 +36,9 @@ export interface OptimizerState {
   readonly paramGroups: readonly ({ readonly params: readonly number[] } & { readonly [option: string]: unknown })[];
 }
 
+/** Called around a step with the optimizer that makes it. */
+export type StepHook = (optimizer: Optimizer) => void;
+
 /**
  * Changes parameters by their gradients. The base of all optimizers: groups, gradients, state.
  *
@@ -51,7 +54,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    * scaler puts its own here; `null` stands for [0, 1].
    */
   control: Tensor | null = null;
-  readonly #stepHooks: ((optimizer: Optimizer) => void)[] = [];
+  readonly #preHooks: StepHook[] = [];
+  readonly #postHooks: StepHook[] = [];
 
   /**
    * @param params Parameters, or groups of them with options of their own
@@ -123,6 +127,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    */
   step<T>(closure: () => T): T;
   step(closure?: () => unknown): unknown {
+    for (const hook of this.#preHooks) hook(this);
     const loss = closure && enableGrad(closure);
     noGrad(() => {
       for (const group of this.paramGroups) {
@@ -130,8 +135,18 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
         if (params.length > 0) this.stepGroup(group, params);
       }
     });
-    for (const hook of this.#stepHooks) hook(this);
+    for (const hook of this.#postHooks) hook(this);
     return loss;
+  }
+
+  /**
+   * Has `hook` called before every {@link step}.
+   *
+   * @param hook The function
+   * @returns A function that removes it
+   */
+  registerStepPreHook(hook: StepHook): () => void {
+    return register(this.#preHooks, hook);
   }
 
   /**
@@ -140,12 +155,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    * @param hook The function
    * @returns A function that removes it
    */
-  registerStepPostHook(hook: (optimizer: Optimizer) => void): () => void {
-    this.#stepHooks.push(hook);
-    return () => {
-      const at = this.#stepHooks.indexOf(hook);
-      if (at >= 0) this.#stepHooks.splice(at, 1);
-    };
+  registerStepPostHook(hook: StepHook): () => void {
+    return register(this.#postHooks, hook);
   }
 
   /**
@@ -257,4 +268,12 @@ function plain(options: object): Record<string, unknown> {
       Array.isArray(value) ? [...value] : value,
     ]),
   );
+}
+
+function register(hooks: StepHook[], hook: StepHook): () => void {
+  hooks.push(hook);
+  return () => {
+    const at = hooks.indexOf(hook);
+    if (at >= 0) hooks.splice(at, 1);
+  };
 }

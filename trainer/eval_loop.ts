@@ -44,11 +44,12 @@ export async function evaluate(
   const { hook, step } = NAMES[phase];
   const store = new MetricStore();
   const outer = trainer.useStore(store, phase);
+  const outerStep = trainer.step;
   const modes = [...module.modules()].map((part) => ({ part, training: part.training }));
   const predictions: unknown[][] = [];
   try {
     return await noGrad(async () => {
-      await hooks.module("onValidationModelEval");
+      await hooks.module(`on${hook}ModelEval`);
       await hooks.call(`on${hook}Start`);
       await hooks.call(`on${hook}EpochStart`);
       for (const [dataloaderIdx, { loader, name }] of loaders.entries()) {
@@ -66,6 +67,9 @@ export async function evaluate(
               await hooks.call(`on${hook}BatchStart`, batch, index, dataloaderIdx);
               const result = await run.step(step, batch, index, dataloaderIdx);
               await hooks.call(`on${hook}BatchEnd`, result, batch, index, dataloaderIdx);
+              if (!run.sanityChecking && phase !== "predict") {
+                trainer.writeEvalRow(phase, dataloaderIdx, store.stepValues());
+              }
               return phase === "predict" ? result : undefined;
             });
             if (phase === "predict") outputs.push(output);
@@ -73,13 +77,13 @@ export async function evaluate(
           }
         } finally {
           await cursor.close();
-          trainer.leaveBatch();
+          trainer.leaveBatch(outerStep);
         }
       }
       await hooks.call(`on${hook}EpochEnd`);
-      const metrics = await readValues(() => store.callbackValues());
+      const metrics = await readValues(() => store.epochValues());
       if (!run.sanityChecking && phase !== "predict") {
-        trainer.publishMetrics(metrics);
+        trainer.publishMetrics(await readValues(() => store.callbackValues(false)));
         const rows = await readValues(() => store.epochValues().filter((value) => value.logger));
         const shown = await readValues(() => store.epochValues().filter((value) => value.progBar));
         await trainer.writeRow(rows, shown);

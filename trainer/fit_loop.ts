@@ -39,8 +39,8 @@ export function noProgress(): FitProgress {
   };
 }
 
-/** Progress with which a resumed run goes on. */
-export function resumedProgress(saved: FitProgress): FitProgress {
+/** Progress with which a run goes on that was saved in the end hooks of an epoch. */
+function resumedProgress(saved: FitProgress): FitProgress {
   if (!saved.epochEnding) return { ...saved };
   return { ...saved, epoch: saved.epoch + 1, batchInEpoch: 0, midEpoch: false, epochEnding: false };
 }
@@ -104,6 +104,7 @@ export class FitLoop {
     const { hooks, trainer } = run;
     if (this.options.limitTrainBatches === 0 || this.#finished()) return;
     await this.#sanityCheck();
+    Object.assign(this.progress, resumedProgress(this.progress));
     await this.loadTrain();
     await this.#loadVal();
     this.#checkInterval();
@@ -119,7 +120,8 @@ export class FitLoop {
   }
 
   #finished(): boolean {
-    const { progress, options, run } = this;
+    const { options, run } = this;
+    const progress = resumedProgress(this.progress);
     if (run.mustStop()) return true;
     if (options.maxSteps >= 0 && progress.globalStep >= options.maxSteps) return true;
     if (progress.epoch >= this.maxEpochs) return true;
@@ -147,7 +149,7 @@ export class FitLoop {
       this.#resumeLoader = null;
     }
     progress.midEpoch = true;
-    await hooks.call("onTrainEpochStart");
+    if (!resumed) await hooks.call("onTrainEpochStart");
     this.#cursor = new Cursor(loader, this.#trainBatches, progress.batchInEpoch);
     this.#window = 0;
     let left = false;
@@ -162,7 +164,7 @@ export class FitLoop {
     } finally {
       await this.#cursor.close();
       this.#cursor = null;
-      trainer.leaveBatch();
+      trainer.leaveBatch(trainer.step);
     }
     await this.#endEpoch();
   }

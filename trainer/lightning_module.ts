@@ -183,8 +183,18 @@ export abstract class LightningModule<Batch = any> extends Module {
     return toDevice(batch);
   }
 
-  /** Switches to evaluation before a validation, test or prediction. */
+  /** Switches to evaluation before a validation. */
   onValidationModelEval(): void {
+    this.eval();
+  }
+
+  /** Switches to evaluation before a test. */
+  onTestModelEval(): void {
+    this.eval();
+  }
+
+  /** Switches to evaluation before a prediction. */
+  onPredictModelEval(): void {
     this.eval();
   }
 

@@ -10,11 +10,12 @@ export interface NamedLoader {
 export function listLoaders(loaders: Loaders): NamedLoader[] {
   if (!loaders) return [];
   if (isLoader(loaders)) return [{ name: null, loader: loaders }];
-  return Object.entries(loaders as Record<string, Loader>).map(([name, loader]) => {
+  const named = !Array.isArray(loaders);
+  return Object.entries(loaders as Record<string, Loader>).map(([key, loader]) => {
     if (!isLoader(loader)) {
-      throw new TypeError(`Cannot use the loader ${name}: it must be iterable, got ${typeof loader}`);
+      throw new TypeError(`Cannot use the loader ${key}: it must be iterable, got ${typeof loader}`);
     }
-    return { name, loader };
+    return { name: named ? key : null, loader };
   });
 }
 

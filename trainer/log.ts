@@ -193,13 +193,17 @@ export class MetricStore {
     return values;
   }
 
-  /** All values under all names that callbacks may watch. */
-  callbackValues(): NamedValue[] {
+  /**
+   * All values under all names that callbacks may watch.
+   *
+   * @param steps Whether values of single batches are among them
+   */
+  callbackValues(steps = true): NamedValue[] {
     const values: NamedValue[] = [];
     for (const entry of this.#entries.values()) {
       const both = entry.onStep && entry.onEpoch;
       const common = flags(entry);
-      if (entry.onStep) {
+      if (entry.onStep && steps) {
         values.push({ ...common, name: `${entry.name}${both ? "_step" : ""}${entry.suffix}`, value: latest(entry) });
       }
       if (entry.onEpoch) {

@@ -15,7 +15,7 @@ import {
 } from "./checkpoint.ts";
 import { currentDefaults } from "./defaults.ts";
 import { type EvalPhase, evaluate, limitOptionOf } from "./eval_loop.ts";
-import { FitLoop, type FitProgress, noProgress, resumedProgress } from "./fit_loop.ts";
+import { FitLoop, type FitProgress, noProgress } from "./fit_loop.ts";
 import type { LightningModule } from "./lightning_module.ts";
 import { lengthOf, type Step } from "./loaders.ts";
 import { type LogOptions, MetricStore, type NamedValue, readValues } from "./log.ts";
@@ -91,6 +91,8 @@ export class Trainer {
   #rowFailure: unknown = null;
   /** What ends with the entry point. */
   readonly #cleanUp: (() => void)[] = [];
+  /** Evaluation batches so far, by phase and loader. */
+  readonly #evalBatches = new Map<string, number>();
   /** Optimizers that stepped in the batch of this number. */
   readonly #stepped = new Set<Optimizer>();
   #steppedIn = -1;
@@ -352,10 +354,16 @@ export class Trainer {
     this.#step = step;
   }
 
-  /** No batch runs. */
-  leaveBatch(): void {
+  /** Back to the batch that ran before an evaluation, or to none. */
+  leaveBatch(outer: Step | null): void {
     this.#batch = null;
     this.#suffix = "";
+    this.#step = outer;
+  }
+
+  /** The running batch's place, or `null`. */
+  get step(): Step | null {
+    return this.#step;
   }
 
   /** Has values logged into a store. Returns the one before. */
@@ -394,7 +402,15 @@ export class Trainer {
   writeStepRow(): void {
     const every = this.options.logEveryNSteps;
     if (every === 0 || this.#progress.steppedBatches % every !== 0) return;
-    this.#writeInBackground(this.#store.store.stepValues());
+    this.#writeInBackground(this.#store.store.stepValues(), this.#point(), true);
+  }
+
+  /** Has a row of one evaluation batch written; its step counts the batches of that loader over the whole run. */
+  writeEvalRow(phase: EvalPhase, dataloaderIdx: number, values: readonly NamedValue[]): void {
+    const key = `${phase} ${dataloaderIdx}`;
+    const step = this.#evalBatches.get(key) ?? 0;
+    this.#evalBatches.set(key, step + 1);
+    if (values.length > 0) this.#writeInBackground(values, { ...this.#point(), step }, false);
   }
 
   /** Writes the row of an epoch's end. */
@@ -482,8 +498,10 @@ export class Trainer {
       stopListening();
       for (const undo of this.#cleanUp.splice(0)) undo();
       try {
-        await dataModule?.teardown?.(stage);
-        await run.hooks.call("teardown", stage);
+        if (!failed || !this.options.lightningCompat) {
+          await dataModule?.teardown?.(stage);
+          await run.hooks.call("teardown", stage);
+        }
       } finally {
         const status = failed ? "failed" : run.mustStop() ? "interrupted" : "success";
         if (!failed) this.state = run.mustStop() ? "interrupted" : "finished";
@@ -544,7 +562,25 @@ export class Trainer {
     this.lrSchedulerConfigs = schedulers;
     if (module.automaticOptimization) return;
     for (const optimizer of optimizers) {
+      this.#cleanUp.push(optimizer.registerStepPreHook(() => this.#announceStep(optimizer)));
       this.#cleanUp.push(optimizer.registerStepPostHook(() => this.#countStep(optimizer)));
+    }
+  }
+
+  /** In manual optimization: the hooks before a step, which nobody can wait for. */
+  #announceStep(optimizer: Optimizer): void {
+    const { hooks } = this.#run!;
+    for (
+      const results of [
+        hooks.callbacks("onBeforeOptimizerStep", optimizer),
+        hooks.module("onBeforeOptimizerStep", optimizer),
+      ]
+    ) {
+      if (results instanceof Promise) {
+        throw new TypeError(
+          "Cannot step an optimizer by hand: onBeforeOptimizerStep must be synchronous then, it gave a promise",
+        );
+      }
     }
   }
 
@@ -574,7 +610,7 @@ export class Trainer {
   async #restoreModule(run: Run, checkpoint: CheckpointData): Promise<void> {
     await run.hooks.module("onLoadCheckpoint", checkpoint);
     run.module.loadStateDict(checkpoint.stateDict, { strict: run.module.strictLoading });
-    if (this.#stage !== "fit" || checkpoint.training === null) return;
+    if (checkpoint.training === null) return;
     const { callbacks, dataModule } = checkpoint.training as {
       callbacks: Record<string, StateDict>;
       dataModule: StateDict | null;
@@ -601,8 +637,8 @@ export class Trainer {
     for (const [i, { scheduler }] of this.lrSchedulerConfigs.entries()) {
       scheduler.loadStateDict(state.lrSchedulers[i] as never);
     }
-    Object.assign(this.#progress, resumedProgress(state.progress));
-    loop.resumeLoader(this.#progress.midEpoch ? state.loader : null);
+    Object.assign(this.#progress, state.progress);
+    loop.resumeLoader(state.progress.epochEnding ? null : state.loader);
     this.callbackMetrics = { ...state.callbackMetrics };
     this.restoreRandomState(state.random);
   }
@@ -636,8 +672,7 @@ export class Trainer {
     };
   }
 
-  #writeInBackground(values: readonly NamedValue[]): void {
-    const at = this.#point();
+  #writeInBackground(values: readonly NamedValue[], at: LogPoint, publish: boolean): void {
     const row = readValues(() => values);
     const before = this.#rows;
     this.#rows = (async () => {
@@ -646,7 +681,7 @@ export class Trainer {
         const numbers = await row;
         const pick = (flag: "logger" | "progBar") =>
           Object.fromEntries(values.filter((value) => value[flag]).map(({ name }) => [name, numbers[name]]));
-        this.publishMetrics(numbers);
+        if (publish) this.publishMetrics(numbers);
         await this.#send(pick("logger"), pick("progBar"), at);
       } catch (error) {
         this.#rowFailure ??= error;

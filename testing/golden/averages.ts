@@ -4,23 +4,22 @@ import { Buffer, Module, Parameter } from "../../nn/mod.ts";
 import { toDevice } from "./checks.ts";
 import { describeMismatch, type Tolerance, worstMismatch } from "./compare.ts";
 import { type Row, stackEntry, type StoredTensor, type Tensors } from "./format.ts";
-import { findClass, findFunction } from "./library.ts";
+import { findClass } from "./library.ts";
 
 /** What the runner needs of an averaged model. */
 export interface Average {
-  /** The averaged copy. */
-  readonly module: Module;
-  readonly nAveraged: number;
+  /** The averages by the model's names. */
+  readonly averages: ReadonlyMap<string, Tensor>;
+  /** How many updates were averaged, a tensor without axes. */
+  readonly nAveraged: Tensor;
   updateParameters(model: Module): void;
+  dispose(): void;
 }
 
 /** An average of a model: `ema` with a decay, or `swa`. */
 export function averageOf(model: Module, kind: string, decay?: number, useBuffers = false): Average {
   const make = findClass<Average>("optim", "AveragedModel");
-  const multiAvgFn = kind === "ema"
-    ? findFunction("optim", "getEmaMultiAvgFn")(decay)
-    : findFunction("optim", "getSwaMultiAvgFn")();
-  return new make(model, { multiAvgFn, useBuffers });
+  return new make(model, { decay: kind === "ema" ? decay : null, useBuffers });
 }
 
 /** One parameter and one buffer. */
@@ -44,8 +43,7 @@ export async function averagedModel(row: Row, tensors: Tensors): Promise<string[
     const value = (stack: StoredTensor): Tensor => toDevice(stackEntry(stack, step));
     model.loadStateDict({ weight: value(stacks.weight), stat: value(stacks.stat) });
     average.updateParameters(model);
-    const state = average.module.stateDict();
-    for (const name of ["weight", "stat"] as const) read[name].push(state.get(name)!.data());
+    for (const name of ["weight", "stat"] as const) read[name].push(average.averages.get(name)!.data());
   }
   const wrong: string[] = [];
   for (const [name, want] of [["weight", stacks.avgWeight], ["stat", stacks.avgStat]] as const) {
@@ -53,7 +51,9 @@ export async function averagedModel(row: Row, tensors: Tensors): Promise<string[
     const worst = worstMismatch(got, want.values, row.tolerance as unknown as Tolerance);
     if (worst !== undefined) wrong.push(`average of ${name} [step, …] ${describeMismatch(worst, want.shape)}`);
   }
-  if (average.nAveraged !== row.nAveraged) wrong.push(`nAveraged is ${average.nAveraged}, want ${row.nAveraged}`);
+  const updates = await average.nAveraged.item();
+  if (updates !== row.nAveraged) wrong.push(`nAveraged is ${updates}, want ${row.nAveraged}`);
+  average.dispose();
   model.dispose();
   return wrong;
 }

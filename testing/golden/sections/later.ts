@@ -20,10 +20,3 @@ export const metrics: Section = later(
   (row) => typeof row.metric === "string",
   (row) => `metric ${row.metric}`,
 );
-
-/** Recorded Trainer runs, and conformance behaviours. */
-export const lightning: Section = later(
-  "lightning",
-  (row) => Array.isArray(row.phases) || typeof row.behaviour === "string",
-  (row) => typeof row.behaviour === "string" ? `behaviour ${row.behaviour.slice(0, 3)}` : "trainer runs",
-);

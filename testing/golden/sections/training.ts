@@ -97,7 +97,7 @@ class Run {
       },
     ];
     const state = model.stateDict();
-    for (const [name, t] of average?.module.stateDict() ?? []) state.set(`ema.${name}`, t);
+    for (const [name, t] of average?.averages ?? []) state.set(`ema.${name}`, t);
     for (const [name, key] of Object.entries(row.final as Record<string, string>)) {
       const got = state.get(name);
       if (got === undefined) this.wrong.push(`final ${name} does not exist`);
