@@ -393,7 +393,7 @@ export class FitLoop {
   async #sanityCheck(): Promise<void> {
     const { run, options, progress } = this;
     const batches = options.numSanityValSteps < 0 ? Infinity : options.numSanityValSteps;
-    if (batches === 0 || progress.midEpoch || options.limitValBatches === 0) return;
+    if (batches === 0 || resumedProgress(progress).midEpoch || options.limitValBatches === 0) return;
     if (run.module.validationStep === undefined || !run.hasLoaders("val")) return;
     await run.hooks.callbacks("onSanityCheckStart");
     run.sanityChecking = true;
