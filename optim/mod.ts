@@ -7,6 +7,7 @@ export { Adadelta, type AdadeltaOptions } from "./adadelta.ts";
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { Adamax, type AdamaxOptions } from "./adamax.ts";
+export { AveragedModel, type AveragedModelOptions } from "./averaged_model.ts";
 export { clipGradNorm, type ClipGradNormOptions, clipGradValue } from "./clip.ts";
 export { Lion, type LionOptions } from "./lion.ts";
 export { Muon, type MuonOptions } from "./muon.ts";

@@ -123,7 +123,7 @@ export class Muon extends Optimizer<MuonOptions> {
 
   /** Changes a tensor in place, unless the step is skipped. */
   #change(target: Tensor, value: Tensor): void {
-    copyInto(target, this.control === null ? value : where(scalar(this.control, 0), target, value));
+    copyInto(target, this.control === null ? value : where(to(scalar(this.control, 0), "bool"), target, value));
   }
 
   protected override stateOf(param: Tensor): Record<string, StateValue> | null {

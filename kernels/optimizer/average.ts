@@ -1,0 +1,29 @@
+import type { Rule } from "./rule.ts";
+
+/** Options of a running average of weights. */
+export interface AverageOptions {
+  /** Share of the old average that is kept; `null` weighs all values equally. */
+  decay: number | null;
+}
+
+/** a ← a + (x − a) / n: the mean of all values; the parameter is the average, the gradient the new value. */
+export const equalAverage: Rule<AverageOptions> = {
+  name: "average",
+  state: [],
+  numbers: {},
+  derived: { share: "1.0 / t" },
+  counted: true,
+  update: `
+  p += share * (g - p);`,
+};
+
+/** a ← δa + (1 − δ)x, and a ← x at first. */
+export const exponentialAverage: Rule<AverageOptions> = {
+  name: "average",
+  state: [],
+  numbers: { fresh: (o) => 1 - (o.decay ?? 0) },
+  derived: { share: "select(fresh, 1.0, t == 1.0)" },
+  counted: true,
+  update: `
+  p += share * (g - p);`,
+};
