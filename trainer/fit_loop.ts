@@ -104,10 +104,10 @@ export class FitLoop {
     const { hooks, trainer } = run;
     if (this.options.limitTrainBatches === 0 || this.#finished()) return;
     await this.#sanityCheck();
-    Object.assign(this.progress, resumedProgress(this.progress));
     await this.loadTrain();
     await this.#loadVal();
     this.#checkInterval();
+    Object.assign(this.progress, resumedProgress(this.progress));
     if (this.#trainBatches === 0) return;
     run.module.train();
     trainer.useStore(this.store, "fit");
