@@ -2466,6 +2466,78 @@ fn main(
 `,
 };
 
+/** kernels/batch_norm/batch_statistics.wgsl */
+export const batchStatistics: KernelSource<{ means: "read", squares: "read", mean: "read_write", variance: "read_write", running_mean: "read_write", running_variance: "read_write" }, { channels: "u32", parts: "u32", repeat: "u32", count: "f32", rest: "f32", share: "f32", unbiased: "f32", momentum: "f32" }> = {
+  name: "batchStatistics",
+  bindings: { means: "read", squares: "read", mean: "read_write", variance: "read_write", running_mean: "read_write", running_variance: "read_write" },
+  params: { channels: "u32", parts: "u32", repeat: "u32", count: "f32", rest: "f32", share: "f32", unbiased: "f32", momentum: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// mean[c] = Σ_k n_k means[k, c] / n,  variance[c] = Σ_k (squares[k, c] + n_k (means[k, c] − mean[c])²) / n; running ← running + momentum · (new − running)
+// One invocation makes one channel c from its parts k; all parts have \`count\` elements, the last \`repeat\` of them \`rest\`.
+// uses: place
+struct Params {
+  channels: u32,
+  parts: u32,
+  repeat: u32,
+  count: f32,
+  rest: f32,
+  // 1/n, and what makes the variance unbiased: n / (n − 1).
+  share: f32,
+  unbiased: f32,
+  momentum: f32,
+}
+
+@group(0) @binding(0) var<storage, read> means: array<f32>;
+@group(0) @binding(1) var<storage, read> squares: array<f32>;
+@group(0) @binding(2) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(3) var<storage, read_write> variance: array<f32>;
+@group(0) @binding(4) var<storage, read_write> running_mean: array<f32>;
+@group(0) @binding(5) var<storage, read_write> running_variance: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+override running: bool = true;
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let c = workgroup_index(id, groups) * group + lane;
+  if (c >= params.channels) {
+    return;
+  }
+  let full = params.parts - params.repeat;
+  // Differences to the first part's mean are small, so that little is lost when they are added.
+  let origin = means[c];
+  var sum = 0.0;
+  for (var k = 0u; k < params.parts; k++) {
+    let count = select(params.rest, params.count, k < full);
+    sum += count * (means[k * params.channels + c] - origin);
+  }
+  let middle = origin + sum * params.share;
+  var square = 0.0;
+  for (var k = 0u; k < params.parts; k++) {
+    let count = select(params.rest, params.count, k < full);
+    let d = means[k * params.channels + c] - middle;
+    square += squares[k * params.channels + c] + count * d * d;
+  }
+  let spread = square * params.share;
+  mean[c] = middle;
+  variance[c] = spread;
+  if (running) {
+    running_mean[c] += params.momentum * (middle - running_mean[c]);
+    running_variance[c] += params.momentum * (spread * params.unbiased - running_variance[c]);
+  }
+}
+`,
+};
+
 /** kernels/cat/cat.wgsl */
 export const cat: KernelSource<{ x0: "read", x1: "read", x2: "read", x3: "read", x4: "read", x5: "read", x6: "read", y: "read_write" }, { ends: "array<vec4u,2>", first: "u32", columns: "u32", row: "u32", count: "u32" }> = {
   name: "cat",
@@ -2540,6 +2612,247 @@ fn main(
     word = x6[place(o, c, end(5u), end(6u))];
   }
   y[o * params.row + params.first + c] = word;
+}
+`,
+};
+
+/** kernels/batch_norm/channel_sums.wgsl */
+export const channelSums: KernelSource<{ x: "read", dy: "read", means: "read", variances: "read", a: "read_write", b: "read_write" }, { rows: "u32", length: "u32", inner: "u32", channels: "u32", slices: "u32", slice: "u32", eps: "f32" }> = {
+  name: "channelSums",
+  bindings: { x: "read", dy: "read", means: "read", variances: "read", a: "read_write", b: "read_write" },
+  params: { rows: "u32", length: "u32", inner: "u32", channels: "u32", slices: "u32", slice: "u32", eps: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// a[c] = Σ dy · (x − mean[c]) · rstd[c],  b[c] = Σ dy, over the elements of channel c, for each slice of a row
+// One invocation makes one item of both for one slice of row (o, i); neighbours differ in i, then in o, then in the slice.
+// uses: place, items
+struct Params {
+  rows: u32,
+  length: u32,
+  inner: u32,
+  channels: u32,
+  slices: u32,
+  slice: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> dy: array<Item>;
+@group(0) @binding(2) var<storage, read> means: array<Row>;
+@group(0) @binding(3) var<storage, read> variances: array<Row>;
+@group(0) @binding(4) var<storage, read_write> a: array<Row>;
+@group(0) @binding(5) var<storage, read_write> b: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+const block = 64u;
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * group + lane;
+  if (at >= params.rows * params.slices) {
+    return;
+  }
+  let row = at % params.rows;
+  let first = at / params.rows * params.slice;
+  let last = min(first + params.slice, params.length);
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  let mean = means[row % params.channels];
+  var products = Item(0);
+  var sums = Item(0);
+  for (var begin = first; begin < last; begin += block) {
+    let end = min(begin + block, last);
+    var product = Item(0);
+    var sum = Item(0);
+    for (var r = begin; r < end; r++) {
+      let g = dy[base + r * params.inner];
+      product += g * (x[base + r * params.inner] - mean);
+      sum += g;
+    }
+    products += product;
+    sums += sum;
+  }
+  a[at] = fold_sum(products) * inverseSqrt(variances[row % params.channels] + params.eps);
+  b[at] = fold_sum(sums);
+}
+`,
+};
+
+/** kernels/batch_norm/channel_sums_tree.wgsl */
+export const channelSumsTree: KernelSource<{ x: "read", dy: "read", means: "read", variances: "read", a: "read_write", b: "read_write" }, { rows: "u32", length: "u32", channels: "u32", slices: "u32", slice: "u32", eps: "f32" }> = {
+  name: "channelSumsTree",
+  bindings: { x: "read", dy: "read", means: "read", variances: "read", a: "read_write", b: "read_write" },
+  params: { rows: "u32", length: "u32", channels: "u32", slices: "u32", slice: "u32", eps: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
+// where the items lie across them. These types and functions are replaced together.
+alias Item = f32;
+alias Bits = u32;
+alias Row = f32;
+alias RowBits = u32;
+
+fn fold_sum(v: Item) -> Row {
+  return v;
+}
+
+fn fold_max(v: Item) -> Row {
+  return v;
+}
+
+fn fold_bits(v: Bits) -> RowBits {
+  return v;
+}
+
+const lowest = -0x1.fffffep+127f;
+const infinity_bits = 0x7f800000u;
+const nan_bits = 0x7fc00000u;
+
+fn magnitude(v: Item) -> Bits {
+  return bitcast<Bits>(v) & Bits(0x7fffffffu);
+}
+
+// \`value\` where \`wrong\` is 0, NaN elsewhere: by bits, since compilers may assume that NaN does not occur.
+fn poison(value: Row, wrong: RowBits) -> Row {
+  return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
+}
+
+// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
+// The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
+override width: u32 = 256u;
+
+var<workgroup> tree: array<Leaf, 256>;
+
+fn fold_tree(lane: u32, value: Leaf) -> Leaf {
+  // The first barrier keeps a faster invocation from overwriting what a slower one still reads of an earlier fold.
+  workgroupBarrier();
+  tree[lane] = value;
+  workgroupBarrier();
+  for (var half = width / 2u; half > 0u; half /= 2u) {
+    if (lane % width < half) {
+      tree[lane] = join(tree[lane], tree[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return tree[lane - lane % width];
+}
+
+// a[c] = Σ dy · (x − mean[c]) · rstd[c],  b[c] = Σ dy, over the elements of channel c, for each row of them
+// \`width\` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
+// uses: place, items, tree
+alias Leaf = vec2f;
+
+struct Params {
+  rows: u32,
+  length: u32,
+  channels: u32,
+  slices: u32,
+  slice: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> dy: array<Item>;
+@group(0) @binding(2) var<storage, read> means: array<f32>;
+@group(0) @binding(3) var<storage, read> variances: array<f32>;
+@group(0) @binding(4) var<storage, read_write> a: array<f32>;
+@group(0) @binding(5) var<storage, read_write> b: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn join(a: Leaf, b: Leaf) -> Leaf {
+  return a + b;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * (256u / width) + lane / width;
+  let inside = at < params.rows * params.slices;
+  let row = at / params.slices;
+  let first = at % params.slices * params.slice;
+  let last = select(first, min(first + params.slice, params.length), inside);
+  let base = row * params.length;
+  let channel = select(0u, row % params.channels, inside);
+  let mean = means[channel];
+  var product = Item(0);
+  var sum = Item(0);
+  for (var r = first + lane % width; r < last; r += width) {
+    let g = dy[base + r];
+    product += g * (x[base + r] - mean);
+    sum += g;
+  }
+  let both = fold_tree(lane, vec2f(fold_sum(product), fold_sum(sum)));
+  if (inside && lane % width == 0u) {
+    let to = at % params.slices * params.rows + row;
+    a[to] = both.x * inverseSqrt(variances[channel] + params.eps);
+    b[to] = both.y;
+  }
+}
+`,
+};
+
+/** kernels/counter/counter.wgsl */
+export const counter: KernelSource<{ count: "read_write" }, { by: "i32" }> = {
+  name: "counter",
+  bindings: { count: "read_write" },
+  params: { by: "i32" },
+  code: `// count[0] += by
+// One invocation in all.
+struct Params {
+  by: i32,
+}
+
+@group(0) @binding(0) var<storage, read_write> count: array<i32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(1)
+fn main() {
+  count[0] += params.by;
 }
 `,
 };

@@ -4,13 +4,14 @@
  * @module
  */
 export * from "./cat/mod.ts";
-export * from "./cross_entropy/mod.ts";
 export * from "./conv/mod.ts";
+export * from "./counter/mod.ts";
+export * from "./cross_entropy/mod.ts";
 export * from "./elementwise/mod.ts";
 export * from "./layer_norm/mod.ts";
 export * from "./layout/mod.ts";
-export * from "./optimizer/mod.ts";
 export * from "./matmul/mod.ts";
+export * from "./optimizer/mod.ts";
 export * from "./pad/mod.ts";
 export * from "./reduce/mod.ts";
 export * from "./softmax/mod.ts";

@@ -1,0 +1,2 @@
+/** Counters on the device. */
+export { increment } from "./counter.ts";
