@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./batch_norm/mod.ts";
 export * from "./cat/mod.ts";
 export * from "./conv/mod.ts";
 export * from "./counter/mod.ts";
@@ -13,5 +14,7 @@ export * from "./layout/mod.ts";
 export * from "./matmul/mod.ts";
 export * from "./optimizer/mod.ts";
 export * from "./pad/mod.ts";
+export * from "./random/mod.ts";
 export * from "./reduce/mod.ts";
+export * from "./scan/mod.ts";
 export * from "./softmax/mod.ts";

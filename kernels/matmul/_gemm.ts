@@ -1,4 +1,3 @@
-import type { Device } from "../../device/mod.ts";
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { family } from "../_family.ts";
@@ -209,14 +208,4 @@ export function plainGemm(given: Gemm, y: Tensor): void {
     rowB: b.row,
     columnB: b.column,
   }, Math.ceil(total(batch.sizes) * m * n / 64));
-}
-
-/** Lanes that work in step on this adapter when that is known and the same everywhere; otherwise 0. */
-export function subgroupLanes(device: Device): number {
-  if (!device.features.has("subgroups")) return 0;
-  const { subgroupMinSize, subgroupMaxSize } = device.gpu.adapterInfo as {
-    subgroupMinSize?: number;
-    subgroupMaxSize?: number;
-  };
-  return subgroupMinSize === subgroupMaxSize && subgroupMinSize !== undefined ? subgroupMinSize : 0;
 }

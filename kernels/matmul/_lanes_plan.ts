@@ -1,5 +1,5 @@
 import type { Device } from "../../device/mod.ts";
-import { aligned, type Gemm, type Plan, subgroupLanes, transposed } from "./_gemm.ts";
+import { aligned, type Gemm, type Plan, transposed } from "./_gemm.ts";
 import { lanesKernel } from "./_lanes.ts";
 
 /** Workgroups that keep the cores of a usual machine busy to the end. */
@@ -9,9 +9,7 @@ const LEAST_SLICE = 64;
 
 /** Tiles and kernel for a software adapter. */
 export function lanesPlan(given: Gemm, device: Device): Plan {
-  const width = subgroupLanes(device);
-  const broadcast = width >= 4 && width <= 16;
-  const lanes = broadcast ? width : 8;
+  const { lanes, broadcast } = subgroupLanes(device);
   // Lanes lie along the longer side.
   const swapped = given.m > given.n && given.n < 4 * lanes;
   const problem = swapped ? transposed(given) : given;
@@ -47,4 +45,18 @@ export function lanesPlan(given: Gemm, device: Device): Plan {
     reduceAxes: reduce.sizes.length,
   });
   return { kernel, rowTiles, columnTiles, slices, slice, swapped };
+}
+
+/**
+ * Lanes of a workgroup of one subgroup, and whether a lane's value can be broadcast to the others: where the adapter tells
+ * how many lanes a subgroup has, and never has others.
+ */
+export function subgroupLanes(device: Device): { lanes: number; broadcast: boolean } {
+  const { subgroupMinSize, subgroupMaxSize } = device.gpu.adapterInfo as GPUAdapterInfo & {
+    subgroupMinSize?: number;
+    subgroupMaxSize?: number;
+  };
+  const width = subgroupMinSize ?? 0;
+  const broadcast = device.features.has("subgroups") && width === subgroupMaxSize && width >= 4 && width <= 16;
+  return { lanes: broadcast ? width : 8, broadcast };
 }

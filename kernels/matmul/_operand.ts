@@ -33,7 +33,9 @@ interface PureView {
 /** The strided view that a tensor still is, or `null`. */
 export function pureView(t: Tensor): PureView | null {
   const { pending } = t.storage;
-  if (!(pending instanceof Chain) || pending.work.expression !== ITSELF || !sameShape(pending.shape, t.shape)) return null;
+  if (!(pending instanceof Chain) || pending.work.expression !== ITSELF || !sameShape(pending.shape, t.shape)) {
+    return null;
+  }
   const [operand] = pending.work.operands;
   if (!("storage" in operand) || operand.view === null || operand.storage.dtype !== t.dtype) return null;
   return { storage: operand.storage, strides: operand.view.strides, offset: operand.view.offset };
