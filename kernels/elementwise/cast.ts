@@ -9,8 +9,7 @@ const castOp: Op<{ dtype: DType }> = {
   name: "to",
   half: "native",
   infer: ([x], { dtype }) => ({ shape: x!.shape, dtype }),
-  lazy: ([x], _, { shape, dtype }) =>
-    new Chain({ f: "x", operands: [read(x!, registerOf(dtype))], uses: [], dtype }, shape),
+  lazy: ([x], _, { shape, dtype }) => new Chain({ f: "x", operands: [read(x!, registerOf(dtype))], dtype }, shape),
   grad: (dy, { inputs }) => [isFloat(inputs[0]!.dtype) ? to(dy, inputs[0]!.dtype) : null],
 };
 

@@ -1,239 +1,253 @@
-import { type DType, isHalf } from "../../tensor/dtype.ts";
-import { numel, type Shape } from "../../tensor/shape.ts";
-import type { Storage } from "../../tensor/storage.ts";
-import { shared } from "../_wgsl.ts";
+import { type DType, dtypes, isHalf } from "../../tensor/dtype.ts";
+import { fill } from "./expression.ts";
+import { functionsFor } from "./functions.ts";
+import { divisorOf, type Layout } from "./layout.ts";
+import type { Argument, Plan } from "./plan.ts";
+import { type Register, registerOf } from "./register.ts";
 
-/** The type an element has while it is computed with. */
-export type Register = "f32" | "i32" | "u32" | "bool";
+export { type Register, registerOf } from "./register.ts";
 
-/** The register type of a stored type: 16-bit floats are widened. */
-export function registerOf(dtype: DType): Register {
-  return dtype === "f16" || dtype === "bf16" ? "f32" : dtype;
+/** Invocations of a workgroup; each makes four elements. */
+export const WORKGROUP = 64;
+
+/** Words that a kernel's parameters may take. */
+export const PARAMS_WORDS = 64;
+
+/** A field of a fused kernel's parameters. */
+type Field = (name: string, type: "u32" | "i32" | "f32", value: number) => void;
+
+/** Names the parameters of a fused kernel, in order. Their number and types depend on its key alone. */
+function eachField(plan: Plan, layout: Layout, quads: number, field: Field): void {
+  field("quads", "u32", quads);
+  for (let k = 0; k < plan.values.length; k++) {
+    const { value, as } = plan.values[k];
+    field(`c${k}`, as === "bool" ? "u32" : as, value);
+  }
+  const { sizes, strides, readings } = layout;
+  if (usesCoordinates(layout)) {
+    for (let axis = 1; axis < sizes.length; axis++) {
+      const [multiplier, shift] = divisorOf(sizes[axis]);
+      field(`d${axis}`, "u32", sizes[axis]);
+      field(`m${axis}`, "u32", multiplier);
+      field(`h${axis}`, "u32", shift);
+    }
+  }
+  for (let k = 0; k < readings.length; k++) {
+    if (readings[k] === "linear") continue;
+    const { offset } = plan.leaves[k];
+    if (offset !== 0) field(`o${k}`, "u32", offset);
+    if (readings[k] === "single") continue;
+    for (let axis = 0; axis < sizes.length; axis++) {
+      const stride = strides[k][axis];
+      if (stride !== 0 && stride !== 1) field(`s${k}_${axis}`, "u32", stride);
+    }
+  }
 }
 
-/** An input of a fused kernel. */
-export interface Leaf {
-  readonly storage: Storage;
-  readonly strides: readonly number[];
-  readonly offset: number;
+function usesCoordinates({ readings }: Layout): boolean {
+  for (const reading of readings) if (reading !== "linear" && reading !== "single") return true;
+  return false;
 }
 
-/** A named value. */
-export interface Expression {
-  readonly name: string;
-  readonly code: string;
+const packed = new Uint32Array(1024), packedFloats = new Float32Array(packed.buffer);
+
+/** The words of a fused kernel's parameters: a view that the next call overwrites. */
+export function writeParams(plan: Plan, layout: Layout, quads: number): Uint32Array {
+  let count = 0;
+  eachField(plan, layout, quads, (_, type, value) => {
+    if (type === "f32") packedFloats[count++] = value;
+    else packed[count++] = value;
+  });
+  if (count > PARAMS_WORDS) {
+    throw new RangeError(
+      `Cannot compute element by element: the axes need at most ${PARAMS_WORDS} parameters, ` +
+        `${layout.sizes.length} axes and ${plan.leaves.length} inputs need ${count}`,
+    );
+  }
+  return packed.subarray(0, count);
 }
 
-/** A fused kernel before it is text. */
-export interface KernelPlan {
-  readonly shape: Shape;
-  readonly leaves: readonly Leaf[];
-  readonly steps: readonly Expression[];
-  readonly result: string;
-  readonly dtype: DType;
-  readonly uses: ReadonlySet<string>;
-  /** Numbers that the expressions read as `params.c0`, `params.c1`, … */
-  readonly values: readonly { value: number; as: Register }[];
+const REGISTERS: readonly Register[] = ["f32", "i32", "u32", "bool"];
+const READINGS = ["linear", "single", "quad", "row", "gather"] as const;
+const SOURCES = ["step", "leaf", "value", "draw"] as const;
+const QUADS = ["uniform_quad", "normal_quad", null] as const;
+
+/** What tells a fused kernel from others: everything that its text depends on. */
+export function kernelKey(plan: Plan, layout: Layout, dtype: DType): string {
+  const codes: number[] = [dtypes.indexOf(dtype), layout.sizes.length, plan.steps.length];
+  for (const { expression, operands, dtype } of plan.steps) {
+    codes.push(expression.id, dtypes.indexOf(dtype), operands.length);
+    for (const { from, index, type, as } of operands) {
+      codes.push(
+        SOURCES.indexOf(from) * 16 + REGISTERS.indexOf(type) * 4 + REGISTERS.indexOf(as),
+        index,
+      );
+    }
+  }
+  plan.leaves.forEach(({ storage, offset }, k) => {
+    const reading = layout.readings[k];
+    codes.push(dtypes.indexOf(storage.dtype), READINGS.indexOf(reading), offset === 0 ? 0 : 1);
+    if (reading === "linear" || reading === "single") return;
+    for (const stride of layout.strides[k]) codes.push(stride === 0 || stride === 1 ? stride : 2);
+  });
+  for (const { draw, at, step } of plan.draws) codes.push(QUADS.indexOf(draw.quad), at, ...step ?? [0xffff]);
+  return String.fromCharCode(...codes);
 }
 
-/** A fused kernel's text and the words of its parameters. */
-export interface WrittenKernel {
-  readonly code: string;
-  readonly params: Uint32Array;
-}
-
-/** How a leaf is read: in step with the result, one element for all, or through coordinates. */
-type Reading = "linear" | "single" | "strided";
-
-interface Axes {
-  /** Sizes of the merged axes, outermost first. */
-  readonly sizes: readonly number[];
-  /** Strides by leaf and merged axis. */
-  readonly strides: readonly (readonly number[])[];
-}
+const LANES = ["x", "y", "z", "w"] as const;
 
 /**
- * Writes the kernel. One invocation makes four neighbouring elements, so that words of 16-bit elements have one owner and
- * f32 moves as vec4. Sizes and strides are parameters: the text depends on the pattern alone, so kernels are shared
- * between shapes.
+ * Writes a fused kernel. One invocation makes four neighbouring elements, so that words of 16-bit elements have one owner
+ * and f32 moves as vec4. Sizes, strides and numbers are parameters: the text depends on the pattern alone, so kernels are
+ * shared between shapes.
  */
-export function writeKernel(plan: KernelPlan): WrittenKernel {
-  const axes = mergeAxes(plan.shape, plan.leaves);
-  const readings = plan.leaves.map((leaf, k) => readingOf(axes, k, leaf));
-  const inner = axes.sizes.at(-1) ?? 1;
-  const quads = readings.every((reading, k) => {
-    if (reading !== "strided") return true;
-    const strides = axes.strides[k], last = strides.at(-1)!;
-    if (inner % 4 !== 0) return false;
-    return last === 0 ||
-      (last === 1 && plan.leaves[k].offset % 4 === 0 && strides.slice(0, -1).every((s) => s % 4 === 0));
-  });
-  const writer = new Writer(plan, axes, readings, quads);
-  return { code: writer.code(), params: writer.params() };
+export function writeKernel(plan: Plan, layout: Layout, dtype: DType): string {
+  return new Writer(plan, layout, dtype).text();
 }
-
-/** Merges axes that every leaf walks through in one go, and drops those of size 1. */
-function mergeAxes(shape: Shape, leaves: readonly Leaf[]): Axes {
-  const sizes: number[] = [];
-  const strides: number[][] = leaves.map(() => []);
-  for (let i = 0; i < shape.length; i++) {
-    if (shape[i] === 1) continue;
-    const mergeable = sizes.length > 0 && leaves.every((leaf, k) => strides[k].at(-1) === leaf.strides[i] * shape[i]);
-    if (mergeable) {
-      sizes[sizes.length - 1] *= shape[i];
-      leaves.forEach((leaf, k) => strides[k][strides[k].length - 1] = leaf.strides[i]);
-    } else {
-      sizes.push(shape[i]);
-      leaves.forEach((leaf, k) => strides[k].push(leaf.strides[i]));
-    }
-  }
-  return { sizes, strides };
-}
-
-function readingOf(axes: Axes, k: number, leaf: Leaf): Reading {
-  const strides = axes.strides[k];
-  if (strides.every((stride) => stride === 0)) return "single";
-  let expected = 1;
-  for (let i = axes.sizes.length - 1; i >= 0; i--) {
-    if (strides[i] !== expected) return "strided";
-    expected *= axes.sizes[i];
-  }
-  return leaf.offset === 0 ? "linear" : "strided";
-}
-
-const LANES = ["x", "y", "z", "w"];
 
 class Writer {
-  readonly #plan: KernelPlan;
-  readonly #axes: Axes;
-  readonly #readings: readonly Reading[];
-  readonly #quads: boolean;
-  readonly #fields: { name: string; type: "u32" | "i32" | "f32"; value: number }[] = [];
+  readonly #plan: Plan;
+  readonly #layout: Layout;
+  readonly #dtype: DType;
 
-  constructor(plan: KernelPlan, axes: Axes, readings: readonly Reading[], quads: boolean) {
+  constructor(plan: Plan, layout: Layout, dtype: DType) {
     this.#plan = plan;
-    this.#axes = axes;
-    this.#readings = readings;
-    this.#quads = quads;
-    this.#field("quads", "u32", Math.ceil(numel(plan.shape) / 4));
-    plan.values.forEach(({ value, as }, i) => this.#field(`c${i}`, as === "bool" ? "u32" : as, Number(value)));
-    if (readings.includes("strided")) {
-      for (let i = 1; i < axes.sizes.length; i++) this.#field(`d${i}`, "u32", axes.sizes[i]);
+    this.#layout = layout;
+    this.#dtype = dtype;
+  }
+
+  text(): string {
+    const { leaves, draws } = this.#plan;
+    const out = registerOf(this.#dtype);
+    const fields: string[] = [];
+    eachField(this.#plan, this.#layout, 0, (name, type) => fields.push(`${name}: ${type}`));
+    const reads = [...this.#reads(), ...draws.map((_, k) => this.#drawn(k))];
+    const calls = LANES.map((lane, n) => {
+      const args = [
+        ...leaves.map((_, k) => this.#lane(k, n)),
+        ...draws.map((_, k) => `r${k}.${lane}`),
+      ];
+      return `element(${[`q * 4u + ${n}u`, ...args].join(", ")})`;
+    });
+    const body = [
+      ...this.#element(out),
+      `@compute @workgroup_size(${WORKGROUP})`,
+      "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
+      `  let q = workgroup_index(id, groups) * ${WORKGROUP}u + lane;`,
+      "  if (q >= params.quads) { return; }",
+      ...reads,
+      `  let y = vec4<${out}>(${calls.join(", ")});`,
+      `  out[q] = ${this.#stored("y")};`,
+      "}",
+    ].join("\n");
+    const declarations = [
+      `struct Params { ${fields.join(", ")} }`,
+      ...leaves.map((_, k) => `@group(0) @binding(${k}) var<storage, read> b${k}: array<${this.#boundType(k)}>;`),
+      `@group(0) @binding(${leaves.length}) var<storage, read_write> out: array<${this.#storedType()}>;`,
+      "@group(1) @binding(0) var<uniform> params: Params;",
+    ].join("\n");
+    return [functionsFor(body), declarations, body].join("\n");
+  }
+
+  /** The function that computes one element from its inputs. */
+  #element(out: Register): string[] {
+    const { leaves, draws, steps } = this.#plan;
+    const args = [
+      "i: u32",
+      ...leaves.map(({ storage }, k) => `l${k}: ${registerOf(storage.dtype)}`),
+      ...draws.map(({ draw }, k) => `w${k}: ${draw.quad === null ? "u32" : "f32"}`),
+    ];
+    const lines = steps.map(({ expression, operands, dtype }, n) => {
+      const value = fill(expression, operands.map((operand) => this.#operand(operand)));
+      // Between operations a 16-bit result is rounded as if it had been stored: fusing never changes a value.
+      return `  let t${n} = ${n < steps.length - 1 && isHalf(dtype) ? `round_${dtype}(${value})` : value};`;
+    });
+    return [`fn element(${args.join(", ")}) -> ${out} {`, ...lines, `  return t${steps.length - 1};`, "}"];
+  }
+
+  #operand({ from, index, type, as }: Argument): string {
+    if (from === "value") return as === "bool" ? `(params.c${index} != 0u)` : `params.c${index}`;
+    const name = { step: "t", leaf: "l", draw: "w" }[from] + index;
+    if (type === as) return name;
+    if (as !== "bool") return `${as}(${name})`;
+    return type === "f32" ? `is_nonzero(${name})` : `(${name} != ${type}(0))`;
+  }
+
+  /** Four random numbers, as `r0`, `r1`, … */
+  #drawn(k: number): string {
+    const { draw, at, step } = this.#plan.draws[k];
+    const c = (n: number) => `params.c${at + n}`;
+    const words = step === null ? `${c(3)}, ${c(4)}` : `q${step[0]}, q${step[1]}`;
+    const random = `random_words(q, ${c(2)}, vec2u(${words}), vec2u(${c(0)}, ${c(1)}))`;
+    return `  let r${k} = ${draw.quad === null ? random : `${draw.quad}(${random})`};`;
+  }
+
+  /** Reads of four elements: of leaf k as `qk`, element by element as `gk_0` to `gk_3`. */
+  #reads(): string[] {
+    const { readings, sizes } = this.#layout;
+    const lines: string[] = [];
+    if (usesCoordinates(this.#layout)) {
+      lines.push("  let rest0 = q * 4u;");
+      for (let axis = sizes.length - 1; axis >= 1; axis--) {
+        const from = `rest${sizes.length - 1 - axis}`, to = `rest${sizes.length - axis}`;
+        lines.push(
+          `  let ${to} = divide(${from}, params.m${axis}, params.h${axis});`,
+          `  var p${axis} = ${from} - ${to} * params.d${axis};`,
+        );
+      }
+      lines.push(`  var p0 = rest${Math.max(sizes.length - 1, 0)};`);
     }
     readings.forEach((reading, k) => {
-      if (reading === "linear") return;
-      if (plan.leaves[k].offset !== 0) this.#field(`o${k}`, "u32", plan.leaves[k].offset);
-      if (reading === "strided") {
-        axes.strides[k].forEach((stride, i) => {
-          if (stride !== 0 && stride !== 1) this.#field(`s${k}_${i}`, "u32", stride);
-        });
-      }
+      if (reading !== "gather") lines.push(`  let q${k} = ${this.#quad(k)};`);
     });
-  }
-
-  #field(name: string, type: "u32" | "i32" | "f32", value: number): void {
-    this.#fields.push({ name, type, value });
-  }
-
-  params(): Uint32Array {
-    const words = new Uint32Array(this.#fields.length);
-    const floats = new Float32Array(words.buffer);
-    this.#fields.forEach(({ type, value }, i) => {
-      if (type === "f32") floats[i] = value;
-      else words[i] = value;
-    });
-    if (words.length > 64) {
-      throw new RangeError(`Cannot fuse a chain: it has ${words.length} parameters, at most 64 fit`);
+    if (!readings.includes("gather")) return lines;
+    for (let n = 0; n < 4; n++) {
+      readings.forEach((reading, k) => {
+        if (reading === "gather") lines.push(`  let g${k}_${n} = ${this.#one(k, this.#index(k))};`);
+      });
+      if (n < 3) lines.push(...this.#advance(n));
     }
-    return words;
+    return lines;
   }
 
-  code(): string {
-    const { leaves, steps, result, dtype } = this.#plan;
-    const out = registerOf(dtype);
-    const lines: string[] = ["place", "bits", "halves", ...this.#plan.uses].filter((n, i, all) => all.indexOf(n) === i)
-      .map((name) => this.#needs(name)).filter(Boolean);
-    lines.push(`struct Params { ${this.#fields.map((f) => `${f.name}: ${f.type}`).join(", ")} }`);
-    leaves.forEach((_, k) => {
-      lines.push(`@group(0) @binding(${k}) var<storage, read> b${k}: array<${this.#bindingType(k)}>;`);
-    });
-    const stored = isHalf(dtype) ? "vec2u" : dtype === "bool" ? "vec4u" : `vec4<${out}>`;
-    lines.push(`@group(0) @binding(${leaves.length}) var<storage, read_write> out: array<${stored}>;`);
-    lines.push("@group(1) @binding(0) var<uniform> params: Params;");
-
-    const args = leaves.map((leaf, k) => `l${k}: ${registerOf(leaf.storage.dtype)}`);
-    lines.push(`fn element(${["i: u32", ...args].join(", ")}) -> ${out} {`);
-    for (const step of steps) lines.push(`  let ${step.name} = ${step.code};`);
-    lines.push(`  return ${result};`, "}");
-
-    if (!this.#quads) lines.push(...this.#perElement(out));
-    lines.push(
-      "@compute @workgroup_size(64)",
-      "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
-      "  let q = workgroup_index(id, groups) * 64u + lane;",
-      "  if (q >= params.quads) { return; }",
-      "  let i = q * 4u;",
-      ...(this.#quads ? this.#quadReads() : []),
-    );
-    const calls = LANES.map((lane, n) => {
-      if (!this.#quads) return `at(i + ${n}u)`;
-      return `element(${
-        ["i + " + n + "u", ...leaves.map((_, k) => this.#readings[k] === "single" ? `q${k}` : `q${k}.${lane}`)].join(
-          ", ",
-        )
-      })`;
-    });
-    lines.push(`  let r = vec4<${out}>(${calls.join(", ")});`);
-    const store = dtype === "bool"
-      ? "select(vec4u(0u), vec4u(1u), r)"
-      : isHalf(dtype)
-      ? `vec2u(pack_${dtype}(r.xy), pack_${dtype}(r.zw))`
-      : "r";
-    lines.push(`  out[q] = ${store};`, "}");
-    return lines.join("\n");
-  }
-
-  #needs(name: string): string {
-    const text = shared[name];
-    if (text === undefined) throw new Error(`Cannot fuse a chain: there is no shared function ${name}`);
-    if (name === "halves") {
-      const half = isHalf(this.#plan.dtype) || this.#plan.leaves.some((leaf) => isHalf(leaf.storage.dtype)) ||
-        this.#plan.steps.some((step) => step.code.includes("round_"));
-      return half ? text : "";
+  /** Moves the coordinates to the next element. */
+  #advance(n: number): string[] {
+    const { sizes } = this.#layout;
+    const lines: string[] = [];
+    let carry = "1u";
+    for (let axis = sizes.length - 1; axis >= 1; axis--) {
+      lines.push(
+        `  p${axis} += ${carry};`,
+        `  let full${n}_${axis} = p${axis} == params.d${axis};`,
+        `  p${axis} = select(p${axis}, 0u, full${n}_${axis});`,
+      );
+      carry = `select(0u, 1u, full${n}_${axis})`;
     }
-    if (name === "bits") return this.#plan.steps.some((step) => /is_(nan|inf|finite)/.test(step.code)) ? text : "";
-    return text;
+    lines.push(`  p0 += ${carry};`);
+    return lines;
   }
 
-  #bindingType(k: number): string {
-    const { dtype } = this.#plan.leaves[k].storage;
-    const word = isHalf(dtype) || dtype === "bool" ? "u32" : registerOf(dtype);
-    const scalar = !this.#quads || this.#readings[k] === "single" || this.#axes.strides[k].at(-1) === 0;
-    if (scalar) return word;
-    return isHalf(dtype) ? "vec2u" : `vec4<${word}>`;
+  #quad(k: number): string {
+    const { storage, offset } = this.#plan.leaves[k];
+    const { dtype } = storage;
+    const reading = this.#layout.readings[k];
+    if (reading === "single") return this.#one(k, offset === 0 ? "0u" : `params.o${k}`);
+    if (reading === "row") return this.#one(k, this.#index(k));
+    const word = `b${k}[${reading === "linear" ? "q" : `(${this.#index(k)}) >> 2u`}]`;
+    if (isHalf(dtype)) return `vec4f(unpack_${dtype}(${word}.x), unpack_${dtype}(${word}.y))`;
+    return dtype === "bool" ? `(${word} != vec4u(0u))` : word;
   }
 
-  /** Text that reads element `index` of a leaf bound as single words. */
+  /** Element `index` of a leaf that is bound as single words. */
   #one(k: number, index: string): string {
     const { dtype } = this.#plan.leaves[k].storage;
     if (isHalf(dtype)) return `unpack_${dtype}(b${k}[(${index}) >> 1u])[(${index}) & 1u]`;
     return dtype === "bool" ? `(b${k}[${index}] != 0u)` : `b${k}[${index}]`;
   }
 
-  /** Text of the coordinates of element `i`, as `p0`, `p1`, … along the merged axes. */
-  #coordinates(): string[] {
-    if (!this.#readings.includes("strided")) return [];
-    const lines = ["  var rest = i;"];
-    for (let axis = this.#axes.sizes.length - 1; axis >= 1; axis--) {
-      lines.push(`  let p${axis} = rest % params.d${axis};`, `  rest = rest / params.d${axis};`);
-    }
-    lines.push("  let p0 = rest;");
-    return lines;
-  }
-
-  /** Text of a strided leaf's index. */
+  /** Index of the element of a leaf at the coordinates. */
   #index(k: number): string {
-    const terms = this.#axes.strides[k].flatMap((stride, axis) => {
+    const terms = this.#layout.strides[k].flatMap((stride, axis) => {
       if (stride === 0) return [];
       return [stride === 1 ? `p${axis}` : `p${axis} * params.s${k}_${axis}`];
     });
@@ -241,41 +255,30 @@ class Writer {
     return terms.join(" + ") || "0u";
   }
 
-  /** A function that makes one element, for patterns that vec4 cannot follow. */
-  #perElement(out: Register): string[] {
-    const args = this.#plan.leaves.map((leaf, k) => {
-      if (this.#readings[k] === "linear") return this.#one(k, "i");
-      if (this.#readings[k] === "single") return this.#one(k, leaf.offset === 0 ? "0u" : `params.o${k}`);
-      return this.#one(k, this.#index(k));
-    });
-    return [
-      `fn at(i: u32) -> ${out} {`,
-      ...this.#coordinates(),
-      `  return element(${["i", ...args].join(", ")});`,
-      "}",
-    ];
+  /** What `element` gets of a leaf for element n of the four. */
+  #lane(k: number, n: number): string {
+    const reading = this.#layout.readings[k];
+    if (reading === "gather") return `g${k}_${n}`;
+    return reading === "single" || reading === "row" ? `q${k}` : `q${k}.${LANES[n]}`;
   }
 
-  /** Reads of four elements at once, as `q0`, `q1`, … */
-  #quadReads(): string[] {
-    const lines = this.#coordinates();
-    this.#plan.leaves.forEach((leaf, k) => {
-      const { dtype } = leaf.storage;
-      const reading = this.#readings[k];
-      if (reading === "single") {
-        lines.push(`  let q${k} = ${this.#one(k, leaf.offset === 0 ? "0u" : `params.o${k}`)};`);
-      } else if (this.#axes.strides[k].at(-1) === 0) {
-        lines.push(`  let q${k} = vec4<${registerOf(dtype)}>(${this.#one(k, this.#index(k))});`);
-      } else {
-        const at = reading === "linear" ? "q" : `(${this.#index(k)}) >> 2u`;
-        if (isHalf(dtype)) {
-          lines.push(
-            `  let h${k} = b${k}[${at}];`,
-            `  let q${k} = vec4f(unpack_${dtype}(h${k}.x), unpack_${dtype}(h${k}.y));`,
-          );
-        } else lines.push(`  let q${k} = b${k}[${at}]${dtype === "bool" ? " != vec4u(0u)" : ""};`);
-      }
-    });
-    return lines;
+  #boundType(k: number): string {
+    const { dtype } = this.#plan.leaves[k].storage;
+    const reading = this.#layout.readings[k];
+    const whole = reading === "linear" || reading === "quad";
+    if (isHalf(dtype)) return whole ? "vec2u" : "u32";
+    const word = dtype === "bool" ? "u32" : registerOf(dtype);
+    return whole ? `vec4<${word}>` : word;
+  }
+
+  #storedType(): string {
+    if (isHalf(this.#dtype)) return "vec2u";
+    return this.#dtype === "bool" ? "vec4u" : `vec4<${registerOf(this.#dtype)}>`;
+  }
+
+  #stored(y: string): string {
+    const dtype = this.#dtype;
+    if (isHalf(dtype)) return `vec2u(pack_${dtype}(${y}.xy), pack_${dtype}(${y}.zw))`;
+    return dtype === "bool" ? `select(vec4u(0u), vec4u(1u), ${y})` : y;
   }
 }

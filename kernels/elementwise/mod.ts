@@ -1,6 +1,46 @@
 /** Pointwise operations, creation and casts. */
-export { add, div, mul, neg, sub } from "./arithmetic.ts";
+export * from "./activations.ts";
+export {
+  abs,
+  add,
+  addcdiv,
+  addcmul,
+  type AlphaOptions,
+  div,
+  type DivOptions,
+  fmod,
+  lerp,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  reciprocal,
+  remainder,
+  sign,
+  square,
+  sub,
+  type ValueOptions,
+} from "./arithmetic.ts";
+export * from "./bitwise.ts";
 export { to } from "./cast.ts";
+export { clamp, type ClampOptions, maskedFill, nanToNum, type NanToNumOptions, threshold, where } from "./choice.ts";
+export * from "./compare.ts";
+export {
+  arange,
+  type CreationOptions,
+  eye,
+  full,
+  fullLike,
+  type LikeOptions,
+  linspace,
+  ones,
+  onesLike,
+  zeros,
+  zerosLike,
+} from "./constants.ts";
 export { copyInto } from "./copy_into.ts";
-export { type CreationOptions, full, ones, zeros } from "./constants.ts";
 export type { TensorLike } from "./define.ts";
+export * from "./math.ts";
+export * from "./rounding.ts";
+export * from "./trigonometry.ts";
+export type { Unary } from "./unary.ts";

@@ -18,7 +18,7 @@ const viewOp: Op<ViewAttrs> = {
   half: "native",
   infer: ([x], { shape }) => ({ shape, dtype: x!.dtype }),
   lazy: ([x], { strides, offset }, { shape, dtype }) =>
-    new Chain({ f: "x", operands: [readView(x!, strides, offset)], uses: [], dtype }, shape),
+    new Chain({ f: "x", operands: [readView(x!, strides, offset)], dtype }, shape),
   grad: (dy, _, { grad }) => [grad(dy)],
 };
 

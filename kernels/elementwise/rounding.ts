@@ -1,0 +1,94 @@
+/** Whole numbers near a number. */
+import type { Tensor } from "../../tensor/tensor.ts";
+import { isFloat } from "../../tensor/dtype.ts";
+import { div, mul, sub } from "./arithmetic.ts";
+import { type Unary, unary } from "./unary.ts";
+
+const whole = (name: string, f: string): Unary => unary({ name, f: { f32: f, int: "x" }, df: 0 });
+
+/**
+ * The largest whole number that is not larger than x. Its gradient is 0.
+ *
+ * @example
+ * ```ts
+ * import { floor, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await floor(tensor([1.5, -1.5])).array()); // [1, -2]
+ * ```
+ */
+export const floor: Unary = whole("floor", "floor(x)");
+
+/**
+ * The smallest whole number that is not smaller than x. Its gradient is 0.
+ *
+ * @example
+ * ```ts
+ * import { ceil, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await ceil(tensor([1.5, -1.5])).array()); // [2, -1]
+ * ```
+ */
+export const ceil: Unary = whole("ceil", "ceil(x)");
+
+/**
+ * x without its fraction. Its gradient is 0.
+ *
+ * @example
+ * ```ts
+ * import { init, tensor, trunc } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await trunc(tensor([1.5, -1.5])).array()); // [1, -1]
+ * ```
+ */
+export const trunc: Unary = whole("trunc", "trunc(x)");
+
+/**
+ * The fraction of x, with its sign: x − trunc(x).
+ *
+ * @example
+ * ```ts
+ * import { frac, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await frac(tensor([1.5, -1.5])).array()); // [0.5, -0.5]
+ * ```
+ */
+export const frac: Unary = (x) => sub(x, trunc(x));
+
+/** How many decimals {@link round} keeps. */
+export interface RoundOptions {
+  /** Digits after the point; negative ones before it; default 0. */
+  decimals?: number;
+}
+
+const roundOp = whole("round", "round(x)");
+
+/**
+ * The nearest whole number, or number of `decimals` digits; ties go to the even one. Its gradient is 0.
+ *
+ * @param x A tensor
+ * @param options How many digits stay
+ * @returns A tensor of the same shape and type
+ * @throws {RangeError} If `decimals` is not a whole number
+ *
+ * @example
+ * ```ts
+ * import { init, round, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await round(tensor([0.5, 1.5, -2.6])).array()); // [0, 2, -3]
+ * ```
+ */
+export function round(x: Tensor, { decimals = 0 }: RoundOptions = {}): Tensor {
+  if (!Number.isInteger(decimals)) {
+    throw new RangeError(`Cannot round in round: decimals must be a whole number, got ${decimals}`);
+  }
+  if (decimals === 0 || !isFloat(x.dtype)) return roundOp(x);
+  return decimals > 0 ? div(roundOp(mul(x, 10 ** decimals)), 10 ** decimals) : mul(
+    roundOp(div(x, 10 ** -decimals)),
+    10 ** -decimals,
+  );
+}

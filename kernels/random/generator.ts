@@ -1,0 +1,214 @@
+import { PhiloxStream, seedKey } from "../../tensor/philox.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/** Where a generator stands: plain numbers, for checkpoints. */
+export interface RandomState {
+  /** The seed. */
+  readonly seed: number;
+  /** The training step that the numbers belong to. */
+  readonly step: number;
+  /** Number of the next stream of the step. */
+  readonly stream: number;
+}
+
+/** What the numbers of one random operation depend on, besides the place of the element. */
+export interface RandomKey {
+  readonly seed: readonly [number, number];
+  readonly stream: number;
+  readonly step: readonly [number, number] | Tensor;
+}
+
+/**
+ * A source of random numbers: a function of seed, step and stream, on every adapter the same. Each random operation takes
+ * the next stream; element i of its result is made of word i.
+ *
+ * @example
+ * ```ts
+ * import { Generator, init, rand } from "@fulgurite/core";
+ *
+ * await init();
+ * const generator = new Generator(42);
+ * const before = generator.state;
+ * const a = await rand([2], { generator }).array();
+ * generator.state = before;
+ * const b = await rand([2], { generator }).array();
+ * console.log(a, b); // equal
+ * ```
+ */
+export class Generator {
+  #seed: number;
+  #key: readonly [number, number];
+  #step = 0;
+  #stream = 0;
+  /**
+   * The step as a u32 tensor of two words, lower first, on the device. While it is set, operations read the step from it
+   * when they are computed, so that a replayed recording draws new numbers.
+   */
+  stepOnDevice: Tensor | null = null;
+
+  /**
+   * @param seed A whole number from 0 to 2⁵³ − 1; default: one that cannot be foreseen
+   * @throws {RangeError} If the seed is not such a number
+   */
+  constructor(seed: number = unforeseen()) {
+    this.#seed = seed;
+    this.#key = seedKey(seed);
+  }
+
+  /** The seed. */
+  get seed(): number {
+    return this.#seed;
+  }
+
+  /** The training step that the numbers belong to. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Number of the next stream of the step. */
+  get stream(): number {
+    return this.#stream;
+  }
+
+  /** Seed, step and stream; setting them continues from there. */
+  get state(): RandomState {
+    return { seed: this.#seed, step: this.#step, stream: this.#stream };
+  }
+
+  /** Continues from a state. */
+  set state({ seed, step, stream }: RandomState) {
+    seedKey(step);
+    if (!Number.isInteger(stream) || stream < 0 || stream >= 2 ** 32) {
+      throw new RangeError(`Cannot restore random numbers: stream must be a whole number below 2^32, got ${stream}`);
+    }
+    this.manualSeed(seed);
+    this.#step = step;
+    this.#stream = stream;
+  }
+
+  /**
+   * Starts anew.
+   *
+   * @param seed A whole number from 0 to 2⁵³ − 1
+   * @returns The generator
+   * @throws {RangeError} If the seed is not such a number
+   */
+  manualSeed(seed: number): this {
+    this.#key = seedKey(seed);
+    this.#seed = seed;
+    this.#step = 0;
+    this.#stream = 0;
+    return this;
+  }
+
+  /** Goes to a step, by default the next: its streams are numbered from 0, whatever the steps before have drawn. */
+  startStep(step: number = this.#step + 1): void {
+    seedKey(step);
+    this.#step = step;
+    this.#stream = 0;
+  }
+
+  /** Takes the next stream. */
+  take(): RandomKey {
+    return { seed: this.#key, stream: this.#next(), step: this.stepOnDevice ?? seedKey(this.#step) };
+  }
+
+  /** Takes the next stream for numbers on the host. */
+  takeForHost(): PhiloxStream {
+    return new PhiloxStream(this.#seed, this.#next(), this.#step);
+  }
+
+  #next(): number {
+    if (this.#stream === 2 ** 32) {
+      throw new RangeError("Cannot draw random numbers: the 2^32 streams of this step are used up");
+    }
+    return this.#stream++;
+  }
+}
+
+function unforeseen(): number {
+  const words = crypto.getRandomValues(new Uint32Array(2));
+  return (words[0] & 0x1fffff) * 2 ** 32 + words[1];
+}
+
+/** The generator that random operations use when they are given none. */
+export const defaultGenerator: Generator = new Generator();
+
+/**
+ * Seeds the default generator: from here on the same program draws the same numbers, on every adapter.
+ *
+ * @param seed A whole number from 0 to 2⁵³ − 1
+ * @returns The default generator
+ * @throws {RangeError} If the seed is not such a number
+ *
+ * @example
+ * ```ts
+ * import { init, manualSeed, rand } from "@fulgurite/core";
+ *
+ * await init();
+ * manualSeed(7);
+ * const a = await rand([2]).array();
+ * manualSeed(7);
+ * console.log(a, await rand([2]).array()); // equal
+ * ```
+ */
+export function manualSeed(seed: number): Generator {
+  return defaultGenerator.manualSeed(seed);
+}
+
+/**
+ * Where the default generator stands, as plain numbers for a checkpoint.
+ *
+ * @returns Seed, step and stream
+ *
+ * @example
+ * ```ts
+ * import { manualSeed, randomState } from "@fulgurite/core";
+ *
+ * manualSeed(7);
+ * console.log(randomState()); // { seed: 7, step: 0, stream: 0 }
+ * ```
+ */
+export function randomState(): RandomState {
+  return defaultGenerator.state;
+}
+
+/**
+ * Continues the default generator from a state.
+ *
+ * @param state What {@link randomState} gave
+ * @throws {RangeError} If it is no such state
+ *
+ * @example
+ * ```ts
+ * import { init, rand, randomState, restoreRandomState } from "@fulgurite/core";
+ *
+ * await init();
+ * const state = randomState();
+ * const a = await rand([2]).array();
+ * restoreRandomState(state);
+ * console.log(a, await rand([2]).array()); // equal
+ * ```
+ */
+export function restoreRandomState(state: RandomState): void {
+  defaultGenerator.state = state;
+}
+
+/**
+ * Random numbers on the host, from a stream of their own.
+ *
+ * @param generator Default: the default generator
+ * @returns Uniform numbers, whole numbers and permutations, one after the other
+ *
+ * @example
+ * ```ts
+ * import { hostRandom, manualSeed } from "@fulgurite/core";
+ *
+ * manualSeed(7);
+ * const die = hostRandom().below(6) + 1;
+ * console.log(die >= 1 && die <= 6); // true
+ * ```
+ */
+export function hostRandom(generator: Generator = defaultGenerator): PhiloxStream {
+  return generator.takeForHost();
+}

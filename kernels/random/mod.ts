@@ -1,0 +1,29 @@
+/** Random tensors, their generator, and dropout. */
+export { alphaDropout, dropout, dropout1d, dropout2d, dropout3d, type DropoutOptions } from "./dropout.ts";
+export {
+  defaultGenerator,
+  Generator,
+  hostRandom,
+  manualSeed,
+  type RandomKey,
+  type RandomState,
+  randomState,
+  restoreRandomState,
+} from "./generator.ts";
+export {
+  bernoulli,
+  type BernoulliOptions,
+  normal,
+  type NormalOptions,
+  rand,
+  randint,
+  randintLike,
+  randLike,
+  randn,
+  randnLike,
+  type RandomLikeOptions,
+  type RandomOptions,
+  randperm,
+  uniform,
+  type UniformOptions,
+} from "./random.ts";
