@@ -1,7 +1,7 @@
 import { isFloat } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { gradEnabled } from "../../tensor/grad_mode.ts";
-import { apply, applyAll, type GradContext, type Inputs, type Op, type Spec } from "../../tensor/op.ts";
+import { apply, applyAll, type GradContext, type Op, type Spec } from "../../tensor/op.ts";
 import { sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { add, div, mul, neg, sub } from "../elementwise/arithmetic.ts";

@@ -2,7 +2,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { family } from "../_family.ts";
 import { itemKernel, laneGroup } from "../_rows.ts";
 import { launch } from "../_run.ts";
-import { layerNormParams, sumPairs } from "../_wgsl.ts";
+import { layerNormParams } from "../_wgsl.ts";
+import { addPairs } from "../reduce/_pairs.ts";
 import { temporary } from "../reduce/_reduce.ts";
 
 /**
@@ -40,23 +41,4 @@ export function rowSums(
   addPairs(into.a, into.b, slices, columns, a, b);
   into.a.dispose();
   into.b.dispose();
-}
-
-/** Sums over the parts of two matrices [parts, columns], in order. */
-export function addPairs(
-  partialA: Tensor,
-  partialB: Tensor,
-  parts: number,
-  columns: number,
-  a: Tensor,
-  b: Tensor,
-): void {
-  const group = laneGroup(columns);
-  launch(
-    sumPairs,
-    { partial_a: partialA, partial_b: partialB, a, b },
-    { columns, parts },
-    Math.ceil(columns / group),
-    { overrides: { group } },
-  );
 }

@@ -1,0 +1,2 @@
+/** Normalisation over a batch. */
+export { batchNorm, type BatchNormOptions } from "./batch_norm.ts";
