@@ -1593,6 +1593,31 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 `,
+  pooling: `// Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
+// and edges (padding down, across, dilation down, across).
+
+// The first place of the window of output o, and its number of taps.
+fn window(o: u32, axis: u32) -> vec2i {
+  return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
+}
+
+// The first and the last output whose window may reach place i.
+fn readers(i: u32, axis: u32) -> vec2i {
+  let stride = i32(params.steps[axis + 2u]);
+  let last = i32(i + params.edges[axis]);
+  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
+  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+}
+`,
+  poolingDivisor: `// What the sum over a window is divided by: its places, with those of the padding (but none behind it). A given divisor
+// or the places inside the input alone take this function's place.
+fn divisor(down: vec2i, across: vec2i) -> f32 {
+  let rows = min(down.x + down.y, i32(params.sizes.x + params.edges.x)) - down.x;
+  let columns = min(across.x + across.y, i32(params.sizes.y + params.edges.y)) - across.x;
+  return f32(rows * columns);
+}
+`,
   power: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
@@ -2462,6 +2487,162 @@ fn main(
     values[at] = finish(all.x);
     indices[at] = all.y;
   }
+}
+`,
+};
+
+/** kernels/pool/avg_pool.wgsl */
+export const avgPool: KernelSource<{ x: "read", y: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32", divisor: "f32" }> = {
+  name: "avgPool",
+  bindings: { x: "read", y: "read_write" },
+  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32", divisor: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
+// and edges (padding down, across, dilation down, across).
+
+// The first place of the window of output o, and its number of taps.
+fn window(o: u32, axis: u32) -> vec2i {
+  return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
+}
+
+// The first and the last output whose window may reach place i.
+fn readers(i: u32, axis: u32) -> vec2i {
+  let stride = i32(params.steps[axis + 2u]);
+  let last = i32(i + params.edges[axis]);
+  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
+  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+}
+
+// What the sum over a window is divided by: its places, with those of the padding (but none behind it). A given divisor
+// or the places inside the input alone take this function's place.
+fn divisor(down: vec2i, across: vec2i) -> f32 {
+  let rows = min(down.x + down.y, i32(params.sizes.x + params.edges.x)) - down.x;
+  let columns = min(across.x + across.y, i32(params.sizes.y + params.edges.y)) - across.x;
+  return f32(rows * columns);
+}
+
+// y[p, oy, ox] = Σ x[p, iy, ix] / divisor over the window of (oy, ox)
+// One invocation makes one output; neighbours differ in ox.
+// uses: place, pooling, pooling_divisor
+struct Params {
+  sizes: vec4u,
+  steps: vec4u,
+  edges: vec4u,
+  count: u32,
+  divisor: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let row = at / params.sizes.w;
+  let plane = row / params.sizes.z;
+  let down = window(row - plane * params.sizes.z, 0u);
+  let across = window(at - row * params.sizes.w, 1u);
+  let base = plane * params.sizes.x * params.sizes.y;
+  let left = u32(max(across.x, 0));
+  let right = u32(min(across.x + across.y, i32(params.sizes.y)));
+  var total = 0.0;
+  for (var iy = u32(max(down.x, 0)); iy < u32(min(down.x + down.y, i32(params.sizes.x))); iy++) {
+    let start = base + iy * params.sizes.y;
+    for (var ix = left; ix < right; ix++) {
+      total += x[start + ix];
+    }
+  }
+  y[at] = total / divisor(down, across);
+}
+`,
+};
+
+/** kernels/pool/avg_pool_grad.wgsl */
+export const avgPoolGrad: KernelSource<{ dy: "read", dx: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32", divisor: "f32" }> = {
+  name: "avgPoolGrad",
+  bindings: { dy: "read", dx: "read_write" },
+  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32", divisor: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
+// and edges (padding down, across, dilation down, across).
+
+// The first place of the window of output o, and its number of taps.
+fn window(o: u32, axis: u32) -> vec2i {
+  return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
+}
+
+// The first and the last output whose window may reach place i.
+fn readers(i: u32, axis: u32) -> vec2i {
+  let stride = i32(params.steps[axis + 2u]);
+  let last = i32(i + params.edges[axis]);
+  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
+  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+}
+
+// What the sum over a window is divided by: its places, with those of the padding (but none behind it). A given divisor
+// or the places inside the input alone take this function's place.
+fn divisor(down: vec2i, across: vec2i) -> f32 {
+  let rows = min(down.x + down.y, i32(params.sizes.x + params.edges.x)) - down.x;
+  let columns = min(across.x + across.y, i32(params.sizes.y + params.edges.y)) - across.x;
+  return f32(rows * columns);
+}
+
+// dx[p, iy, ix] = Σ dy[p, oy, ox] / divisor over the outputs whose windows hold (iy, ix), in increasing order
+// One invocation makes one element of dx; neighbours differ in ix.
+// uses: place, pooling, pooling_divisor
+struct Params {
+  sizes: vec4u,
+  steps: vec4u,
+  edges: vec4u,
+  count: u32,
+  divisor: f32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let row = at / params.sizes.y;
+  let plane = row / params.sizes.x;
+  let down = readers(row - plane * params.sizes.x, 0u);
+  let across = readers(at - row * params.sizes.y, 1u);
+  var total = 0.0;
+  for (var oy = down.x; oy <= down.y; oy++) {
+    let start = (plane * params.sizes.z + u32(oy)) * params.sizes.w;
+    let rows = window(u32(oy), 0u);
+    for (var ox = across.x; ox <= across.y; ox++) {
+      total += dy[start + u32(ox)] / divisor(rows, window(u32(ox), 1u));
+    }
+  }
+  dx[at] = total;
 }
 `,
 };
@@ -3392,6 +3573,415 @@ fn main(
   losses[row] = select(poison(loss, wrong), 0.0, ignored);
   counts[row] = select(poison(picked, wrong), 0.0, ignored);
   stats[row] = vec4f(e.top, log_total, e.weights, 0.0);
+}
+`,
+};
+
+/** kernels/gather/fill.wgsl */
+export const fill: KernelSource<{ y: "read_write" }, { count: "u32", value: "u32" }> = {
+  name: "fill",
+  bindings: { y: "read_write" },
+  params: { count: "u32", value: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[at] = value
+// One invocation writes one word.
+// uses: place
+struct Params {
+  count: u32,
+  value: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at < params.count) {
+    y[at] = params.value;
+  }
+}
+`,
+};
+
+/** kernels/gather/gather.wgsl */
+export const gather: KernelSource<{ x: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", missing: "u32" }> = {
+  name: "gather",
+  bindings: { x: "read", index: "read", y: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", count: "u32", missing: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, j, i] = x[o, index[o, j, i], i]; \`missing\` where the index lies outside
+// One invocation moves one element; neighbours differ in i, then in j.
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+  missing: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> index: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let k = index[at];
+  let o = at / (params.length * params.inner);
+  var word = params.missing;
+  if (k >= 0 && u32(k) < params.size) {
+    word = x[(o * params.size + u32(k)) * params.inner + at % params.inner];
+  }
+  y[at] = word;
+}
+`,
+};
+
+/** kernels/gather/index_heads.wgsl */
+export const indexHeads: KernelSource<{ src: "read", order: "read", sorted: "read", heads: "read_write" }, { length: "u32", block: "u32", blocks: "u32", inner: "u32", count: "u32" }> = {
+  name: "indexHeads",
+  bindings: { src: "read", order: "read", sorted: "read", heads: "read_write" },
+  params: { length: "u32", block: "u32", blocks: "u32", inner: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// heads[o, b, i] = Σ src[o, order[t], i] over the first rows of block b that continue the key of the block in front
+// One invocation makes one element (four in the wide variant); it lets long runs of one key be summed side by side.
+// uses: place
+struct Params {
+  length: u32,
+  block: u32,
+  blocks: u32,
+  inner: u32,
+  count: u32,
+}
+
+alias Row = f32;
+
+@group(0) @binding(0) var<storage, read> src: array<Row>;
+@group(0) @binding(1) var<storage, read> order: array<u32>;
+@group(0) @binding(2) var<storage, read> sorted: array<u32>;
+@group(0) @binding(3) var<storage, read_write> heads: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let start = (row % params.blocks) * params.block;
+  let base = row / params.blocks * params.length * params.inner + i;
+  let key = sorted[start];
+  var total = Row(0);
+  if (start > 0u && sorted[start - 1u] == key) {
+    let stop = min(start + params.block, params.length);
+    for (var t = start; t < stop; t++) {
+      if (sorted[t] != key) {
+        break;
+      }
+      total += src[base + order[t] * params.inner];
+    }
+  }
+  heads[at] = total;
+}
+`,
+};
+
+/** kernels/gather/index_keys.wgsl */
+export const indexKeys: KernelSource<{ index: "read", keys: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", none: "u32", skip: "i32" }> = {
+  name: "indexKeys",
+  bindings: { index: "read", keys: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", count: "u32", none: "u32", skip: "i32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// keys[at] = the place that element \`at\` of index leads to; \`size\` where there is none, or where it is \`skip\`
+// One invocation makes one key. With outer · inner > 1 places are those of a whole tensor [outer, size, inner].
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+  none: u32,
+  skip: i32,
+}
+
+@group(0) @binding(0) var<storage, read> index: array<i32>;
+@group(0) @binding(1) var<storage, read_write> keys: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let k = index[at];
+  let o = at / (params.length * params.inner);
+  let found = k >= 0 && u32(k) < params.size && k != params.skip;
+  keys[at] = select(params.none, (o * params.size + u32(k)) * params.inner + at % params.inner, found);
+}
+`,
+};
+
+/** kernels/gather/index_select.wgsl */
+export const indexSelect: KernelSource<{ x: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", missing: "u32", skip: "i32" }> = {
+  name: "indexSelect",
+  bindings: { x: "read", index: "read", y: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", count: "u32", missing: "u32", skip: "i32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, j, i] = x[o, index[j], i]; \`missing\` where index[j] lies outside, 0 where it is \`skip\`
+// One invocation moves one word (four in the wide variant) of y; neighbours differ in i, then in j.
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+  missing: u32,
+  skip: i32,
+}
+
+alias Word = u32;
+
+@group(0) @binding(0) var<storage, read> x: array<Word>;
+@group(0) @binding(1) var<storage, read> index: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Word>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let k = index[row % params.length];
+  var word = Word(params.missing);
+  if (k >= 0 && u32(k) < params.size) {
+    word = x[(row / params.length * params.size + u32(k)) * params.inner + i];
+  }
+  if (k == params.skip) {
+    word = Word(0u);
+  }
+  y[at] = word;
+}
+`,
+};
+
+/** kernels/gather/index_starts.wgsl */
+export const indexStarts: KernelSource<{ sorted: "read", starts: "read_write" }, { length: "u32", count: "u32" }> = {
+  name: "indexStarts",
+  bindings: { sorted: "read", starts: "read_write" },
+  params: { length: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// starts[k] = how many of the sorted keys are below k, for k = 0 … the number of keys there may be
+// One invocation searches for one k.
+// uses: place
+struct Params {
+  length: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> sorted: array<u32>;
+@group(0) @binding(1) var<storage, read_write> starts: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let k = workgroup_index(id, groups) * 64u + lane;
+  if (k >= params.count) {
+    return;
+  }
+  var low = 0u;
+  var high = params.length;
+  for (var step = 0u; step < 32u; step++) {
+    if (low >= high) {
+      break;
+    }
+    let middle = (low + high) >> 1u;
+    if (sorted[middle] < k) {
+      low = middle + 1u;
+    } else {
+      high = middle;
+    }
+  }
+  starts[k] = low;
+}
+`,
+};
+
+/** kernels/gather/index_sum.wgsl */
+export const indexSum: KernelSource<{ src: "read", order: "read", starts: "read", heads: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", block: "u32", blocks: "u32", count: "u32" }> = {
+  name: "indexSum",
+  bindings: { src: "read", order: "read", starts: "read", heads: "read", y: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", block: "u32", blocks: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, k, i] = Σ src[o, order[t], i] over starts[k] ≤ t < starts[k + 1]: in place up to the end of a block, then by heads
+// One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in k.
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  block: u32,
+  blocks: u32,
+  count: u32,
+}
+
+alias Row = f32;
+
+@group(0) @binding(0) var<storage, read> src: array<Row>;
+@group(0) @binding(1) var<storage, read> order: array<u32>;
+@group(0) @binding(2) var<storage, read> starts: array<u32>;
+@group(0) @binding(3) var<storage, read> heads: array<Row>;
+@group(0) @binding(4) var<storage, read_write> y: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let o = row / params.size;
+  let k = row % params.size;
+  let start = starts[k];
+  let stop = starts[k + 1u];
+  var total = Row(0);
+  if (start < stop) {
+    let base = o * params.length * params.inner + i;
+    let next = start / params.block + 1u;
+    let near = min(stop, next * params.block);
+    for (var t = start; t < near; t++) {
+      total += src[base + order[t] * params.inner];
+    }
+    let last = min((stop + params.block - 1u) / params.block, params.blocks);
+    for (var b = next; b < last; b++) {
+      total += heads[(o * params.blocks + b) * params.inner + i];
+    }
+  }
+  y[at] = total;
+}
+`,
+};
+
+/** kernels/gather/index_sum_direct.wgsl */
+export const indexSumDirect: KernelSource<{ src: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", skip: "i32" }> = {
+  name: "indexSumDirect",
+  bindings: { src: "read", index: "read", y: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", count: "u32", skip: "i32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, k, i] = Σ src[o, j, i] over the places j with index[j] = k, in increasing j; nothing for k = skip
+// One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in k.
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+  skip: i32,
+}
+
+alias Row = f32;
+
+@group(0) @binding(0) var<storage, read> src: array<Row>;
+@group(0) @binding(1) var<storage, read> index: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let k = i32(row % params.size);
+  let base = row / params.size * params.length * params.inner + i;
+  var total = Row(0);
+  if (k != params.skip) {
+    for (var j = 0u; j < params.length; j++) {
+      if (index[j] == k) {
+        total += src[base + j * params.inner];
+      }
+    }
+  }
+  y[at] = total;
 }
 `,
 };
@@ -4333,6 +4923,212 @@ fn main(
 `,
 };
 
+/** kernels/pool/max_pool.wgsl */
+export const maxPool: KernelSource<{ x: "read", y: "read_write", indices: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32" }> = {
+  name: "maxPool",
+  bindings: { x: "read", y: "read_write", indices: "read_write" },
+  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
+// and edges (padding down, across, dilation down, across).
+
+// The first place of the window of output o, and its number of taps.
+fn window(o: u32, axis: u32) -> vec2i {
+  return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
+}
+
+// The first and the last output whose window may reach place i.
+fn readers(i: u32, axis: u32) -> vec2i {
+  let stride = i32(params.steps[axis + 2u]);
+  let last = i32(i + params.edges[axis]);
+  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
+  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+}
+
+// y[p, oy, ox] = max of x[p, iy, ix] in the window of (oy, ox); indices = iy·width + ix of the first maximum, NaN above all
+// One invocation makes one output; neighbours differ in ox.
+// uses: place, bits, pooling
+struct Params {
+  sizes: vec4u,
+  steps: vec4u,
+  edges: vec4u,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> indices: array<i32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let row = at / params.sizes.w;
+  let plane = row / params.sizes.z;
+  let down = window(row - plane * params.sizes.z, 0u);
+  let across = window(at - row * params.sizes.w, 1u);
+  let base = plane * params.sizes.x * params.sizes.y;
+  var bits = 0xff800000u;
+  var best = bitcast<f32>(bits);
+  var place = -1;
+  for (var ky = 0; ky < down.y; ky++) {
+    let iy = down.x + ky * i32(params.edges.z);
+    if (iy < 0 || iy >= i32(params.sizes.x)) {
+      continue;
+    }
+    for (var kx = 0; kx < across.y; kx++) {
+      let ix = across.x + kx * i32(params.edges.w);
+      if (ix < 0 || ix >= i32(params.sizes.y)) {
+        continue;
+      }
+      let here = iy * i32(params.sizes.y) + ix;
+      let value = x[base + u32(here)];
+      if (place < 0 || (!is_nan(best) && (value > best || is_nan(value)))) {
+        best = value;
+        place = here;
+      }
+    }
+  }
+  y[at] = best;
+  indices[at] = place;
+}
+`,
+};
+
+/** kernels/pool/max_pool_grad.wgsl */
+export const maxPoolGrad: KernelSource<{ dy: "read", indices: "read", dx: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32" }> = {
+  name: "maxPoolGrad",
+  bindings: { dy: "read", indices: "read", dx: "read_write" },
+  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
+// and edges (padding down, across, dilation down, across).
+
+// The first place of the window of output o, and its number of taps.
+fn window(o: u32, axis: u32) -> vec2i {
+  return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
+}
+
+// The first and the last output whose window may reach place i.
+fn readers(i: u32, axis: u32) -> vec2i {
+  let stride = i32(params.steps[axis + 2u]);
+  let last = i32(i + params.edges[axis]);
+  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
+  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+}
+
+// dx[p, iy, ix] = Σ dy[p, oy, ox] over the outputs whose maximum lies at (iy, ix), in increasing order
+// One invocation makes one element of dx; neighbours differ in ix.
+// uses: place, pooling
+struct Params {
+  sizes: vec4u,
+  steps: vec4u,
+  edges: vec4u,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> indices: array<i32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let row = at / params.sizes.y;
+  let plane = row / params.sizes.x;
+  let iy = row - plane * params.sizes.x;
+  let ix = at - row * params.sizes.y;
+  let here = i32(iy * params.sizes.y + ix);
+  let down = readers(iy, 0u);
+  let across = readers(ix, 1u);
+  var total = 0.0;
+  for (var oy = down.x; oy <= down.y; oy++) {
+    let start = (plane * params.sizes.z + u32(oy)) * params.sizes.w;
+    for (var ox = across.x; ox <= across.y; ox++) {
+      let o = start + u32(ox);
+      if (indices[o] == here) {
+        total += dy[o];
+      }
+    }
+  }
+  dx[at] = total;
+}
+`,
+};
+
 /** kernels/reduce/moments.wgsl */
 export const moments: KernelSource<{ x: "read", means: "read_write", squares: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" }> = {
   name: "moments",
@@ -4848,6 +5644,277 @@ fn main(
 `,
 };
 
+/** kernels/sort/radix_count.wgsl */
+export const radixCount: KernelSource<{ keys: "read", counts: "read_write" }, { rows: "u32", length: "u32", tiles: "u32", tile: "u32", shift: "u32", digits: "u32" }> = {
+  name: "radixCount",
+  bindings: { keys: "read", counts: "read_write" },
+  params: { rows: "u32", length: "u32", tiles: "u32", tile: "u32", shift: "u32", digits: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// counts[r, d, t] = how many keys in tile t of row r have digit d
+// One invocation counts one tile, in places of its own.
+// uses: place
+struct Params {
+  rows: u32,
+  length: u32,
+  tiles: u32,
+  tile: u32,
+  shift: u32,
+  digits: u32,
+}
+
+@group(0) @binding(0) var<storage, read> keys: array<u32>;
+@group(0) @binding(1) var<storage, read_write> counts: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(32)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 32u + lane;
+  if (at >= params.rows * params.tiles) {
+    return;
+  }
+  let row = at / params.tiles;
+  let tile = at % params.tiles;
+  let base = row * params.digits * params.tiles + tile;
+  for (var d = 0u; d < params.digits; d++) {
+    counts[base + d * params.tiles] = 0u;
+  }
+  let start = row * params.length;
+  let stop = min((tile + 1u) * params.tile, params.length);
+  for (var i = tile * params.tile; i < stop; i++) {
+    let digit = (keys[start + i] >> params.shift) & (params.digits - 1u);
+    counts[base + digit * params.tiles] += 1u;
+  }
+}
+`,
+};
+
+/** kernels/sort/radix_place.wgsl */
+export const radixPlace: KernelSource<{ keys: "read", order: "read", places: "read_write", nextKeys: "read_write", nextOrder: "read_write" }, { rows: "u32", length: "u32", tiles: "u32", tile: "u32", shift: "u32", digits: "u32" }> = {
+  name: "radixPlace",
+  bindings: { keys: "read", order: "read", places: "read_write", nextKeys: "read_write", nextOrder: "read_write" },
+  params: { rows: "u32", length: "u32", tiles: "u32", tile: "u32", shift: "u32", digits: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Moves each key, and the place it came from, behind all keys of smaller digits and those of its own digit in front of it
+// One invocation moves one tile, in order; \`places\` says where the next key of each digit and tile goes.
+// uses: place
+struct Params {
+  rows: u32,
+  length: u32,
+  tiles: u32,
+  tile: u32,
+  shift: u32,
+  digits: u32,
+}
+
+@group(0) @binding(0) var<storage, read> keys: array<u32>;
+@group(0) @binding(1) var<storage, read> order: array<u32>;
+@group(0) @binding(2) var<storage, read_write> places: array<u32>;
+@group(0) @binding(3) var<storage, read_write> nextKeys: array<u32>;
+@group(0) @binding(4) var<storage, read_write> nextOrder: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// Whether keys are still in their first order, so that \`order\` has nothing to say.
+override first: bool = false;
+
+@compute @workgroup_size(32)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 32u + lane;
+  if (at >= params.rows * params.tiles) {
+    return;
+  }
+  let row = at / params.tiles;
+  let tile = at % params.tiles;
+  let base = row * params.digits * params.tiles + tile;
+  let start = row * params.length;
+  let stop = min((tile + 1u) * params.tile, params.length);
+  for (var i = tile * params.tile; i < stop; i++) {
+    let key = keys[start + i];
+    let slot = base + ((key >> params.shift) & (params.digits - 1u)) * params.tiles;
+    let place = start + places[slot];
+    places[slot] += 1u;
+    nextKeys[place] = key;
+    var source = i;
+    if (!first) {
+      source = order[start + i];
+    }
+    nextOrder[place] = source;
+  }
+}
+`,
+};
+
+/** kernels/sort/radix_scan.wgsl */
+export const radixScan: KernelSource<{ sums: "read", counts: "read_write" }, { rows: "u32", length: "u32", chunks: "u32", chunk: "u32" }> = {
+  name: "radixScan",
+  bindings: { sums: "read", counts: "read_write" },
+  params: { rows: "u32", length: "u32", chunks: "u32", chunk: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// counts[r, i] ← Σ of counts[r, 0 … i − 1], with the sums of whole chunks at hand
+// One invocation rewrites one chunk.
+// uses: place
+struct Params {
+  rows: u32,
+  length: u32,
+  chunks: u32,
+  chunk: u32,
+}
+
+@group(0) @binding(0) var<storage, read> sums: array<u32>;
+@group(0) @binding(1) var<storage, read_write> counts: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(32)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 32u + lane;
+  if (at >= params.rows * params.chunks) {
+    return;
+  }
+  let row = at / params.chunks;
+  let chunk = at % params.chunks;
+  var total = 0u;
+  for (var c = 0u; c < chunk; c++) {
+    total += sums[row * params.chunks + c];
+  }
+  let stop = min((chunk + 1u) * params.chunk, params.length);
+  for (var i = chunk * params.chunk; i < stop; i++) {
+    let here = row * params.length + i;
+    let count = counts[here];
+    counts[here] = total;
+    total += count;
+  }
+}
+`,
+};
+
+/** kernels/sort/radix_sums.wgsl */
+export const radixSums: KernelSource<{ counts: "read", sums: "read_write" }, { rows: "u32", length: "u32", chunks: "u32", chunk: "u32" }> = {
+  name: "radixSums",
+  bindings: { counts: "read", sums: "read_write" },
+  params: { rows: "u32", length: "u32", chunks: "u32", chunk: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// sums[r, c] = Σ counts[r, i] over the places i of chunk c
+// One invocation makes one sum.
+// uses: place
+struct Params {
+  rows: u32,
+  length: u32,
+  chunks: u32,
+  chunk: u32,
+}
+
+@group(0) @binding(0) var<storage, read> counts: array<u32>;
+@group(0) @binding(1) var<storage, read_write> sums: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(32)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 32u + lane;
+  if (at >= params.rows * params.chunks) {
+    return;
+  }
+  let row = at / params.chunks;
+  let chunk = at % params.chunks;
+  let stop = min((chunk + 1u) * params.chunk, params.length);
+  var total = 0u;
+  for (var i = chunk * params.chunk; i < stop; i++) {
+    total += counts[row * params.length + i];
+  }
+  sums[at] = total;
+}
+`,
+};
+
+/** kernels/sort/rank.wgsl */
+export const rank: KernelSource<{ keys: "read", order: "read_write", sorted: "read_write" }, { rows: "u32", length: "u32", chunks: "u32", rowsInGroup: "u32" }> = {
+  name: "rank",
+  bindings: { keys: "read", order: "read_write", sorted: "read_write" },
+  params: { rows: "u32", length: "u32", chunks: "u32", rowsInGroup: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// order[r, rank(i)] = i and sorted[r, rank(i)] = keys[r, i], rank(i) = keys of row r that are smaller, or equal and in front
+// One invocation places one key: a workgroup holds part of a row, or (packed) several short rows.
+// uses: place
+struct Params {
+  rows: u32,
+  length: u32,
+  chunks: u32,
+  rowsInGroup: u32,
+}
+
+@group(0) @binding(0) var<storage, read> keys: array<u32>;
+@group(0) @binding(1) var<storage, read_write> order: array<u32>;
+@group(0) @binding(2) var<storage, read_write> sorted: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override packed: bool = false;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let group = workgroup_index(id, groups);
+  var row = group / params.chunks;
+  var i = (group % params.chunks) * 64u + lane;
+  if (packed) {
+    row = group * params.rowsInGroup + lane / params.length;
+    i = lane % params.length;
+    if (lane >= params.rowsInGroup * params.length) {
+      return;
+    }
+  }
+  if (row >= params.rows || i >= params.length) {
+    return;
+  }
+  let base = row * params.length;
+  let key = keys[base + i];
+  var rank = 0u;
+  for (var j = 0u; j < params.length; j++) {
+    let other = keys[base + j];
+    rank += select(0u, 1u, other < key || (other == key && j < i));
+  }
+  order[base + rank] = i;
+  sorted[base + rank] = key;
+}
+`,
+};
+
 /** kernels/reduce/reduce.wgsl */
 export const reduce: KernelSource<{ x: "read", y: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" }> = {
   name: "reduce",
@@ -5094,6 +6161,254 @@ fn main(
     let after = total + v;
     y[here] = offset + select(after, total, exclusive);
     total = after;
+  }
+}
+`,
+};
+
+/** kernels/gather/scatter.wgsl */
+export const scatter: KernelSource<{ x: "read", index: "read", src: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", value: "u32" }> = {
+  name: "scatter",
+  bindings: { x: "read", index: "read", src: "read", y: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", count: "u32", value: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, k, i] = src[o, j, i] (or \`value\`) for the last place j with index[o, j, i] = k; x[o, k, i] where there is none
+// One invocation makes one element of y; neighbours differ in i, then in k.
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+  value: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> index: array<i32>;
+@group(0) @binding(2) var<storage, read> src: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override constant: bool = false;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let k = i32(row % params.size);
+  let base = row / params.size * params.length * params.inner + i;
+  var found = 0u;
+  for (var j = 0u; j < params.length; j++) {
+    if (index[base + j * params.inner] == k) {
+      found = j + 1u;
+    }
+  }
+  var word = params.value;
+  if (found == 0u) {
+    word = x[at];
+  } else if (!constant) {
+    word = src[base + (found - 1u) * params.inner];
+  }
+  y[at] = word;
+}
+`,
+};
+
+/** kernels/gather/scatter_claim.wgsl */
+export const scatterClaim: KernelSource<{ index: "read", claims: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32" }> = {
+  name: "scatterClaim",
+  bindings: { index: "read", claims: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// claims[o, index[o, j, i], i] = 1 + the largest place, counted through src, that leads there
+// One invocation makes one claim. The largest of whole numbers does not depend on who comes first.
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> index: array<i32>;
+@group(0) @binding(1) var<storage, read_write> claims: array<atomic<u32>>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let k = index[at];
+  if (k >= 0 && u32(k) < params.size) {
+    let o = at / (params.length * params.inner);
+    atomicMax(&claims[(o * params.size + u32(k)) * params.inner + at % params.inner], at + 1u);
+  }
+}
+`,
+};
+
+/** kernels/gather/scatter_settle.wgsl */
+export const scatterSettle: KernelSource<{ x: "read", claims: "read", src: "read", y: "read_write" }, { count: "u32", value: "u32" }> = {
+  name: "scatterSettle",
+  bindings: { x: "read", claims: "read", src: "read", y: "read_write" },
+  params: { count: "u32", value: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[at] = src[claims[at] − 1] (or \`value\`) where there is a claim, x[at] elsewhere
+// One invocation makes one element of y.
+// uses: place
+struct Params {
+  count: u32,
+  value: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> claims: array<u32>;
+@group(0) @binding(2) var<storage, read> src: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override constant: bool = false;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let claim = claims[at];
+  var word = params.value;
+  if (claim == 0u) {
+    word = x[at];
+  } else if (!constant) {
+    word = src[claim - 1u];
+  }
+  y[at] = word;
+}
+`,
+};
+
+/** kernels/gather/scatter_sum.wgsl */
+export const scatterSum: KernelSource<{ src: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32" }> = {
+  name: "scatterSum",
+  bindings: { src: "read", index: "read", y: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, k, i] = Σ src[o, j, i] over the places j with index[o, j, i] = k, in increasing j
+// One invocation makes one element of y; neighbours differ in i, then in k.
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+}
+
+alias Row = f32;
+
+@group(0) @binding(0) var<storage, read> src: array<Row>;
+@group(0) @binding(1) var<storage, read> index: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let k = i32(row % params.size);
+  let base = row / params.size * params.length * params.inner + i;
+  var total = Row(0);
+  for (var j = 0u; j < params.length; j++) {
+    let place = base + j * params.inner;
+    if (index[place] == k) {
+      total += src[place];
+    }
+  }
+  y[at] = total;
+}
+`,
+};
+
+/** kernels/gather/scatter_unique.wgsl */
+export const scatterUnique: KernelSource<{ src: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32" }> = {
+  name: "scatterUnique",
+  bindings: { src: "read", index: "read", y: "read_write" },
+  params: { size: "u32", length: "u32", inner: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[o, index[o, j, i], i] = src[o, j, i], for indices of which no two lead to the same place
+// One invocation moves one element.
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> src: array<u32>;
+@group(0) @binding(1) var<storage, read> index: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let k = index[at];
+  if (k >= 0 && u32(k) < params.size) {
+    let o = at / (params.length * params.inner);
+    y[(o * params.size + u32(k)) * params.inner + at % params.inner] = src[at];
   }
 }
 `,

@@ -67,8 +67,22 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
     );
   }
   const storage = new Storage(source.numel, dtype, "tensor");
-  if (source.numel > 0) storage.upload(source.words(dtype));
+  if (source.numel > 0) {
+    const words = source.words(dtype);
+    storage.upload(words);
+    if (words instanceof Int32Array) storage.bounds = boundsOf(words);
+  }
   return new Tensor({ shape: [...shape], storage, requiresGrad: checkedGrad(dtype, options.requiresGrad) });
+}
+
+function boundsOf(values: Int32Array): { min: number; max: number } {
+  let min = values[0], max = min;
+  for (let i = 1; i < values.length; i++) {
+    const value = values[i];
+    if (value < min) min = value;
+    else if (value > max) max = value;
+  }
+  return { min, max };
 }
 
 function checkedGrad(dtype: DType, wanted = false): boolean {

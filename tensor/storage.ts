@@ -23,6 +23,8 @@ export class Storage {
   readonly label: string;
   /** Changes with every write in place, so that a saved value can be told from a changed one. */
   version = 0;
+  /** Smallest and largest of whole numbers that came from the host: indices are checked against them without a read. */
+  bounds: { readonly min: number; readonly max: number } | null = null;
   #buffer: PooledBuffer | null = null;
   #pending: Pending | null;
   #references = 1;
@@ -72,6 +74,7 @@ export class Storage {
   /** Fills it from the host, in a buffer that no recorded work uses. */
   upload(bytes: ArrayBufferView<ArrayBuffer>): void {
     const { pool, recorder } = this.device;
+    this.bounds = null;
     this.#buffer ??= pool.acquire(Math.max(this.bytes, 4), this.label, recorder.batch);
     recorder.write(this.#buffer, bytes);
   }
@@ -88,6 +91,7 @@ export class Storage {
       }
     }
     this.version++;
+    this.bounds = null;
   }
 
   /** Notes that a pending chain reads this storage. */

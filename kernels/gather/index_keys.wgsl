@@ -1,0 +1,31 @@
+// keys[at] = the place that element `at` of index leads to; `size` where there is none, or where it is `skip`
+// One invocation makes one key. With outer · inner > 1 places are those of a whole tensor [outer, size, inner].
+// uses: place
+struct Params {
+  size: u32,
+  length: u32,
+  inner: u32,
+  count: u32,
+  none: u32,
+  skip: i32,
+}
+
+@group(0) @binding(0) var<storage, read> index: array<i32>;
+@group(0) @binding(1) var<storage, read_write> keys: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let k = index[at];
+  let o = at / (params.length * params.inner);
+  let found = k >= 0 && u32(k) < params.size && k != params.skip;
+  keys[at] = select(params.none, (o * params.size + u32(k)) * params.inner + at % params.inner, found);
+}

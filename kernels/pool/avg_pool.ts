@@ -1,0 +1,56 @@
+import { apply, type Op } from "../../tensor/op.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { launch } from "../_run.ts";
+import { avgPool as avgPoolKernel, avgPoolGrad as avgPoolGradKernel } from "../_wgsl.ts";
+import { pooledShape, windowFunctions, windowParams, type Windows } from "./_windows.ts";
+
+/** Windows, and what their sums are divided by. */
+export interface Averaging {
+  readonly windows: Windows;
+  /** The places of a window with those of the padding, those inside the input, or a number. */
+  readonly divisor: "padded" | "inside" | number;
+}
+
+const DIVISORS = {
+  inside: `fn divisor(down: vec2i, across: vec2i) -> f32 {
+  let rows = min(down.x + down.y, i32(params.sizes.x)) - max(down.x, 0);
+  let columns = min(across.x + across.y, i32(params.sizes.y)) - max(across.x, 0);
+  return f32(rows * columns);
+}`,
+  given: "fn divisor(down: vec2i, across: vec2i) -> f32 {\n  return params.divisor;\n}",
+};
+
+function special({ windows, divisor }: Averaging): { functions: Record<string, string> } {
+  const functions = windowFunctions(windows);
+  if (divisor !== "padded") functions.divisor = divisor === "inside" ? DIVISORS.inside : DIVISORS.given;
+  return { functions };
+}
+
+function paramsOf({ windows, divisor }: Averaging, count: number) {
+  return { ...windowParams(windows), count, divisor: typeof divisor === "number" ? divisor : 1 };
+}
+
+const avgPoolOp: Op<Averaging> = {
+  name: "avg_pool",
+  infer: ([x], { windows }) => ({ shape: pooledShape(windows), dtype: x!.dtype }),
+  forward: ([x], averaging, [y]) => {
+    const params = paramsOf(averaging, y.numel);
+    launch(avgPoolKernel, { x: x!, y }, params, Math.ceil(y.numel / 64), special(averaging));
+  },
+  grad: (dy, _, averaging) => [apply(avgPoolGradOp, [dy], averaging)],
+};
+
+const avgPoolGradOp: Op<Averaging> = {
+  name: "avg_pool_grad",
+  infer: ([dy], { windows }) => ({ shape: windows.shape, dtype: dy!.dtype }),
+  forward: ([dy], averaging, [dx]) => {
+    const params = paramsOf(averaging, dx.numel);
+    launch(avgPoolGradKernel, { dy: dy!, dx }, params, Math.ceil(dx.numel / 64), special(averaging));
+  },
+  grad: (ddx, _, averaging) => [apply(avgPoolOp, [ddx], averaging)],
+};
+
+/** The mean of each window. */
+export function meanOverWindows(x: Tensor, averaging: Averaging): Tensor {
+  return apply(avgPoolOp, [x], averaging);
+}

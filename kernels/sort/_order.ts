@@ -1,0 +1,91 @@
+import type { DType } from "../../tensor/dtype.ts";
+import { numel, type Shape } from "../../tensor/shape.ts";
+import { Storage } from "../../tensor/storage.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { launch } from "../_run.ts";
+import { radixCount, radixPlace, radixScan, radixSums, rank as rankKernel } from "../_wgsl.ts";
+
+/** Rows of keys in order, and where each came from. */
+export interface Order {
+  /** The keys, ascending, u32 [rows, length]. */
+  readonly sorted: Tensor;
+  /** The place in its row that each came from, u32 [rows, length]; equal keys keep their order. */
+  readonly order: Tensor;
+}
+
+/** How rows are sorted: by counting smaller keys, or digit by digit. */
+export type OrderMethod = "rank" | "radix";
+
+/** A tensor that lives as long as the dispatches that use it are being recorded. */
+export function temporary(shape: Shape, dtype: DType, label: string): Tensor {
+  return new Tensor({ shape, storage: new Storage(numel(shape), dtype, label), scoped: false });
+}
+
+/** Counting smaller keys is one dispatch, but takes length² comparisons for each row. */
+function methodFor(rows: number, length: number): OrderMethod {
+  return length <= 4096 && rows * length * length <= 2 ** 24 ? "rank" : "radix";
+}
+
+/**
+ * Sorts rows of keys, stably and the same way every time, without atomics.
+ *
+ * @param keys u32 [rows, length], not empty
+ * @param bits Keys are below 2^bits
+ * @param label The op's name
+ * @param method How; by default what suits the size
+ * @returns Temporary tensors, for the caller to dispose
+ */
+export function orderOf(keys: Tensor, bits: number, label: string, method?: OrderMethod): Order {
+  const [rows, length] = keys.shape;
+  return (method ?? methodFor(rows, length)) === "rank" ? byRank(keys, label) : byRadix(keys, bits, label);
+}
+
+function byRank(keys: Tensor, label: string): Order {
+  const [rows, length] = keys.shape;
+  const order = temporary(keys.shape, "u32", label), sorted = temporary(keys.shape, "u32", label);
+  const packed = length <= 32;
+  const rowsInGroup = packed ? Math.floor(64 / length) : 1, chunks = Math.ceil(length / 64);
+  launch(
+    rankKernel,
+    { keys, order, sorted },
+    { rows, length, chunks, rowsInGroup },
+    Math.ceil(rows / rowsInGroup) * chunks,
+    { overrides: { packed: Number(packed) } },
+  );
+  return { order, sorted };
+}
+
+/** Keys of a tile are moved one after the other, tiles at the same time. */
+const TILE = 256;
+
+function byRadix(keys: Tensor, bits: number, label: string): Order {
+  const [rows, length] = keys.shape;
+  const passes = Math.max(1, Math.ceil(bits / 8)), width = Math.max(1, Math.ceil(bits / passes));
+  const digits = 1 << width;
+  const tiles = Math.ceil(length / TILE);
+  const counters = digits * tiles, chunk = Math.ceil(Math.sqrt(counters)), chunks = Math.ceil(counters / chunk);
+  const counts = temporary([rows, counters], "u32", label), sums = temporary([rows, chunks], "u32", label);
+  let current: Order | null = null;
+  for (let pass = 0; pass < passes; pass++) {
+    const from = current?.sorted ?? keys;
+    const params = { rows, length, tiles, tile: TILE, shift: pass * width, digits };
+    const scanned = { rows, length: counters, chunks, chunk };
+    launch(radixCount, { keys: from, counts }, params, Math.ceil(rows * tiles / 32));
+    launch(radixSums, { counts, sums }, scanned, Math.ceil(rows * chunks / 32));
+    launch(radixScan, { sums, counts }, scanned, Math.ceil(rows * chunks / 32));
+    const next = { sorted: temporary(keys.shape, "u32", label), order: temporary(keys.shape, "u32", label) };
+    launch(
+      radixPlace,
+      { keys: from, order: current?.order ?? keys, places: counts, nextKeys: next.sorted, nextOrder: next.order },
+      params,
+      Math.ceil(rows * tiles / 32),
+      { overrides: { first: Number(pass === 0) } },
+    );
+    current?.sorted.dispose();
+    current?.order.dispose();
+    current = next;
+  }
+  counts.dispose();
+  sums.dispose();
+  return current!;
+}
