@@ -29,9 +29,9 @@ export class Storage {
   #pending: Pending | null;
   #references = 1;
   /** Chains that read this storage and are not recorded yet: a write in place records them first. */
-  #readers: Set<WeakRef<Storage>> | null = null;
-  #self: WeakRef<Storage> | null = null;
-  #sweepAt = 32;
+  #readers: Set<Storage> | null = null;
+  /** The storages that this one is such a reader of. */
+  #reads: Storage[] | null = null;
 
   constructor(numel: number, dtype: DType, label: string, pending: Pending | null = null) {
     this.device = device();
@@ -65,6 +65,7 @@ export class Storage {
       if (pending !== null) {
         pending.record(this);
         this.#pending = null;
+        this.#stopReading();
         pending.release();
       }
     }
@@ -85,26 +86,22 @@ export class Storage {
     if (this.#readers !== null) {
       const readers = this.#readers;
       this.#readers = null;
-      for (const reader of readers) {
-        const storage = reader.deref();
-        if (storage !== undefined && storage.#pending !== null && storage.#references > 0) void storage.buffer;
-      }
+      for (const reader of readers) if (reader.#pending !== null) void reader.buffer;
     }
     this.version++;
     this.bounds = null;
   }
 
-  /** Notes that a pending chain reads this storage. */
+  /** Notes that a pending chain reads this storage, until that is recorded or given up. */
   addReader(reader: Storage): void {
-    this.#readers ??= new Set();
-    this.#readers.add(reader.#self ??= new WeakRef(reader));
-    if (this.#readers.size >= this.#sweepAt) {
-      for (const ref of this.#readers) {
-        const storage = ref.deref();
-        if (storage === undefined || storage.#pending === null || storage.#references === 0) this.#readers.delete(ref);
-      }
-      this.#sweepAt = Math.max(32, 2 * this.#readers.size);
-    }
+    (this.#readers ??= new Set()).add(reader);
+    (reader.#reads ??= []).push(this);
+  }
+
+  #stopReading(): void {
+    if (this.#reads === null) return;
+    for (const storage of this.#reads) storage.#readers?.delete(this);
+    this.#reads = null;
   }
 
   /** Another holder. */
@@ -120,6 +117,7 @@ export class Storage {
     if (--this.#references > 0) return;
     if (this.#buffer !== null) this.device.pool.release(this.#buffer);
     this.#buffer = null;
+    this.#stopReading();
     this.#pending?.release();
     this.#pending = null;
   }
