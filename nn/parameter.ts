@@ -1,4 +1,6 @@
 import { isFloat } from "../tensor/dtype.ts";
+import { numel, type Shape } from "../tensor/shape.ts";
+import { Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -59,6 +61,14 @@ export class Buffer extends Tensor {
     super({ shape: value.shape, storage: owned(value), scoped: false });
     this.persistent = persistent;
   }
+}
+
+/** A parameter in f32 whose values are still to be given, by an initialiser. */
+export function emptyParameter(shape: Shape): Parameter {
+  const value = new Tensor({ shape, storage: new Storage(numel(shape), "f32", "parameter"), scoped: false });
+  const parameter = new Parameter(value);
+  value.dispose();
+  return parameter;
 }
 
 /** The storage of a value, computed now: what a parameter starts with must not wait in a chain. */

@@ -1,0 +1,481 @@
+import {
+  celu,
+  elu,
+  gelu,
+  hardshrink,
+  hardsigmoid,
+  hardswish,
+  hardtanh,
+  leakyRelu,
+  logSigmoid,
+  mish,
+  relu,
+  relu6,
+  selu,
+  sigmoid,
+  silu,
+  softplus,
+  softshrink,
+  softsign,
+  tanhshrink,
+} from "../kernels/elementwise/activations.ts";
+import { add, maximum, minimum, mul, neg } from "../kernels/elementwise/arithmetic.ts";
+import { threshold } from "../kernels/elementwise/choice.ts";
+import { tanh } from "../kernels/elementwise/trigonometry.ts";
+import { chunk } from "../kernels/layout/split.ts";
+import { logSoftmax, softmax } from "../kernels/softmax/softmax.ts";
+import { reshape } from "../kernels/layout/reshape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { constant } from "./init.ts";
+import { Module } from "./module.ts";
+import { emptyParameter, type Parameter } from "./parameter.ts";
+
+/** A module that changes each element by itself, or along one axis, and has no parameters. */
+abstract class Activation extends Module<[x: Tensor], Tensor> {}
+
+/**
+ * max(x, 0).
+ *
+ * @example
+ * ```ts
+ * import { init, tensor } from "@fulgurite/core";
+ * import { ReLU } from "@fulgurite/core/nn";
+ *
+ * await init();
+ * console.log(await new ReLU().forward(tensor([-1, 2])).array()); // [0, 2]
+ * ```
+ */
+export class ReLU extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}
+
+/** min(max(x, 0), 6). */
+export class ReLU6 extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return relu6(x);
+  }
+}
+
+/** 1 / (1 + e⁻ˣ). */
+export class Sigmoid extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return sigmoid(x);
+  }
+}
+
+/** ln(1 / (1 + e⁻ˣ)). */
+export class LogSigmoid extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return logSigmoid(x);
+  }
+}
+
+/** The hyperbolic tangent. */
+export class Tanh extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return tanh(x);
+  }
+}
+
+/** x·sigmoid(x), also called swish. */
+export class SiLU extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return silu(x);
+  }
+}
+
+/** x·tanh(ln(1 + eˣ)) (Misra 2019). */
+export class Mish extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return mish(x);
+  }
+}
+
+/** 1.0507·x where x > 0, else 1.7581·(eˣ − 1) (Klambauer and others 2017). */
+export class SELU extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return selu(x);
+  }
+}
+
+/** x / (1 + |x|). */
+export class Softsign extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return softsign(x);
+  }
+}
+
+/** x − tanh(x). */
+export class Tanhshrink extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return tanhshrink(x);
+  }
+}
+
+/** min(max(x + 3, 0), 6) / 6. */
+export class Hardsigmoid extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return hardsigmoid(x);
+  }
+}
+
+/** x·min(max(x + 3, 0), 6) / 6. */
+export class Hardswish extends Activation {
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return hardswish(x);
+  }
+}
+
+/** Options of {@link GELU}. */
+export interface GELUOptions {
+  /** Whether Φ is exact; default `"none"`. */
+  approximate?: "none" | "tanh";
+}
+
+/** x·Φ(x) with the normal distribution Φ, or its approximation by tanh (Hendrycks and Gimpel 2016). */
+export class GELU extends Activation {
+  readonly #options: Required<GELUOptions>;
+
+  /**
+   * @param options How it is shaped
+   */
+  constructor({ approximate = "none" }: GELUOptions = {}) {
+    super();
+    this.#options = { approximate };
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return gelu(x, this.#options);
+  }
+
+  override extraRepr(): string {
+    return `approximate=${this.#options.approximate}`;
+  }
+}
+
+/** Options of {@link LeakyReLU}. */
+export interface LeakyReLUOptions {
+  /** The slope a; default 0.01. */
+  negativeSlope?: number;
+}
+
+/** x where x > 0, else a·x. */
+export class LeakyReLU extends Activation {
+  readonly #options: Required<LeakyReLUOptions>;
+
+  /**
+   * @param options How it is shaped
+   */
+  constructor({ negativeSlope = 0.01 }: LeakyReLUOptions = {}) {
+    super();
+    this.#options = { negativeSlope };
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return leakyRelu(x, this.#options);
+  }
+
+  override extraRepr(): string {
+    return `negativeSlope=${this.#options.negativeSlope}`;
+  }
+}
+
+/** Options of {@link ELU}. */
+export interface ELUOptions {
+  /** The factor α; default 1. */
+  alpha?: number;
+}
+
+/** x where x > 0, else α·(eˣ − 1) (Clevert and others 2015). */
+export class ELU extends Activation {
+  readonly #options: Required<ELUOptions>;
+
+  /**
+   * @param options How it is shaped
+   */
+  constructor({ alpha = 1 }: ELUOptions = {}) {
+    super();
+    this.#options = { alpha };
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return elu(x, this.#options);
+  }
+
+  override extraRepr(): string {
+    return `alpha=${this.#options.alpha}`;
+  }
+}
+
+/** Options of {@link CELU}. */
+export interface CELUOptions {
+  /** The scale α; default 1. */
+  alpha?: number;
+}
+
+/** x where x > 0, else α·(e^(x/α) − 1) (Barron 2017). */
+export class CELU extends Activation {
+  readonly #options: Required<CELUOptions>;
+
+  /**
+   * @param options How it is shaped
+   */
+  constructor({ alpha = 1 }: CELUOptions = {}) {
+    super();
+    this.#options = { alpha };
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return celu(x, this.#options);
+  }
+
+  override extraRepr(): string {
+    return `alpha=${this.#options.alpha}`;
+  }
+}
+
+/** Options of {@link Softplus}. */
+export interface SoftplusOptions {
+  /** The factor β; default 1. */
+  beta?: number;
+  /** Where the function becomes x; default 20. */
+  threshold?: number;
+}
+
+/** ln(1 + e^(βx)) / β, and x itself where βx is above the threshold. */
+export class Softplus extends Activation {
+  readonly #options: Required<SoftplusOptions>;
+
+  /**
+   * @param options How it is shaped
+   */
+  constructor({ beta = 1, threshold = 20 }: SoftplusOptions = {}) {
+    super();
+    this.#options = { beta, threshold };
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return softplus(x, this.#options);
+  }
+
+  override extraRepr(): string {
+    return `beta=${this.#options.beta}, threshold=${this.#options.threshold}`;
+  }
+}
+
+/** Options of {@link Hardtanh}. */
+export interface HardtanhOptions {
+  /** Lower bound; default −1. */
+  minVal?: number;
+  /** Upper bound; default 1. */
+  maxVal?: number;
+}
+
+/** x, kept between two bounds. */
+export class Hardtanh extends Activation {
+  readonly #options: Required<HardtanhOptions>;
+
+  /**
+   * @param options How it is shaped
+   */
+  constructor({ minVal = -1, maxVal = 1 }: HardtanhOptions = {}) {
+    super();
+    this.#options = { minVal, maxVal };
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return hardtanh(x, this.#options);
+  }
+
+  override extraRepr(): string {
+    return `minVal=${this.#options.minVal}, maxVal=${this.#options.maxVal}`;
+  }
+}
+
+/** Options of {@link Hardshrink}. */
+export interface HardshrinkOptions {
+  /** The bound λ; default 0.5. */
+  lambda?: number;
+}
+
+/** x where |x| > λ, else 0. */
+export class Hardshrink extends Activation {
+  readonly #options: Required<HardshrinkOptions>;
+
+  /**
+   * @param options How it is shaped
+   */
+  constructor({ lambda = 0.5 }: HardshrinkOptions = {}) {
+    super();
+    this.#options = { lambda };
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return hardshrink(x, this.#options);
+  }
+
+  override extraRepr(): string {
+    return `lambda=${this.#options.lambda}`;
+  }
+}
+
+/** Options of {@link Softshrink}. */
+export interface SoftshrinkOptions {
+  /** The distance λ; default 0.5. */
+  lambda?: number;
+}
+
+/** x moved by λ towards 0, and 0 within. */
+export class Softshrink extends Activation {
+  readonly #options: Required<SoftshrinkOptions>;
+
+  /**
+   * @param options How it is shaped
+   */
+  constructor({ lambda = 0.5 }: SoftshrinkOptions = {}) {
+    super();
+    this.#options = { lambda };
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return softshrink(x, this.#options);
+  }
+
+  override extraRepr(): string {
+    return `lambda=${this.#options.lambda}`;
+  }
+}
+
+/** x where it is above a bound, else another value. */
+export class Threshold extends Activation {
+  readonly #threshold: number;
+  readonly #value: number;
+
+  /**
+   * @param threshold The bound
+   * @param value What stands for elements up to it
+   */
+  constructor(threshold: number, value: number) {
+    super();
+    this.#threshold = threshold;
+    this.#value = value;
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    return threshold(x, this.#threshold, this.#value);
+  }
+
+  override extraRepr(): string {
+    return `threshold=${this.#threshold}, value=${this.#value}`;
+  }
+}
+
+/** Options of {@link PReLU}. */
+export interface PReLUOptions {
+  /** Slopes: one for all, or one for each channel (axis 1); default 1. */
+  numParameters?: number;
+  /** What they start with; default 0.25. */
+  init?: number;
+}
+
+/** x where x > 0, else a·x with a learned slope (He and others 2015). `weight` holds the slopes. */
+export class PReLU extends Module<[x: Tensor], Tensor> {
+  /** [numParameters]. */
+  weight: Parameter;
+
+  /**
+   * @param options How many slopes, and their start value
+   */
+  constructor({ numParameters = 1, init = 0.25 }: PReLUOptions = {}) {
+    super();
+    this.weight = emptyParameter([numParameters]);
+    constant(this.weight, init);
+  }
+
+  /** The function of every element. */
+  forward(x: Tensor): Tensor {
+    const slopes = x.ndim > 1
+      ? reshape(this.weight, [this.weight.numel, ...x.shape.slice(2).map(() => 1)])
+      : this.weight;
+    return add(maximum(x, 0), mul(slopes, minimum(x, 0)));
+  }
+}
+
+/** Options of layers that work along an axis. */
+export interface AxisOptions {
+  /** The axis; default −1, the last one. */
+  dim?: number;
+}
+
+abstract class AlongAxis extends Activation {
+  /** The axis. */
+  readonly dim: number;
+
+  /**
+   * @param options Along which axis
+   */
+  constructor({ dim = -1 }: AxisOptions = {}) {
+    super();
+    this.dim = dim;
+  }
+
+  override extraRepr(): string {
+    return `dim=${this.dim}`;
+  }
+}
+
+/** Shares that add up to 1 along an axis: eˣ / Σ eˣ. */
+export class Softmax extends AlongAxis {
+  /** The shares. */
+  forward(x: Tensor): Tensor {
+    return softmax(x, { dim: this.dim });
+  }
+}
+
+/** The logarithm of {@link Softmax}. */
+export class LogSoftmax extends AlongAxis {
+  /** The logarithms. */
+  forward(x: Tensor): Tensor {
+    return logSoftmax(x, { dim: this.dim });
+  }
+}
+
+/** {@link Softmax} of −x. */
+export class Softmin extends AlongAxis {
+  /** The shares. */
+  forward(x: Tensor): Tensor {
+    return softmax(neg(x), { dim: this.dim });
+  }
+}
+
+/** The first half of an axis, gated by the sigmoid of the second (Dauphin and others 2016). */
+export class GLU extends AlongAxis {
+  /** Half as long along the axis. */
+  forward(x: Tensor): Tensor {
+    const [value, gate] = chunk(x, 2, { dim: this.dim });
+    return mul(value, sigmoid(gate));
+  }
+}
