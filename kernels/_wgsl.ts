@@ -5857,23 +5857,24 @@ fn main(
 };
 
 /** kernels/sort/rank.wgsl */
-export const rank: KernelSource<{ keys: "read", order: "read_write", sorted: "read_write" }, { rows: "u32", length: "u32", chunks: "u32", rowsInGroup: "u32" }> = {
+export const rank: KernelSource<{ keys: "read", order: "read_write", sorted: "read_write" }, { rows: "u32", length: "u32", chunks: "u32", rowsInGroup: "u32", kept: "u32" }> = {
   name: "rank",
   bindings: { keys: "read", order: "read_write", sorted: "read_write" },
-  params: { rows: "u32", length: "u32", chunks: "u32", rowsInGroup: "u32" },
+  params: { rows: "u32", length: "u32", chunks: "u32", rowsInGroup: "u32", kept: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
 // order[r, rank(i)] = i and sorted[r, rank(i)] = keys[r, i], rank(i) = keys of row r that are smaller, or equal and in front
-// One invocation places one key: a workgroup holds part of a row, or (packed) several short rows.
+// for the first \`kept\` of each row. One invocation places one key: a workgroup holds part of a row, or (packed) several short rows.
 // uses: place
 struct Params {
   rows: u32,
   length: u32,
   chunks: u32,
   rowsInGroup: u32,
+  kept: u32,
 }
 
 @group(0) @binding(0) var<storage, read> keys: array<u32>;
@@ -5909,8 +5910,10 @@ fn main(
     let other = keys[base + j];
     rank += select(0u, 1u, other < key || (other == key && j < i));
   }
-  order[base + rank] = i;
-  sorted[base + rank] = key;
+  if (rank < params.kept) {
+    order[row * params.kept + rank] = i;
+    sorted[row * params.kept + rank] = key;
+  }
 }
 `,
 };
@@ -6933,6 +6936,53 @@ fn main(
     for (var r = first; r < last; r += width) {
       y[base + r] = finish(x[base + r] - e.top, prepared);
     }
+  }
+}
+`,
+};
+
+/** kernels/sort/sort_keys.wgsl */
+export const sortKeys: KernelSource<{ x: "read", keys: "read_write" }, { count: "u32", flip: "u32" }> = {
+  name: "sortKeys",
+  bindings: { x: "read", keys: "read_write" },
+  params: { count: "u32", flip: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// keys[at] = a whole number for x[at] such that keys are in the order of the elements (or, descending, in the opposite one)
+// One invocation makes one key. NaN is above all numbers, and 0 and −0 are equal.
+// uses: place
+struct Params {
+  count: u32,
+  flip: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> keys: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn key(word: u32) -> u32 {
+  let size = word & 0x7fffffffu;
+  if (size > 0x7f800000u) {
+    return 0xffffffffu;
+  }
+  if (size == 0u) {
+    return 0x80000000u;
+  }
+  return select(word | 0x80000000u, ~word, word != size);
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at < params.count) {
+    keys[at] = key(x[at]) ^ params.flip;
   }
 }
 `,

@@ -20,3 +20,4 @@ export * from "./random/mod.ts";
 export * from "./reduce/mod.ts";
 export * from "./scan/mod.ts";
 export * from "./softmax/mod.ts";
+export * from "./sort/mod.ts";

@@ -21,8 +21,8 @@ export function temporary(shape: Shape, dtype: DType, label: string): Tensor {
   return new Tensor({ shape, storage: new Storage(numel(shape), dtype, label), scoped: false });
 }
 
-/** Counting smaller keys is one dispatch, but takes length² comparisons for each row. */
-function methodFor(rows: number, length: number): OrderMethod {
+/** What suits the size: counting smaller keys is one dispatch, but takes length² comparisons for each row. */
+export function orderMethod(rows: number, length: number): OrderMethod {
   return length <= 4096 && rows * length * length <= 2 ** 24 ? "rank" : "radix";
 }
 
@@ -32,23 +32,33 @@ function methodFor(rows: number, length: number): OrderMethod {
  * @param keys u32 [rows, length], not empty
  * @param bits Keys are below 2^bits
  * @param label The op's name
- * @param method How; by default what suits the size
+ * @param options How (by default what suits the size), and where the order goes
  * @returns Temporary tensors, for the caller to dispose
  */
-export function orderOf(keys: Tensor, bits: number, label: string, method?: OrderMethod): Order {
+export function orderOf(keys: Tensor, bits: number, label: string, { method, into }: OrderOptions = {}): Order {
   const [rows, length] = keys.shape;
-  return (method ?? methodFor(rows, length)) === "rank" ? byRank(keys, label) : byRadix(keys, bits, label);
+  return (method ?? orderMethod(rows, length)) === "rank"
+    ? firstOf(keys, length, label, into)
+    : byRadix(keys, bits, label, into);
 }
 
-function byRank(keys: Tensor, label: string): Order {
+/** How keys are sorted, and where the result goes. */
+export interface OrderOptions {
+  readonly method?: OrderMethod;
+  /** A tensor of whole numbers for the order; by default a new one. */
+  readonly into?: Tensor;
+}
+
+/** The `kept` smallest keys of each row, in order. */
+export function firstOf(keys: Tensor, kept: number, label: string, into?: Tensor): Order {
   const [rows, length] = keys.shape;
-  const order = temporary(keys.shape, "u32", label), sorted = temporary(keys.shape, "u32", label);
+  const order = into ?? temporary([rows, kept], "u32", label), sorted = temporary([rows, kept], "u32", label);
   const packed = length <= 32;
   const rowsInGroup = packed ? Math.floor(64 / length) : 1, chunks = Math.ceil(length / 64);
   launch(
     rankKernel,
     { keys, order, sorted },
-    { rows, length, chunks, rowsInGroup },
+    { rows, length, chunks, rowsInGroup, kept },
     Math.ceil(rows / rowsInGroup) * chunks,
     { overrides: { packed: Number(packed) } },
   );
@@ -58,7 +68,7 @@ function byRank(keys: Tensor, label: string): Order {
 /** Keys of a tile are moved one after the other, tiles at the same time. */
 const TILE = 256;
 
-function byRadix(keys: Tensor, bits: number, label: string): Order {
+function byRadix(keys: Tensor, bits: number, label: string, into?: Tensor): Order {
   const [rows, length] = keys.shape;
   const passes = Math.max(1, Math.ceil(bits / 8)), width = Math.max(1, Math.ceil(bits / passes));
   const digits = 1 << width;
@@ -73,7 +83,11 @@ function byRadix(keys: Tensor, bits: number, label: string): Order {
     launch(radixCount, { keys: from, counts }, params, Math.ceil(rows * tiles / 32));
     launch(radixSums, { counts, sums }, scanned, Math.ceil(rows * chunks / 32));
     launch(radixScan, { sums, counts }, scanned, Math.ceil(rows * chunks / 32));
-    const next = { sorted: temporary(keys.shape, "u32", label), order: temporary(keys.shape, "u32", label) };
+    const last = pass === passes - 1;
+    const next = {
+      sorted: temporary(keys.shape, "u32", label),
+      order: last && into !== undefined ? into : temporary(keys.shape, "u32", label),
+    };
     launch(
       radixPlace,
       { keys: from, order: current?.order ?? keys, places: counts, nextKeys: next.sorted, nextOrder: next.order },

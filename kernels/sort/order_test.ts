@@ -26,7 +26,7 @@ gpuTest("order: rows of keys come out sorted and stable, by rank and by radix", 
       return part.sort((a, b) => a.key - b.key || a.i - b.i);
     }).flat();
     for (const method of ["rank", "radix"] as const) {
-      const { order, sorted } = orderOf(keys, bits, "test", method);
+      const { order, sorted } = orderOf(keys, bits, "test", { method });
       const [places, found] = await Promise.all([order.data(), sorted.data()]);
       assertEquals(Array.from(found), want.map(({ key }) => key), `${method} of ${[rows, length, bits]}`);
       assertEquals(Array.from(places), want.map(({ i }) => i), `${method} of ${[rows, length, bits]}`);

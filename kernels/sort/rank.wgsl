@@ -1,11 +1,12 @@
 // order[r, rank(i)] = i and sorted[r, rank(i)] = keys[r, i], rank(i) = keys of row r that are smaller, or equal and in front
-// One invocation places one key: a workgroup holds part of a row, or (packed) several short rows.
+// for the first `kept` of each row. One invocation places one key: a workgroup holds part of a row, or (packed) several short rows.
 // uses: place
 struct Params {
   rows: u32,
   length: u32,
   chunks: u32,
   rowsInGroup: u32,
+  kept: u32,
 }
 
 @group(0) @binding(0) var<storage, read> keys: array<u32>;
@@ -41,6 +42,8 @@ fn main(
     let other = keys[base + j];
     rank += select(0u, 1u, other < key || (other == key && j < i));
   }
-  order[base + rank] = i;
-  sorted[base + rank] = key;
+  if (rank < params.kept) {
+    order[row * params.kept + rank] = i;
+    sorted[row * params.kept + rank] = key;
+  }
 }

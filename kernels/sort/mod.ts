@@ -1,0 +1,2 @@
+/** Sorting. */
+export { argsort, sort, type SortOptions, topk, type TopkOptions } from "./sort.ts";
