@@ -6,25 +6,13 @@
 export type { ForwardHook, ForwardPreHook } from "./_hooks.ts";
 export type { LoadResult, NamedValues } from "./_load.ts";
 export * from "./activation.ts";
-export {
-  BatchNorm1d,
-  BatchNorm2d,
-  BatchNorm3d,
-  type BatchNormModuleOptions,
-  StatisticsNorm,
-} from "./batch_norm.ts";
+export { type AttentionCallOptions, MultiheadAttention, type MultiheadAttentionOptions } from "./attention.ts";
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormModuleOptions, StatisticsNorm } from "./batch_norm.ts";
 export { ModuleDict, ModuleList, Sequential } from "./containers.ts";
 export * from "./conv.ts";
 export { AlphaDropout, Dropout, Dropout1d, Dropout2d, type DropoutModuleOptions } from "./dropout.ts";
 export * as init from "./init.ts";
-export {
-  Flatten,
-  type FlattenModuleOptions,
-  Identity,
-  Linear,
-  type LinearModuleOptions,
-  Unflatten,
-} from "./linear.ts";
+export { Flatten, type FlattenModuleOptions, Identity, Linear, type LinearModuleOptions, Unflatten } from "./linear.ts";
 export { Module, type Slot } from "./module.ts";
 export { LayerNorm, type LayerNormModuleOptions, RMSNorm, type RMSNormModuleOptions } from "./normalization.ts";
 export { Buffer, Parameter } from "./parameter.ts";

@@ -52,7 +52,7 @@ const join = (prefix: string, name: string): string =>
 export abstract class Module<Inputs extends readonly unknown[] = never[], Output = unknown> {
   /** Whether layers behave as in training (dropout, batch statistics); {@link train} and {@link eval} set it. */
   training = true;
-  readonly #registered = new Map<string, Parameter | Buffer | null>();
+  readonly #registered = new Map<string, Parameter | Buffer | Module | null>();
 
   /** The result for inputs. */
   abstract forward(...inputs: Inputs): Output;
@@ -88,6 +88,19 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
     const buffer = value === null ? null : new Buffer(value, options);
     this.#registered.set(name, buffer);
     return buffer;
+  }
+
+  /**
+   * Adds a module under a name that is not a property.
+   *
+   * @param name Its name in `stateDict()`
+   * @param module The module
+   * @returns The module
+   */
+  registerModule<M extends Module>(name: string, module: M): M {
+    this.#checkName(name);
+    this.#registered.set(name, module);
+    return module;
   }
 
   /** A parameter by the name it was registered under. */

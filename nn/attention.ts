@@ -1,0 +1,192 @@
+import { add, mul } from "../kernels/elementwise/arithmetic.ts";
+import { maskedFill } from "../kernels/elementwise/choice.ts";
+import { reshape } from "../kernels/layout/reshape.ts";
+import { split } from "../kernels/layout/split.ts";
+import { triu } from "../kernels/layout/triangle.ts";
+import { permute, transpose } from "../kernels/layout/views.ts";
+import { matmul } from "../kernels/matmul/matmul.ts";
+import { ones } from "../kernels/elementwise/constants.ts";
+import { dropout } from "../kernels/random/dropout.ts";
+import { mean } from "../kernels/reduce/sum.ts";
+import { softmax } from "../kernels/softmax/softmax.ts";
+import { linear } from "../ops/linear.ts";
+import { ShapeError, showShapes } from "../tensor/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { xavierUniform, zeros } from "./init.ts";
+import { Linear } from "./linear.ts";
+import { Module } from "./module.ts";
+import { emptyParameter, type Parameter } from "./parameter.ts";
+
+/** Options of {@link MultiheadAttention}. */
+export interface MultiheadAttentionOptions {
+  /** Share of the attention weights that is dropped in training; default 0. */
+  dropout?: number;
+  /** Whether biases are added; default true. */
+  bias?: boolean;
+  /** Features of the keys; default `embedDim`. */
+  kdim?: number;
+  /** Features of the values; default `embedDim`. */
+  vdim?: number;
+  /** Whether inputs are [batch, length, features] in place of [length, batch, features]; default false. */
+  batchFirst?: boolean;
+}
+
+/** What a call of {@link MultiheadAttention} may say. */
+export interface AttentionCallOptions {
+  /** Keys that nobody may look at: true in [batch, keyLength], or numbers that are added to the scores. */
+  keyPaddingMask?: Tensor | null;
+  /** Pairs that may not be: true in [length, keyLength] or [batch · heads, length, keyLength], or numbers that are added. */
+  attnMask?: Tensor | null;
+  /** Whether a query may only look at keys up to its own place; default false. */
+  isCausal?: boolean;
+  /** Whether the attention weights are returned; default true. */
+  needWeights?: boolean;
+  /** Whether they are averaged over the heads; default true. */
+  averageAttnWeights?: boolean;
+}
+
+/**
+ * Attention with several heads: queries, keys and values are projected, each head mixes the values by softmax(q·kᵀ / √d), and
+ * the heads' results are projected together (Vaswani and others, "Attention is all you need", 2017).
+ *
+ * Parameters, by PyTorch's names: `in_proj_weight` [3·embedDim, embedDim] (or `q_proj_weight`, `k_proj_weight`,
+ * `v_proj_weight` where keys or values have other sizes), `in_proj_bias`, `out_proj.weight`, `out_proj.bias`.
+ *
+ * @example
+ * ```ts
+ * import { init, randn } from "@fulgurite/core";
+ * import { MultiheadAttention } from "@fulgurite/core/nn";
+ *
+ * await init();
+ * const attention = new MultiheadAttention(64, 4, { batchFirst: true });
+ * const x = randn([8, 16, 64]);
+ * const [y] = attention.forward(x, x, x, { isCausal: true, needWeights: false });
+ * console.log(y.shape); // [8, 16, 64]
+ * ```
+ */
+export class MultiheadAttention
+  extends Module<[query: Tensor, key: Tensor, value: Tensor, options?: AttentionCallOptions], [Tensor, Tensor | null]> {
+  /** Features of queries and results. */
+  readonly embedDim: number;
+  /** Number of heads. */
+  readonly numHeads: number;
+  readonly #dropout: number;
+  readonly #batchFirst: boolean;
+  readonly #weights: readonly Parameter[];
+  readonly #bias: Parameter | null;
+  readonly #output: Linear;
+
+  /**
+   * @param embedDim Features of queries and results
+   * @param numHeads Number of heads, a divisor of `embedDim`
+   * @param options Dropout, biases, other sizes, order of axes
+   * @throws {RangeError} If the heads do not divide the features
+   */
+  constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
+    super();
+    const { dropout = 0, bias = true, kdim = embedDim, vdim = embedDim, batchFirst = false } = options;
+    if (!Number.isInteger(numHeads) || numHeads < 1 || embedDim % numHeads !== 0) {
+      throw new RangeError(
+        `Cannot make MultiheadAttention: heads must divide the features, got ${numHeads} for ${embedDim}`,
+      );
+    }
+    this.embedDim = embedDim;
+    this.numHeads = numHeads;
+    this.#dropout = dropout;
+    this.#batchFirst = batchFirst;
+    const weight = (name: string, rows: number, columns: number): Parameter =>
+      this.registerParameter(name, emptyParameter([rows, columns]));
+    this.#weights = kdim === embedDim && vdim === embedDim ? [weight("in_proj_weight", 3 * embedDim, embedDim)] : [
+      weight("q_proj_weight", embedDim, embedDim),
+      weight("k_proj_weight", embedDim, kdim),
+      weight("v_proj_weight", embedDim, vdim),
+    ];
+    this.#bias = this.registerParameter("in_proj_bias", bias ? emptyParameter([3 * embedDim]) : null);
+    this.#output = this.registerModule("out_proj", new Linear(embedDim, embedDim, { bias }));
+    this.resetParameters();
+  }
+
+  /** Draws new start values. */
+  resetParameters(): void {
+    for (const weight of this.#weights) xavierUniform(weight);
+    if (this.#bias !== null) zeros(this.#bias);
+    this.#output.resetParameters();
+    if (this.#output.bias !== null) zeros(this.#output.bias);
+  }
+
+  /**
+   * @param query Shape [batch, length, embedDim] (with `batchFirst`), or without the batch
+   * @param key Shape [batch, keyLength, kdim]
+   * @param value Shape [batch, keyLength, vdim]
+   * @param options Masks, and whether weights are returned
+   * @returns The result, of the query's shape, and the weights [batch, length, keyLength] (by head: [batch, heads, …]) or `null`
+   * @throws {ShapeError} If sizes do not fit
+   */
+  forward(query: Tensor, key: Tensor, value: Tensor, options: AttentionCallOptions = {}): [Tensor, Tensor | null] {
+    const { needWeights = true, averageAttnWeights = true } = options;
+    const batched = query.ndim === 3;
+    if ((query.ndim !== 2 && !batched) || key.ndim !== query.ndim || value.ndim !== query.ndim) {
+      const shapes = [query.shape, key.shape, value.shape];
+      throw new ShapeError(
+        "MultiheadAttention",
+        `Cannot attend in MultiheadAttention: query, key and value must have two or three axes, current shapes are ${
+          showShapes(shapes)
+        }`,
+        shapes,
+      );
+    }
+    const arranged = (x: Tensor) => !batched ? reshape(x, [1, ...x.shape]) : this.#batchFirst ? x : transpose(x, 0, 1);
+    const [q, k, v] = this.#project(query, key, value).map((x) => this.#heads(arranged(x)));
+    const scores = this.#masked(matmul(mul(q, q.shape[3] ** -0.5), transpose(k, 2, 3)), options);
+    const weights = softmax(scores, { dim: -1 });
+    const mixed = matmul(dropout(weights, { p: this.#dropout, training: this.training }), v);
+    const [n, heads, length, size] = mixed.shape;
+    const joined = reshape(permute(mixed, [0, 2, 1, 3]), [n, length, heads * size]);
+    const output = this.#output.forward(joined);
+    const result = !batched
+      ? reshape(output, output.shape.slice(1))
+      : this.#batchFirst
+      ? output
+      : transpose(output, 0, 1);
+    if (!needWeights) return [result, null];
+    const shown = averageAttnWeights ? mean(weights, { dim: 1 }) : weights;
+    return [result, batched ? shown : reshape(shown, shown.shape.slice(1))];
+  }
+
+  override extraRepr(): string {
+    return `${this.embedDim}, ${this.numHeads}`;
+  }
+
+  /** Queries, keys and values after their projections: one product where they are one tensor. */
+  #project(query: Tensor, key: Tensor, value: Tensor): readonly Tensor[] {
+    const bias = this.#bias;
+    const size = this.embedDim;
+    if (this.#weights.length === 1 && query === key && key === value) {
+      return split(linear(query, this.#weights[0], { bias }), size, { dim: -1 });
+    }
+    const weights = this.#weights.length === 1 ? split(this.#weights[0], size) : this.#weights;
+    const biases = bias === null ? [null, null, null] : split(bias, size);
+    return [query, key, value].map((x, i) => linear(x, weights[i], { bias: biases[i] }));
+  }
+
+  /** [batch, length, features] as [batch, heads, length, features / heads]. */
+  #heads(x: Tensor): Tensor {
+    const [n, length] = x.shape;
+    return permute(reshape(x, [n, length, this.numHeads, -1]), [0, 2, 1, 3]);
+  }
+
+  #masked(scores: Tensor, { keyPaddingMask, attnMask, isCausal = false }: AttentionCallOptions): Tensor {
+    const [n, heads, length, keyLength] = scores.shape;
+    if (attnMask) {
+      scores = hide(scores, attnMask.ndim === 3 ? reshape(attnMask, [n, heads, length, keyLength]) : attnMask);
+    } else if (isCausal) {
+      scores = hide(scores, triu(ones([length, keyLength], { dtype: "bool" }), { diagonal: 1 }));
+    }
+    return keyPaddingMask ? hide(scores, reshape(keyPaddingMask, [n, 1, 1, keyLength])) : scores;
+  }
+}
+
+/** Scores without what a mask forbids: truth forbids, numbers are added. */
+function hide(scores: Tensor, mask: Tensor): Tensor {
+  return mask.dtype === "bool" ? maskedFill(scores, mask, -Infinity) : add(scores, mask);
+}
