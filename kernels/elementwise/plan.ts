@@ -1,8 +1,9 @@
 import type { DType } from "../../tensor/dtype.ts";
 import { broadcastStrides, sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
 import type { Storage } from "../../tensor/storage.ts";
-import type { Chain } from "./chain.ts";
-import type { Expression } from "./expression.ts";
+import { Chain } from "./chain.ts";
+import { composeReadings } from "./compose.ts";
+import { type Expression, expressionOf } from "./expression.ts";
 import { inlined, type Operand, type RandomDraw, type View } from "./operand.ts";
 import { type Register, registerOf } from "./register.ts";
 
@@ -106,12 +107,30 @@ export class Plan {
   #leaf(storage: Storage, shape: Shape, view: View | null): number {
     const whole = view === null && sameShape(shape, this.shape);
     const strides = whole ? stridesOf(shape) : view?.strides ?? broadcastStrides(shape, this.shape);
-    const offset = view?.offset ?? 0;
+    const near = { storage, strides, offset: view?.offset ?? 0 };
+    const found = whole ? near : throughViews(near, this.shape);
     for (let k = 0; k < this.leaves.length; k++) {
       const leaf = this.leaves[k];
-      if (leaf.storage === storage && leaf.offset === offset && sameShape(leaf.strides, strides)) return k;
+      if (
+        leaf.storage === found.storage && leaf.offset === found.offset && sameShape(leaf.strides, found.strides)
+      ) return k;
     }
     if (!whole) this.leafWords += this.shape.length + 1;
-    return this.leaves.push({ storage, strides, offset }) - 1;
+    return this.leaves.push(found) - 1;
+  }
+}
+
+const ITSELF = expressionOf("x");
+
+/** Reads through views that nobody has needed as values yet: a view of a view is one reading of what is behind both. */
+function throughViews(leaf: Leaf, shape: Shape): Leaf {
+  for (;;) {
+    const { pending } = leaf.storage;
+    if (!(pending instanceof Chain) || pending.work.expression !== ITSELF) return leaf;
+    const [operand] = pending.work.operands;
+    if (!("storage" in operand) || operand.view === null || operand.storage.dtype !== leaf.storage.dtype) return leaf;
+    const composed = composeReadings(shape, leaf, pending.shape, operand.view);
+    if (composed === null) return leaf;
+    leaf = { storage: operand.storage, ...composed };
   }
 }

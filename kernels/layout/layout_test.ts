@@ -320,6 +320,24 @@ gpuTest("layout: gradients of 120 random chains are their transposes, and differ
   });
 });
 
+gpuTest("layout: views of views are free inside a chain", async (device) => {
+  const x = tensor(Float32Array.from({ length: 24 }, (_, i) => i), { shape: [4, 6] });
+  const before = device.recorder.counts.dispatches;
+  const left = slice(mT(x), { dim: 0, start: 1 }), right = mT(flip(slice(x, { dim: 1, end: 5 }), 0));
+  const deep = flip(select(split(expand(unsqueeze(x, 0), [2, 4, 6]), [2, 4], { dim: 2 })[1], { dim: 0, index: 1 }), [
+    0,
+    1,
+  ]);
+  const [y, z] = await Promise.all([mul(left, right).array(), mul(deep, 2).array()]);
+  assertEquals(device.recorder.counts.dispatches - before, 2);
+  const at = (r: number, c: number) => 6 * r + c;
+  assertEquals(
+    y,
+    Array.from({ length: 5 }, (_, i) => Array.from({ length: 4 }, (_, j) => at(j, i + 1) * at(3 - j, i))),
+  );
+  assertEquals(z, Array.from({ length: 4 }, (_, i) => Array.from({ length: 4 }, (_, j) => 2 * at(3 - i, 5 - j))));
+});
+
 gpuTest("layout: splits give their gradients one concatenation", async (device) => {
   const x = tensor(Float32Array.from({ length: 24 }, (_, i) => i), { shape: [4, 6], requiresGrad: true });
   const dispatches = () => device.recorder.counts.dispatches;
