@@ -117,11 +117,38 @@ function lossByLabels(
     );
   }
   checkWeight(op, x, axis, weight);
+  requireClasses(op, labels, x.shape[axis], ignoreIndex);
   const attrs: LossAttrs = { rows: rowsOf(x.shape, axis), reduction, ignoreIndex, labelSmoothing, logarithms };
   const [loss, stats, factor] = applyAll({ ...lossOp, name: op }, [x, labels, weight], attrs);
   stats.dispose();
   factor.dispose();
   return loss;
+}
+
+/** Throws for labels that are no class, as far as the host knows them: those that came from it. */
+function requireClasses(op: string, labels: Tensor, classes: number, ignoreIndex: number): void {
+  const { bounds } = labels.storage;
+  if (bounds === null || labels.numel === 0) return;
+  for (const label of [bounds.min, bounds.max]) {
+    if ((label >= 0 && label < classes) || label === ignoreIndex) continue;
+    throw new RangeError(
+      `Cannot compute ${op}: labels must be from 0 to ${
+        classes - 1
+      }, or ignoreIndex (${ignoreIndex}), they hold ${label}`,
+    );
+  }
+}
+
+/** Checks labels as far as the host knows them: the least and the greatest of those that came from it. */
+function checkLabels(op: string, labels: Tensor, classes: number, ignoreIndex: number): void {
+  const { bounds } = labels.storage;
+  if (bounds === null || labels.numel === 0) return;
+  for (const label of [bounds.min, bounds.max]) {
+    if (label === ignoreIndex || (label >= 0 && label < classes)) continue;
+    throw new RangeError(
+      `Cannot compute ${op}: labels must be from 0 to ${classes - 1} (or ${ignoreIndex}, to be ignored), got ${label}`,
+    );
+  }
 }
 
 function checkWeight(op: string, x: Tensor, axis: number, weight: Tensor | null): void {
@@ -155,7 +182,8 @@ function lossByProbabilities(x: Tensor, target: Tensor, options: CrossEntropyOpt
  * The cross-entropy of classes, from unnormalised scores: −log softmax(x)[label], in one kernel that also keeps what the
  * gradient needs.
  *
- * A label outside the classes that is not `ignoreIndex` gives NaN: labels live on the device, where they cannot be checked
+ * A label outside the classes that is not `ignoreIndex` throws when it came from the host, and gives NaN when it was
+ * computed on the device, where it cannot be checked
  * without waiting for them. Nothing is read or written out of bounds.
  *
  * @param x Scores, [C], [N, C] or [N, C, d1, …]
@@ -164,7 +192,7 @@ function lossByProbabilities(x: Tensor, target: Tensor, options: CrossEntropyOpt
  * @returns The loss: a number, or without reduction one for each sample
  * @throws {ShapeError} If the shapes do not fit
  * @throws {TypeError} If labels are not i32, or the scores not floating-point
- * @throws {RangeError} If `reduction` or `labelSmoothing` is out of range
+ * @throws {RangeError} If a label from the host, `reduction` or `labelSmoothing` is out of range
  *
  * @example
  * ```ts
@@ -192,7 +220,7 @@ export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOpt
 /**
  * The negative log-likelihood of classes: −x[label], where `x` holds log-probabilities (of `logSoftmax`).
  *
- * A label outside the classes that is not `ignoreIndex` gives NaN, as in {@link crossEntropy}.
+ * A label outside the classes that is not `ignoreIndex` is an error or gives NaN, as in {@link crossEntropy}.
  *
  * @param x Log-probabilities, [C], [N, C] or [N, C, d1, …]
  * @param target Class labels (i32) of the shape of `x` without its axis of classes
@@ -200,7 +228,7 @@ export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOpt
  * @returns The loss: a number, or without reduction one for each sample
  * @throws {ShapeError} If the shapes do not fit
  * @throws {TypeError} If labels are not i32, or `x` is not floating-point
- * @throws {RangeError} If `reduction` is unknown
+ * @throws {RangeError} If a label from the host is out of range, or `reduction` unknown
  *
  * @example
  * ```ts
