@@ -57,7 +57,12 @@ export function promote(operands: readonly Operand[]): DType {
   return result ?? "f32";
 }
 
-/** The type of a JavaScript number as an operand: whole numbers are integers, others and non-finite ones floats. */
+/**
+ * The type of a JavaScript number as an operand: whole numbers are integers (u32 those that do not fit i32), others and
+ * non-finite ones floats.
+ */
 export function numberDType(value: number): DType {
-  return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? "i32" : "f32";
+  if (!Number.isInteger(value)) return "f32";
+  if (value >= -(2 ** 31) && value < 2 ** 31) return "i32";
+  return value >= 0 && value < 2 ** 32 ? "u32" : "f32";
 }
