@@ -183,8 +183,7 @@ function lossByProbabilities(x: Tensor, target: Tensor, options: CrossEntropyOpt
  * gradient needs.
  *
  * A label outside the classes that is not `ignoreIndex` throws when it came from the host, and gives NaN when it was
- * computed on the device, where it cannot be checked
- * without waiting for them. Nothing is read or written out of bounds.
+ * computed on the device, where it cannot be checked without waiting. Nothing is read or written out of bounds.
  *
  * @param x Scores, [C], [N, C] or [N, C, d1, …]
  * @param target Class labels (i32) of the shape of `x` without its axis of classes, or probabilities of the shape of `x`
