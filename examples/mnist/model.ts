@@ -1,4 +1,4 @@
-import { argmax, crossEntropy, eq, maxPool2d, mean, relu, type Tensor, to } from "../../mod.ts";
+import { argmax, crossEntropy, eq, flatten, maxPool2d, mean, relu, type Tensor, to } from "../../mod.ts";
 import { LightningModule, type OptimizerConfig } from "../../lightning.ts";
 import type { ImageBatch } from "../../data/mod.ts";
 import { Conv2d, Dropout, Linear } from "../../nn/mod.ts";
@@ -27,7 +27,7 @@ export class LitConvNet extends LightningModule<ImageBatch> {
   override forward(image: Tensor): Tensor {
     let x = maxPool2d(relu(this.conv1.forward(image)), { kernelSize: 2 });
     x = maxPool2d(relu(this.conv2.forward(x)), { kernelSize: 2 });
-    x = this.dropout.forward(relu(this.fc1.forward(x.reshape([x.shape[0], -1]))));
+    x = this.dropout.forward(relu(this.fc1.forward(flatten(x, { startDim: 1 }))));
     return this.fc2.forward(x);
   }
 
