@@ -11,8 +11,19 @@ export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormModuleOptions, Sta
 export { ModuleDict, ModuleList, Sequential } from "./containers.ts";
 export * from "./conv.ts";
 export { AlphaDropout, Dropout, Dropout1d, Dropout2d, type DropoutModuleOptions } from "./dropout.ts";
+export { Embedding, type EmbeddingModuleOptions } from "./embedding.ts";
+export {
+  GroupNorm,
+  type GroupNormModuleOptions,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+  type InstanceNormModuleOptions,
+} from "./group_norm.ts";
 export * as init from "./init.ts";
 export { Flatten, type FlattenModuleOptions, Identity, Linear, type LinearModuleOptions, Unflatten } from "./linear.ts";
+export * from "./loss.ts";
 export { Module, type Slot } from "./module.ts";
 export { LayerNorm, type LayerNormModuleOptions, RMSNorm, type RMSNormModuleOptions } from "./normalization.ts";
 export { Buffer, Parameter } from "./parameter.ts";
+export * from "./pooling.ts";

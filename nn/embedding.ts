@@ -1,0 +1,85 @@
+import { zeros } from "../kernels/elementwise/constants.ts";
+import { embedding } from "../kernels/gather/embedding.ts";
+import { copyBytes } from "../tensor/in_place.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { normal } from "./init.ts";
+import { Module } from "./module.ts";
+import { emptyParameter, type Parameter } from "./parameter.ts";
+
+/** Options of {@link Embedding}. */
+export interface EmbeddingModuleOptions {
+  /** A row that starts as zeros and is not learned; negative counts from the end. */
+  paddingIdx?: number;
+}
+
+/**
+ * A table of vectors, looked up by id. `weight` [numEmbeddings, embeddingDim] starts normal with mean 0 and deviation 1.
+ *
+ * @example
+ * ```ts
+ * import { init, tensor } from "@fulgurite/core";
+ * import { Embedding } from "@fulgurite/core/nn";
+ *
+ * await init();
+ * const table = new Embedding(1000, 64, { paddingIdx: 0 });
+ * console.log(table.forward(tensor([[5, 17, 0]])).shape); // [1, 3, 64]
+ * ```
+ */
+export class Embedding extends Module<[ids: Tensor], Tensor> {
+  /** Number of vectors. */
+  readonly numEmbeddings: number;
+  /** Their size. */
+  readonly embeddingDim: number;
+  /** The row that is not learned, if there is one. */
+  readonly paddingIdx: number | undefined;
+  /** [numEmbeddings, embeddingDim]. */
+  weight: Parameter;
+
+  /**
+   * @param numEmbeddings Number of vectors
+   * @param embeddingDim Their size
+   * @param options A row for padding
+   * @throws {RangeError} If that row does not exist
+   */
+  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx }: EmbeddingModuleOptions = {}) {
+    super();
+    if (
+      paddingIdx !== undefined &&
+      (!Number.isInteger(paddingIdx) || paddingIdx < -numEmbeddings || paddingIdx >= numEmbeddings)
+    ) {
+      throw new RangeError(
+        `Cannot make Embedding: paddingIdx must be a row of the ${numEmbeddings}, got ${paddingIdx}`,
+      );
+    }
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.paddingIdx = paddingIdx !== undefined && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
+    this.weight = emptyParameter([numEmbeddings, embeddingDim]);
+    this.resetParameters();
+  }
+
+  /** Draws new start values. */
+  resetParameters(): void {
+    normal(this.weight);
+    const { paddingIdx, embeddingDim } = this;
+    if (paddingIdx === undefined || embeddingDim === 0) return;
+    scope(() => {
+      const bytes = 4 * embeddingDim;
+      copyBytes(zeros([embeddingDim]).storage, 0, this.weight.storage, paddingIdx * bytes, bytes);
+    });
+  }
+
+  /**
+   * @param ids Whole numbers from 0 to numEmbeddings − 1, i32, any shape
+   * @returns The shape of `ids`, and embeddingDim
+   */
+  forward(ids: Tensor): Tensor {
+    return embedding(ids, this.weight, { paddingIdx: this.paddingIdx });
+  }
+
+  override extraRepr(): string {
+    const padding = this.paddingIdx === undefined ? "" : `, paddingIdx=${this.paddingIdx}`;
+    return `${this.numEmbeddings}, ${this.embeddingDim}${padding}`;
+  }
+}
