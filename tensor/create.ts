@@ -151,7 +151,7 @@ function sourceOf(data: TensorData): Source {
         );
     }
     if (typeof value === "boolean") bools++;
-    else if (whole && numberDType(value) === "f32") whole = false;
+    else if (whole && numberDType(value) !== "i32") whole = false;
     flat[at++] = Number(value);
   };
   visit(data, 0);
