@@ -1,6 +1,6 @@
 /** The page: trains the module of examples/mnist on this browser's WebGPU and shows how it goes. */
 import {
-  ArrayDataset,
+  type ArrayDataset,
   DataLoader,
   type LabelledImages,
   labelledImages,
