@@ -91,7 +91,7 @@ function fans(op: string, shape: Shape): { fan_in: number; fan_out: number } {
 
 /** Gives a tensor a value, outside of differentiation, and frees what was made for it. */
 function fill(t: Tensor, value: () => Tensor | number): Tensor {
-  noGrad(() => scope(() => copyInto(t, value())));
+  if (t.numel > 0) noGrad(() => scope(() => copyInto(t, value())));
   return t;
 }
 

@@ -1,4 +1,3 @@
-import { reshape } from "../kernels/layout/reshape.ts";
 import { linear } from "../ops/linear.ts";
 import { flatten, unflatten } from "../ops/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
