@@ -7,6 +7,10 @@ import { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
 
 const MAP_READ_COPY_DST = 0x1 | 0x8;
+/** The most that one staging buffer of `readAll` takes. */
+const READ_ALL_BYTES = 2 ** 28;
+/** Larger staging buffers are not kept for the next read. */
+const KEPT_READBACK_BYTES = 2 ** 24;
 
 /** What is known of the adapter behind a device. */
 export interface DeviceInfo {
@@ -95,8 +99,7 @@ export class Device {
   async read(buffer: PooledBuffer, bytes: number): Promise<ArrayBuffer> {
     if (this.#lost) throw this.#lost;
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
-    const at = this.#readback.findIndex((entry) => entry.size >= size && entry.size <= 4 * size);
-    const staging = at >= 0 ? this.#readback.splice(at, 1)[0] : this.#createReadback(size);
+    const staging = this.#takeReadback(size);
     this.recorder.copy(buffer.gpu, 0, staging.buffer, 0, size);
     buffer.batch = this.recorder.batch;
     this.flush();
@@ -105,6 +108,60 @@ export class Device {
     staging.buffer.unmap();
     this.#readback.push(staging);
     return copy;
+  }
+
+  /**
+   * Reads the first bytes of several buffers with one copy for all, after everything recorded so far: a picture of one
+   * moment.
+   *
+   * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong since the last wait
+   */
+  async readAll(parts: readonly { buffer: PooledBuffer; bytes: number }[]): Promise<ArrayBuffer[]> {
+    if (this.#lost) throw this.#lost;
+    const most = Math.min(this.limits.maxBufferSize, READ_ALL_BYTES);
+    const groups: { part: typeof parts[number]; at: number; size: number }[][] = [];
+    let end = Infinity;
+    for (const part of parts) {
+      const size = Math.max(4, Math.ceil(part.bytes / 4) * 4);
+      if (end + size > most) {
+        groups.push([]);
+        end = 0;
+      }
+      groups.at(-1)!.push({ part, at: end, size });
+      end = Math.ceil((end + size) / 8) * 8;
+    }
+    const staged = groups.map((group) => {
+      const last = group.at(-1)!, used = last.at + last.size;
+      const staging = this.#takeReadback(used);
+      for (const { part: { buffer }, at, size } of group) {
+        this.recorder.copy(buffer.gpu, 0, staging.buffer, at, size);
+        buffer.batch = this.recorder.batch;
+      }
+      return { staging, used, group };
+    });
+    this.flush();
+    await this.#wait(Promise.all(staged.map(({ staging, used }) => staging.buffer.mapAsync(0x1, 0, used))));
+    const copies = staged.flatMap(({ staging, group }) =>
+      group.map(({ part, at, size }) => staging.buffer.getMappedRange(at, size).slice(0, part.bytes))
+    );
+    for (const { staging } of staged) {
+      staging.buffer.unmap();
+      if (staging.size <= KEPT_READBACK_BYTES) this.#readback.push(staging);
+      else staging.buffer.destroy();
+    }
+    return copies;
+  }
+
+  /**
+   * Submits what is recorded and marks this point, so that a loop can keep the host from running far ahead of the device.
+   *
+   * @returns A function that waits until the device has come here, and throws what went wrong since the last wait
+   */
+  mark(): () => Promise<void> {
+    this.flush();
+    const reached = this.gpu.queue.onSubmittedWorkDone();
+    reached.catch(() => {}); // who waits is told
+    return () => this.#wait(reached);
   }
 
   /** What the pool holds: live, idle and peak bytes, and live bytes by op. */
@@ -125,9 +182,12 @@ export class Device {
     if (failure) throw failure;
   }
 
-  #createReadback(size: number): { buffer: GPUBuffer; size: number } {
+  /** A staging buffer, one that was used before if it fits. */
+  #takeReadback(size: number): { buffer: GPUBuffer; size: number } {
+    const at = this.#readback.findIndex((entry) => entry.size >= size && entry.size <= 4 * size);
+    if (at >= 0) return this.#readback.splice(at, 1)[0];
     if (this.#readback.length >= 8) this.#readback.shift()?.buffer.destroy();
-    const rounded = 2 ** Math.ceil(Math.log2(size));
+    const rounded = Math.min(2 ** Math.ceil(Math.log2(size)), this.limits.maxBufferSize);
     return {
       buffer: this.gpu.createBuffer({ label: "readback", size: rounded, usage: MAP_READ_COPY_DST }),
       size: rounded,

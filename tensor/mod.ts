@@ -13,4 +13,4 @@ export { apply, applyAll } from "./op.ts";
 export { keep, scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
 export { type GradHook, type HostArray, type NestedArray, Tensor } from "./tensor.ts";
-export { toHost } from "./to_host.ts";
+export { toHost, toHostAll } from "./to_host.ts";

@@ -1,4 +1,5 @@
 import type { DType } from "./dtype.ts";
+import { showShape } from "./errors.ts";
 import { f16ArrayOf } from "./half.ts";
 import type { HostTensor } from "./host.ts";
 import type { Tensor } from "./tensor.ts";
@@ -19,9 +20,42 @@ import type { Tensor } from "./tensor.ts";
  * ```
  */
 export async function toHost(t: Tensor): Promise<HostTensor<DType>> {
-  const shape = [...t.shape];
-  const raw = await t.bytes();
-  switch (t.dtype) {
+  const { dtype, shape } = t;
+  return hostTensorOf(dtype, [...shape], await t.bytes());
+}
+
+/**
+ * Copies tensors to the host as {@link toHost} does, all with one copy on the device: a picture of one moment.
+ *
+ * @param tensors Any tensors
+ * @returns A promise of the arrays, in the same order; what they need of the device is recorded at once
+ * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong on the device since the last wait
+ *
+ * @example
+ * ```ts
+ * import { init, tensor, toHostAll } from "@fulgurite/core";
+ *
+ * await init();
+ * const [a, b] = await toHostAll([tensor([1.5, 2]), tensor([[3]])]);
+ * console.log(a.data, b.shape); // Float32Array [1.5, 2] [1, 1]
+ * ```
+ */
+export async function toHostAll(tensors: readonly Tensor[]): Promise<HostTensor<DType>[]> {
+  const kinds = tensors.map(({ dtype, shape }) => ({ dtype, shape: [...shape] }));
+  const filled = tensors.filter((t) => t.numel > 0);
+  for (const t of filled) {
+    if (t.disposed) throw new Error(`Cannot read a tensor of shape ${showShape(t.shape)}: it is disposed`);
+  }
+  const parts = filled.map((t) => ({ buffer: t.storage.buffer, bytes: t.byteLength }));
+  const raw = filled.length === 0 ? [] : await filled[0].storage.device.readAll(parts);
+  let next = 0;
+  return kinds.map(({ dtype, shape }) =>
+    hostTensorOf(dtype, shape, shape.includes(0) ? new ArrayBuffer(0) : raw[next++])
+  );
+}
+
+function hostTensorOf(dtype: DType, shape: number[], raw: ArrayBuffer): HostTensor<DType> {
+  switch (dtype) {
     case "f32":
       return { dtype: "f32", shape, data: new Float32Array(raw) };
     case "f16":
