@@ -30,9 +30,6 @@ import { constant } from "./init.ts";
 import { Module } from "./module.ts";
 import { emptyParameter, type Parameter } from "./parameter.ts";
 
-/** A module that changes each element by itself, or along one axis, and has no parameters. */
-abstract class Activation extends Module<[x: Tensor], Tensor> {}
-
 /**
  * max(x, 0).
  *
@@ -45,7 +42,7 @@ abstract class Activation extends Module<[x: Tensor], Tensor> {}
  * console.log(await new ReLU().forward(tensor([-1, 2])).array()); // [0, 2]
  * ```
  */
-export class ReLU extends Activation {
+export class ReLU extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return relu(x);
@@ -53,7 +50,7 @@ export class ReLU extends Activation {
 }
 
 /** min(max(x, 0), 6). */
-export class ReLU6 extends Activation {
+export class ReLU6 extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return relu6(x);
@@ -61,7 +58,7 @@ export class ReLU6 extends Activation {
 }
 
 /** 1 / (1 + e⁻ˣ). */
-export class Sigmoid extends Activation {
+export class Sigmoid extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return sigmoid(x);
@@ -69,7 +66,7 @@ export class Sigmoid extends Activation {
 }
 
 /** ln(1 / (1 + e⁻ˣ)). */
-export class LogSigmoid extends Activation {
+export class LogSigmoid extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return logSigmoid(x);
@@ -77,7 +74,7 @@ export class LogSigmoid extends Activation {
 }
 
 /** The hyperbolic tangent. */
-export class Tanh extends Activation {
+export class Tanh extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return tanh(x);
@@ -85,7 +82,7 @@ export class Tanh extends Activation {
 }
 
 /** x·sigmoid(x), also called swish. */
-export class SiLU extends Activation {
+export class SiLU extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return silu(x);
@@ -93,7 +90,7 @@ export class SiLU extends Activation {
 }
 
 /** x·tanh(ln(1 + eˣ)) (Misra 2019). */
-export class Mish extends Activation {
+export class Mish extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return mish(x);
@@ -101,7 +98,7 @@ export class Mish extends Activation {
 }
 
 /** 1.0507·x where x > 0, else 1.7581·(eˣ − 1) (Klambauer and others 2017). */
-export class SELU extends Activation {
+export class SELU extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return selu(x);
@@ -109,7 +106,7 @@ export class SELU extends Activation {
 }
 
 /** x / (1 + |x|). */
-export class Softsign extends Activation {
+export class Softsign extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return softsign(x);
@@ -117,7 +114,7 @@ export class Softsign extends Activation {
 }
 
 /** x − tanh(x). */
-export class Tanhshrink extends Activation {
+export class Tanhshrink extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return tanhshrink(x);
@@ -125,7 +122,7 @@ export class Tanhshrink extends Activation {
 }
 
 /** min(max(x + 3, 0), 6) / 6. */
-export class Hardsigmoid extends Activation {
+export class Hardsigmoid extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return hardsigmoid(x);
@@ -133,7 +130,7 @@ export class Hardsigmoid extends Activation {
 }
 
 /** x·min(max(x + 3, 0), 6) / 6. */
-export class Hardswish extends Activation {
+export class Hardswish extends Module<[x: Tensor], Tensor> {
   /** The function of every element. */
   forward(x: Tensor): Tensor {
     return hardswish(x);
@@ -147,10 +144,12 @@ export interface GELUOptions {
 }
 
 /** x·Φ(x) with the normal distribution Φ, or its approximation by tanh (Hendrycks and Gimpel 2016). */
-export class GELU extends Activation {
+export class GELU extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<GELUOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options How it is shaped
    */
   constructor({ approximate = "none" }: GELUOptions = {}) {
@@ -163,6 +162,7 @@ export class GELU extends Activation {
     return gelu(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `approximate=${this.#options.approximate}`;
   }
@@ -175,10 +175,12 @@ export interface LeakyReLUOptions {
 }
 
 /** x where x > 0, else a·x. */
-export class LeakyReLU extends Activation {
+export class LeakyReLU extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<LeakyReLUOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options How it is shaped
    */
   constructor({ negativeSlope = 0.01 }: LeakyReLUOptions = {}) {
@@ -191,6 +193,7 @@ export class LeakyReLU extends Activation {
     return leakyRelu(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `negativeSlope=${this.#options.negativeSlope}`;
   }
@@ -203,10 +206,12 @@ export interface ELUOptions {
 }
 
 /** x where x > 0, else α·(eˣ − 1) (Clevert and others 2015). */
-export class ELU extends Activation {
+export class ELU extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<ELUOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options How it is shaped
    */
   constructor({ alpha = 1 }: ELUOptions = {}) {
@@ -219,6 +224,7 @@ export class ELU extends Activation {
     return elu(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `alpha=${this.#options.alpha}`;
   }
@@ -231,10 +237,12 @@ export interface CELUOptions {
 }
 
 /** x where x > 0, else α·(e^(x/α) − 1) (Barron 2017). */
-export class CELU extends Activation {
+export class CELU extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<CELUOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options How it is shaped
    */
   constructor({ alpha = 1 }: CELUOptions = {}) {
@@ -247,6 +255,7 @@ export class CELU extends Activation {
     return celu(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `alpha=${this.#options.alpha}`;
   }
@@ -261,10 +270,12 @@ export interface SoftplusOptions {
 }
 
 /** ln(1 + e^(βx)) / β, and x itself where βx is above the threshold. */
-export class Softplus extends Activation {
+export class Softplus extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<SoftplusOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options How it is shaped
    */
   constructor({ beta = 1, threshold = 20 }: SoftplusOptions = {}) {
@@ -277,6 +288,7 @@ export class Softplus extends Activation {
     return softplus(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `beta=${this.#options.beta}, threshold=${this.#options.threshold}`;
   }
@@ -291,10 +303,12 @@ export interface HardtanhOptions {
 }
 
 /** x, kept between two bounds. */
-export class Hardtanh extends Activation {
+export class Hardtanh extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<HardtanhOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options How it is shaped
    */
   constructor({ minVal = -1, maxVal = 1 }: HardtanhOptions = {}) {
@@ -307,6 +321,7 @@ export class Hardtanh extends Activation {
     return hardtanh(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `minVal=${this.#options.minVal}, maxVal=${this.#options.maxVal}`;
   }
@@ -319,10 +334,12 @@ export interface HardshrinkOptions {
 }
 
 /** x where |x| > λ, else 0. */
-export class Hardshrink extends Activation {
+export class Hardshrink extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<HardshrinkOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options How it is shaped
    */
   constructor({ lambda = 0.5 }: HardshrinkOptions = {}) {
@@ -335,6 +352,7 @@ export class Hardshrink extends Activation {
     return hardshrink(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `lambda=${this.#options.lambda}`;
   }
@@ -347,10 +365,12 @@ export interface SoftshrinkOptions {
 }
 
 /** x moved by λ towards 0, and 0 within. */
-export class Softshrink extends Activation {
+export class Softshrink extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<SoftshrinkOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options How it is shaped
    */
   constructor({ lambda = 0.5 }: SoftshrinkOptions = {}) {
@@ -363,17 +383,20 @@ export class Softshrink extends Activation {
     return softshrink(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `lambda=${this.#options.lambda}`;
   }
 }
 
 /** x where it is above a bound, else another value. */
-export class Threshold extends Activation {
+export class Threshold extends Module<[x: Tensor], Tensor> {
   readonly #threshold: number;
   readonly #value: number;
 
   /**
+   * Makes the layer.
+   *
    * @param threshold The bound
    * @param value What stands for elements up to it
    */
@@ -388,6 +411,7 @@ export class Threshold extends Activation {
     return threshold(x, this.#threshold, this.#value);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `threshold=${this.#threshold}, value=${this.#value}`;
   }
@@ -407,6 +431,8 @@ export class PReLU extends Module<[x: Tensor], Tensor> {
   weight: Parameter;
 
   /**
+   * Makes the layer.
+   *
    * @param options How many slopes, and their start value
    */
   constructor({ numParameters = 1, init = 0.25 }: PReLUOptions = {}) {
@@ -430,11 +456,14 @@ export interface AxisOptions {
   dim?: number;
 }
 
-abstract class AlongAxis extends Activation {
+/** What functions along an axis have in common. */
+export abstract class AxisActivation extends Module<[x: Tensor], Tensor> {
   /** The axis. */
   readonly dim: number;
 
   /**
+   * Makes the layer.
+   *
    * @param options Along which axis
    */
   constructor({ dim = -1 }: AxisOptions = {}) {
@@ -442,13 +471,14 @@ abstract class AlongAxis extends Activation {
     this.dim = dim;
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `dim=${this.dim}`;
   }
 }
 
 /** Shares that add up to 1 along an axis: eˣ / Σ eˣ. */
-export class Softmax extends AlongAxis {
+export class Softmax extends AxisActivation {
   /** The shares. */
   forward(x: Tensor): Tensor {
     return softmax(x, { dim: this.dim });
@@ -456,7 +486,7 @@ export class Softmax extends AlongAxis {
 }
 
 /** The logarithm of {@link Softmax}. */
-export class LogSoftmax extends AlongAxis {
+export class LogSoftmax extends AxisActivation {
   /** The logarithms. */
   forward(x: Tensor): Tensor {
     return logSoftmax(x, { dim: this.dim });
@@ -464,7 +494,7 @@ export class LogSoftmax extends AlongAxis {
 }
 
 /** {@link Softmax} of −x. */
-export class Softmin extends AlongAxis {
+export class Softmin extends AxisActivation {
   /** The shares. */
   forward(x: Tensor): Tensor {
     return softmax(neg(x), { dim: this.dim });
@@ -472,7 +502,7 @@ export class Softmin extends AlongAxis {
 }
 
 /** The first half of an axis, gated by the sigmoid of the second (Dauphin and others 2016). */
-export class GLU extends AlongAxis {
+export class GLU extends AxisActivation {
   /** Half as long along the axis. */
   forward(x: Tensor): Tensor {
     const [value, gate] = chunk(x, 2, { dim: this.dim });

@@ -77,6 +77,8 @@ export class MultiheadAttention
   readonly #output: Linear;
 
   /**
+   * Makes the layer.
+   *
    * @param embedDim Features of queries and results
    * @param numHeads Number of heads, a divisor of `embedDim`
    * @param options Dropout, biases, other sizes, order of axes
@@ -115,6 +117,8 @@ export class MultiheadAttention
   }
 
   /**
+   * Runs the layer.
+   *
    * @param query Shape [batch, length, embedDim] (with `batchFirst`), or without the batch
    * @param key Shape [batch, keyLength, kdim]
    * @param value Shape [batch, keyLength, vdim]
@@ -153,6 +157,7 @@ export class MultiheadAttention
     return [result, batched ? shown : reshape(shown, shown.shape.slice(1))];
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `${this.embedDim}, ${this.numHeads}`;
   }

@@ -41,6 +41,8 @@ export abstract class StatisticsNorm extends Module<[x: Tensor], Tensor> {
   bias: Parameter | null;
 
   /**
+   * Makes the layer.
+   *
    * @param numFeatures Number of channels
    * @param options Scale and shift, and statistics
    */
@@ -85,6 +87,7 @@ export abstract class StatisticsNorm extends Module<[x: Tensor], Tensor> {
     if (numBatchesTracked !== null) fillZeros(numBatchesTracked);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     const { numFeatures, eps, momentum } = this;
     return `${numFeatures}, eps=${eps}, momentum=${momentum}, affine=${this.weight !== null}, ` +
@@ -104,11 +107,14 @@ export abstract class StatisticsNorm extends Module<[x: Tensor], Tensor> {
   }
 }
 
-abstract class BatchNorm extends StatisticsNorm {
+/** What batch normalisation layers have in common. */
+export abstract class BatchNorm extends StatisticsNorm {
   /** Numbers of axes that an input may have. */
   protected abstract readonly ranks: readonly number[];
 
   /**
+   * Makes the layer.
+   *
    * @param numFeatures Number of channels
    * @param options Scale and shift, and statistics
    */
@@ -149,6 +155,7 @@ abstract class BatchNorm extends StatisticsNorm {
  * Batch normalisation of vectors [n, c] or signals [n, c, length] (Ioffe and Szegedy 2015); see {@link BatchNorm2d}.
  */
 export class BatchNorm1d extends BatchNorm {
+  /** Numbers of axes that an input may have. */
   protected override readonly ranks: readonly number[] = [2, 3];
 }
 
@@ -171,10 +178,12 @@ export class BatchNorm1d extends BatchNorm {
  * ```
  */
 export class BatchNorm2d extends BatchNorm {
+  /** Numbers of axes that an input may have. */
   protected override readonly ranks: readonly number[] = [4];
 }
 
 /** Batch normalisation of volumes [n, c, depth, height, width]; see {@link BatchNorm2d}. */
 export class BatchNorm3d extends BatchNorm {
+  /** Numbers of axes that an input may have. */
   protected override readonly ranks: readonly number[] = [5];
 }

@@ -25,6 +25,8 @@ export class Sequential extends Module<[x: Tensor], Tensor> {
   readonly #modules: Map<string, Module<[x: Tensor], Tensor>>;
 
   /**
+   * Puts modules together.
+   *
    * @param modules The modules in order, or one record of them by name
    */
   constructor(
@@ -64,6 +66,7 @@ export class Sequential extends Module<[x: Tensor], Tensor> {
     return x;
   }
 
+  /** Where modules are, besides the own properties. */
   protected override *slots(): Generator<Slot> {
     yield* super.slots();
     yield* slotsOf(this.#modules);
@@ -89,6 +92,8 @@ export class ModuleList<M extends Module = Module> extends Module<never[], never
   readonly #modules: M[];
 
   /**
+   * Puts modules together.
+   *
    * @param modules The modules
    */
   constructor(modules: Iterable<M> = []) {
@@ -128,6 +133,7 @@ export class ModuleList<M extends Module = Module> extends Module<never[], never
     throw new Error("Cannot call forward of a ModuleList: call that of its modules");
   }
 
+  /** Where modules are, besides the own properties. */
   protected override *slots(): Generator<Slot> {
     yield* super.slots();
     yield* slotsOf(this.#modules.map((module, i) => [String(i), module]));
@@ -153,6 +159,8 @@ export class ModuleDict<M extends Module = Module> extends Module<never[], never
   readonly #modules: Map<string, M>;
 
   /**
+   * Puts modules together.
+   *
    * @param modules The modules by name
    */
   constructor(modules: Readonly<Record<string, M>> | ReadonlyMap<string, M> = {}) {
@@ -206,6 +214,7 @@ export class ModuleDict<M extends Module = Module> extends Module<never[], never
     throw new Error("Cannot call forward of a ModuleDict: call that of its modules");
   }
 
+  /** Where modules are, besides the own properties. */
   protected override *slots(): Generator<Slot> {
     yield* super.slots();
     yield* slotsOf(this.#modules);

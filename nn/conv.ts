@@ -13,7 +13,8 @@ export type ImageSize = number | readonly [height: number, width: number];
 /** What stands around the input where it is padded. */
 export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
-interface CommonOptions {
+/** Options that all convolutions have. */
+export interface ConvolutionOptions {
   /** Parts into which channels are divided, each with its own kernels; default 1. */
   groups?: number;
   /** Whether a bias is added; default true. */
@@ -21,7 +22,7 @@ interface CommonOptions {
 }
 
 /** Options of {@link Conv1d}. */
-export interface Conv1dModuleOptions extends CommonOptions {
+export interface Conv1dModuleOptions extends ConvolutionOptions {
   /** Distance between positions; default 1. */
   stride?: number;
   /** Places added at both ends; `"same"` keeps the length. Default 0. */
@@ -33,7 +34,7 @@ export interface Conv1dModuleOptions extends CommonOptions {
 }
 
 /** Options of {@link Conv2d}. */
-export interface Conv2dModuleOptions extends CommonOptions {
+export interface Conv2dModuleOptions extends ConvolutionOptions {
   /** Distance between positions; default 1. */
   stride?: ImageSize;
   /** Places added around; `"same"` keeps height and width. Default 0. */
@@ -45,7 +46,7 @@ export interface Conv2dModuleOptions extends CommonOptions {
 }
 
 /** Options of {@link ConvTranspose1d}. */
-export interface ConvTranspose1dModuleOptions extends CommonOptions {
+export interface ConvTranspose1dModuleOptions extends ConvolutionOptions {
   /** Distance in the result between neighbours of the input; default 1. */
   stride?: number;
   /** Places taken away at both ends of the result; default 0. */
@@ -57,7 +58,7 @@ export interface ConvTranspose1dModuleOptions extends CommonOptions {
 }
 
 /** Options of {@link ConvTranspose2d}. */
-export interface ConvTranspose2dModuleOptions extends CommonOptions {
+export interface ConvTranspose2dModuleOptions extends ConvolutionOptions {
   /** Distance in the result between neighbours of the input; default 1. */
   stride?: ImageSize;
   /** Places taken away around the result; default 0. */
@@ -70,8 +71,8 @@ export interface ConvTranspose2dModuleOptions extends CommonOptions {
 
 const pair = (size: ImageSize): readonly [number, number] => typeof size === "number" ? [size, size] : size;
 
-/** Weight, bias and their start values. */
-abstract class Convolution extends Module<[x: Tensor], Tensor> {
+/** What convolutions have in common: weight, bias and their start values. */
+export abstract class Convolution extends Module<[x: Tensor], Tensor> {
   /** Channels of the input. */
   readonly inChannels: number;
   /** Channels of the output. */
@@ -83,11 +84,20 @@ abstract class Convolution extends Module<[x: Tensor], Tensor> {
   /** [outChannels], or `null`. */
   bias: Parameter | null;
 
+  /**
+   * Makes the layer.
+   *
+   * @param inChannels Channels of the input
+   * @param outChannels Channels of the output
+   * @param kernel Sizes of a kernel
+   * @param options Groups and bias
+   * @param transposed Whether the weight's first axis is that of the input
+   */
   constructor(
     inChannels: number,
     outChannels: number,
     kernel: readonly number[],
-    { groups = 1, bias = true }: CommonOptions,
+    { groups = 1, bias = true }: ConvolutionOptions,
     transposed: boolean,
   ) {
     super();
@@ -112,6 +122,7 @@ abstract class Convolution extends Module<[x: Tensor], Tensor> {
     if (this.bias !== null) uniform(this.bias, { a: -bound, b: bound });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     const { inChannels, outChannels, groups } = this;
     const kernel = this.weight.shape.slice(2).join(", ");
@@ -143,6 +154,8 @@ export class Conv1d extends Convolution {
   readonly #options: Required<Omit<Conv1dModuleOptions, "bias" | "groups">>;
 
   /**
+   * Makes the layer.
+   *
    * @param inChannels Channels of the input
    * @param outChannels Channels of the output
    * @param kernelSize Length of a kernel
@@ -155,6 +168,8 @@ export class Conv1d extends Convolution {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, inChannels, length], or without the first axis
    * @returns Shape [n, outChannels, outLength]
    */
@@ -187,6 +202,8 @@ export class Conv2d extends Convolution {
   readonly #options: Required<Omit<Conv2dModuleOptions, "bias" | "groups">>;
 
   /**
+   * Makes the layer.
+   *
    * @param inChannels Channels of the input
    * @param outChannels Channels of the output
    * @param kernelSize Height and width of a kernel
@@ -199,6 +216,8 @@ export class Conv2d extends Convolution {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, inChannels, height, width], or without the first axis
    * @returns Shape [n, outChannels, outHeight, outWidth]
    */
@@ -217,6 +236,8 @@ export class ConvTranspose1d extends Convolution {
   readonly #options: Omit<ConvTranspose1dModuleOptions, "bias">;
 
   /**
+   * Makes the layer.
+   *
    * @param inChannels Channels of the input
    * @param outChannels Channels of the output
    * @param kernelSize Length of a kernel
@@ -229,6 +250,8 @@ export class ConvTranspose1d extends Convolution {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, inChannels, length], or without the first axis
    * @returns Shape [n, outChannels, outLength]
    */
@@ -242,6 +265,8 @@ export class ConvTranspose2d extends Convolution {
   readonly #options: Omit<ConvTranspose2dModuleOptions, "bias">;
 
   /**
+   * Makes the layer.
+   *
    * @param inChannels Channels of the input
    * @param outChannels Channels of the output
    * @param kernelSize Height and width of a kernel
@@ -259,6 +284,8 @@ export class ConvTranspose2d extends Convolution {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, inChannels, height, width], or without the first axis
    * @returns Shape [n, outChannels, outHeight, outWidth]
    */

@@ -8,11 +8,14 @@ export interface DropoutModuleOptions {
   p?: number;
 }
 
-abstract class DropoutLayer extends Module<[x: Tensor], Tensor> {
+/** What dropout layers have in common. */
+export abstract class DropoutLayer extends Module<[x: Tensor], Tensor> {
   /** Share of elements that are dropped. */
   readonly p: number;
 
   /**
+   * Makes the layer.
+   *
    * @param p Share of elements that are dropped, as a number or an option; default 0.5
    * @throws {RangeError} If it is not from 0 to 1
    */
@@ -24,6 +27,7 @@ abstract class DropoutLayer extends Module<[x: Tensor], Tensor> {
     }
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `p=${this.p}`;
   }

@@ -37,6 +37,8 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   weight: Parameter;
 
   /**
+   * Makes the layer.
+   *
    * @param numEmbeddings Number of vectors
    * @param embeddingDim Their size
    * @param options A row for padding
@@ -71,6 +73,8 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param ids Whole numbers from 0 to numEmbeddings − 1, i32, any shape
    * @returns The shape of `ids`, and embeddingDim
    */
@@ -78,6 +82,7 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
     return embedding(ids, this.weight, { paddingIdx: this.paddingIdx });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     const padding = this.paddingIdx === undefined ? "" : `, paddingIdx=${this.paddingIdx}`;
     return `${this.numEmbeddings}, ${this.embeddingDim}${padding}`;

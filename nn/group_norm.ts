@@ -28,6 +28,8 @@ export class GroupNorm extends Module<[x: Tensor], Tensor> {
   bias: Parameter | null;
 
   /**
+   * Makes the layer.
+   *
    * @param numGroups Number of groups, a divisor of the channels
    * @param numChannels Number of channels
    * @param options Whether scale and shift are learned
@@ -48,6 +50,8 @@ export class GroupNorm extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, numChannels, …]
    * @returns The same shape
    */
@@ -56,6 +60,7 @@ export class GroupNorm extends Module<[x: Tensor], Tensor> {
     return groupNorm(x, { numGroups, weight, bias, eps });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `${this.numGroups}, ${this.numChannels}, eps=${this.eps}, affine=${this.weight !== null}`;
   }
@@ -73,11 +78,14 @@ export interface InstanceNormModuleOptions {
   trackRunningStats?: boolean;
 }
 
-abstract class InstanceNorm extends StatisticsNorm {
+/** What instance normalisation layers have in common. */
+export abstract class InstanceNorm extends StatisticsNorm {
   /** Axes of a place: 1 for signals, 2 for images. */
   protected abstract readonly spatial: number;
 
   /**
+   * Makes the layer.
+   *
    * @param numFeatures Number of channels
    * @param options Scale and shift, and statistics
    */
@@ -105,15 +113,18 @@ abstract class InstanceNorm extends StatisticsNorm {
 
 /** Normalises each channel of each signal [n, c, length] (Ulyanov and others 2016). */
 export class InstanceNorm1d extends InstanceNorm {
+  /** Axes of a place. */
   protected override readonly spatial: number = 1;
 }
 
 /** Normalises each channel of each image [n, c, height, width] (Ulyanov and others 2016). */
 export class InstanceNorm2d extends InstanceNorm {
+  /** Axes of a place. */
   protected override readonly spatial: number = 2;
 }
 
 /** Normalises each channel of each volume [n, c, depth, height, width] (Ulyanov and others 2016). */
 export class InstanceNorm3d extends InstanceNorm {
+  /** Axes of a place. */
   protected override readonly spatial: number = 3;
 }

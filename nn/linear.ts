@@ -38,6 +38,8 @@ export class Linear extends Module<[x: Tensor], Tensor> {
   bias: Parameter | null;
 
   /**
+   * Makes the layer.
+   *
    * @param inFeatures Size of the last axis of the input
    * @param outFeatures Size of the last axis of the output
    * @param options Whether a bias is added
@@ -59,6 +61,8 @@ export class Linear extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [..., inFeatures]
    * @returns Shape [..., outFeatures]
    */
@@ -66,6 +70,7 @@ export class Linear extends Module<[x: Tensor], Tensor> {
     return linear(x, this.weight, { bias: this.bias });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `inFeatures=${this.inFeatures}, outFeatures=${this.outFeatures}, bias=${this.bias !== null}`;
   }
@@ -108,6 +113,8 @@ export class Flatten extends Module<[x: Tensor], Tensor> {
   readonly #options: Required<FlattenModuleOptions>;
 
   /**
+   * Makes the layer.
+   *
    * @param options Which axes
    */
   constructor({ startDim = 1, endDim = -1 }: FlattenModuleOptions = {}) {
@@ -120,6 +127,7 @@ export class Flatten extends Module<[x: Tensor], Tensor> {
     return flatten(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `startDim=${this.#options.startDim}, endDim=${this.#options.endDim}`;
   }
@@ -131,6 +139,8 @@ export class Unflatten extends Module<[x: Tensor], Tensor> {
   readonly #sizes: Shape;
 
   /**
+   * Makes the layer.
+   *
    * @param dim The axis
    * @param sizes Sizes of the axes that take its place
    */
@@ -145,6 +155,7 @@ export class Unflatten extends Module<[x: Tensor], Tensor> {
     return unflatten(x, this.#dim, this.#sizes);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `dim=${this.#dim}, sizes=[${this.#sizes.join(", ")}]`;
   }

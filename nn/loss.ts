@@ -49,6 +49,8 @@ export class CrossEntropyLoss extends Module<[input: Tensor, target: Tensor], Te
   weight: Buffer | null;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor({ weight, ...options }: CrossEntropyOptions = {}) {
@@ -58,6 +60,8 @@ export class CrossEntropyLoss extends Module<[input: Tensor, target: Tensor], Te
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Scores, [n, classes, …]
    * @param target Labels [n, …], i32; or probabilities of the shape of the scores
    * @returns The loss: a number, or without reduction one for each element
@@ -76,6 +80,8 @@ export class NLLLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   weight: Buffer | null;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor({ weight, ...options }: NllLossOptions = {}) {
@@ -85,6 +91,8 @@ export class NLLLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Log-probabilities, [n, classes, …]
    * @param target Labels [n, …], i32
    * @returns The loss: a number, or without reduction one for each element
@@ -101,6 +109,8 @@ export class MSELoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   readonly #options: ReductionOptions;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor(options: ReductionOptions = {}) {
@@ -109,6 +119,8 @@ export class MSELoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Predictions
    * @param target Targets, of the same shape
    * @returns The loss: a number, or without reduction one for each element
@@ -125,6 +137,8 @@ export class L1Loss extends Module<[input: Tensor, target: Tensor], Tensor> {
   readonly #options: ReductionOptions;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor(options: ReductionOptions = {}) {
@@ -133,6 +147,8 @@ export class L1Loss extends Module<[input: Tensor, target: Tensor], Tensor> {
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Predictions
    * @param target Targets, of the same shape
    * @returns The loss: a number, or without reduction one for each element
@@ -149,6 +165,8 @@ export class SmoothL1Loss extends Module<[input: Tensor, target: Tensor], Tensor
   readonly #options: SmoothL1LossOptions;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor(options: SmoothL1LossOptions = {}) {
@@ -157,6 +175,8 @@ export class SmoothL1Loss extends Module<[input: Tensor, target: Tensor], Tensor
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Predictions
    * @param target Targets, of the same shape
    * @returns The loss: a number, or without reduction one for each element
@@ -173,6 +193,8 @@ export class HuberLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   readonly #options: HuberLossOptions;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor(options: HuberLossOptions = {}) {
@@ -181,6 +203,8 @@ export class HuberLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Predictions
    * @param target Targets, of the same shape
    * @returns The loss: a number, or without reduction one for each element
@@ -199,6 +223,8 @@ export class BCELoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   weight: Buffer | null;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor({ weight, ...options }: BinaryCrossEntropyOptions = {}) {
@@ -208,6 +234,8 @@ export class BCELoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Probabilities
    * @param target Targets from 0 to 1, of the same shape
    * @returns The loss: a number, or without reduction one for each element
@@ -226,6 +254,8 @@ export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor], T
   weight: Buffer | null;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor({ weight, posWeight, ...options }: BinaryCrossEntropyWithLogitsOptions = {}) {
@@ -241,6 +271,8 @@ export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor], T
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Scores
    * @param target Targets from 0 to 1, of the same shape
    * @returns The loss: a number, or without reduction one for each element
@@ -261,6 +293,8 @@ export class KLDivLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   readonly #options: KlDivOptions;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor(options: KlDivOptions = {}) {
@@ -269,6 +303,8 @@ export class KLDivLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Log-probabilities
    * @param target Probabilities, or with `logTarget` their logarithms
    * @returns The loss: a number, or without reduction one for each element
@@ -285,6 +321,8 @@ export class HingeEmbeddingLoss extends Module<[input: Tensor, target: Tensor], 
   readonly #options: MarginLossOptions;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor(options: MarginLossOptions = {}) {
@@ -293,6 +331,8 @@ export class HingeEmbeddingLoss extends Module<[input: Tensor, target: Tensor], 
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input Distances
    * @param target 1 and −1
    * @returns The loss: a number, or without reduction one for each element
@@ -309,6 +349,8 @@ export class CosineEmbeddingLoss extends Module<[input1: Tensor, input2: Tensor,
   readonly #options: MarginLossOptions;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor(options: MarginLossOptions = {}) {
@@ -317,6 +359,8 @@ export class CosineEmbeddingLoss extends Module<[input1: Tensor, input2: Tensor,
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param input1 Vectors along the last axis
    * @param input2 Their partners
    * @param target 1 and −1
@@ -334,6 +378,8 @@ export class TripletMarginLoss extends Module<[anchor: Tensor, positive: Tensor,
   readonly #options: TripletMarginLossOptions;
 
   /**
+   * Makes the loss.
+   *
    * @param options How it is computed and reduced
    */
   constructor(options: TripletMarginLossOptions = {}) {
@@ -342,6 +388,8 @@ export class TripletMarginLoss extends Module<[anchor: Tensor, positive: Tensor,
   }
 
   /**
+   * The loss of predictions.
+   *
    * @param anchor Vectors along the last axis
    * @param positive Vectors that belong to them
    * @param negative Vectors that do not

@@ -7,14 +7,22 @@ export type { ForwardHook, ForwardPreHook } from "./_hooks.ts";
 export type { LoadResult, NamedValues } from "./_load.ts";
 export * from "./activation.ts";
 export { type AttentionCallOptions, MultiheadAttention, type MultiheadAttentionOptions } from "./attention.ts";
-export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormModuleOptions, StatisticsNorm } from "./batch_norm.ts";
+export {
+  BatchNorm,
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  type BatchNormModuleOptions,
+  StatisticsNorm,
+} from "./batch_norm.ts";
 export { ModuleDict, ModuleList, Sequential } from "./containers.ts";
 export * from "./conv.ts";
-export { AlphaDropout, Dropout, Dropout1d, Dropout2d, type DropoutModuleOptions } from "./dropout.ts";
+export { AlphaDropout, Dropout, Dropout1d, Dropout2d, DropoutLayer, type DropoutModuleOptions } from "./dropout.ts";
 export { Embedding, type EmbeddingModuleOptions } from "./embedding.ts";
 export {
   GroupNorm,
   type GroupNormModuleOptions,
+  InstanceNorm,
   InstanceNorm1d,
   InstanceNorm2d,
   InstanceNorm3d,

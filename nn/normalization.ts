@@ -52,6 +52,8 @@ export class LayerNorm extends Module<[x: Tensor], Tensor> {
   bias: Parameter | null;
 
   /**
+   * Makes the layer.
+   *
    * @param normalizedShape Size of the last axis, or of several last axes
    * @param options Whether scale and shift are learned
    */
@@ -72,6 +74,7 @@ export class LayerNorm extends Module<[x: Tensor], Tensor> {
     return layerNorm(x, { normalizedShape, weight, bias, eps });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `[${this.normalizedShape.join(", ")}], eps=${this.eps}, elementwiseAffine=${this.weight !== null}`;
   }
@@ -95,6 +98,8 @@ export class RMSNorm extends Module<[x: Tensor], Tensor> {
   weight: Parameter | null;
 
   /**
+   * Makes the layer.
+   *
    * @param normalizedShape Size of the last axis, or of several last axes
    * @param options Whether the scale is learned
    */
@@ -114,6 +119,7 @@ export class RMSNorm extends Module<[x: Tensor], Tensor> {
     return rmsNorm(x, { normalizedShape, weight, eps });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `[${this.normalizedShape.join(", ")}], eps=${this.eps}, elementwiseAffine=${this.weight !== null}`;
   }

@@ -24,6 +24,8 @@ import { Tensor } from "../tensor/tensor.ts";
  */
 export class Parameter extends Tensor {
   /**
+   * Takes over the storage of a value.
+   *
    * @param value What it starts with; the parameter takes over its storage
    * @param options Whether gradients are wanted; default true
    * @throws {TypeError} If the value is not floating-point
@@ -54,6 +56,8 @@ export class Buffer extends Tensor {
   readonly persistent: boolean;
 
   /**
+   * Takes over the storage of a value.
+   *
    * @param value Its value; the buffer takes over its storage
    * @param options Whether it is part of `stateDict()`; default true
    */

@@ -37,6 +37,8 @@ export class MaxPool2d extends Module<[x: Tensor], Tensor> {
   readonly #options: MaxPool2dOptions;
 
   /**
+   * Makes the layer.
+   *
    * @param kernelSize Size of the windows
    * @param options Their distance (default: their size), padding and the like
    */
@@ -46,6 +48,8 @@ export class MaxPool2d extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, c, height, width], or without the first axis
    * @returns One value for each window
    */
@@ -53,6 +57,7 @@ export class MaxPool2d extends Module<[x: Tensor], Tensor> {
     return maxPool2d(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return Object.entries(this.#options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
   }
@@ -68,6 +73,8 @@ export class MaxPool1d extends Module<[x: Tensor], Tensor> {
   readonly #options: MaxPool1dOptions;
 
   /**
+   * Makes the layer.
+   *
    * @param kernelSize Size of the windows
    * @param options Their distance (default: their size), padding and the like
    */
@@ -77,6 +84,8 @@ export class MaxPool1d extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, c, length], or without the first axis
    * @returns One value for each window
    */
@@ -84,6 +93,7 @@ export class MaxPool1d extends Module<[x: Tensor], Tensor> {
     return maxPool1d(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return Object.entries(this.#options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
   }
@@ -99,6 +109,8 @@ export class AvgPool2d extends Module<[x: Tensor], Tensor> {
   readonly #options: AvgPool2dOptions;
 
   /**
+   * Makes the layer.
+   *
    * @param kernelSize Size of the windows
    * @param options Their distance (default: their size), padding and the like
    */
@@ -108,6 +120,8 @@ export class AvgPool2d extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, c, height, width], or without the first axis
    * @returns One value for each window
    */
@@ -115,6 +129,7 @@ export class AvgPool2d extends Module<[x: Tensor], Tensor> {
     return avgPool2d(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return Object.entries(this.#options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
   }
@@ -130,6 +145,8 @@ export class AvgPool1d extends Module<[x: Tensor], Tensor> {
   readonly #options: AvgPool1dOptions;
 
   /**
+   * Makes the layer.
+   *
    * @param kernelSize Size of the windows
    * @param options Their distance (default: their size), padding and the like
    */
@@ -139,6 +156,8 @@ export class AvgPool1d extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, c, length], or without the first axis
    * @returns One value for each window
    */
@@ -146,6 +165,7 @@ export class AvgPool1d extends Module<[x: Tensor], Tensor> {
     return avgPool1d(x, this.#options);
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return Object.entries(this.#options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
   }
@@ -156,6 +176,8 @@ export class AdaptiveAvgPool2d extends Module<[x: Tensor], Tensor> {
   readonly #outputSize: number | readonly [number | null, number | null];
 
   /**
+   * Makes the layer.
+   *
    * @param outputSize Size of the result
    */
   constructor(outputSize: number | readonly [number | null, number | null]) {
@@ -164,6 +186,8 @@ export class AdaptiveAvgPool2d extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, c, height, width], or without the first axis
    * @returns The given size in place of the last axes
    */
@@ -171,6 +195,7 @@ export class AdaptiveAvgPool2d extends Module<[x: Tensor], Tensor> {
     return adaptiveAvgPool2d(x, { outputSize: this.#outputSize });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `outputSize=${shown(this.#outputSize)}`;
   }
@@ -181,6 +206,8 @@ export class AdaptiveMaxPool2d extends Module<[x: Tensor], Tensor> {
   readonly #outputSize: number | readonly [number | null, number | null];
 
   /**
+   * Makes the layer.
+   *
    * @param outputSize Size of the result
    */
   constructor(outputSize: number | readonly [number | null, number | null]) {
@@ -189,6 +216,8 @@ export class AdaptiveMaxPool2d extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, c, height, width], or without the first axis
    * @returns The given size in place of the last axes
    */
@@ -196,6 +225,7 @@ export class AdaptiveMaxPool2d extends Module<[x: Tensor], Tensor> {
     return adaptiveMaxPool2d(x, { outputSize: this.#outputSize });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `outputSize=${shown(this.#outputSize)}`;
   }
@@ -206,6 +236,8 @@ export class AdaptiveAvgPool1d extends Module<[x: Tensor], Tensor> {
   readonly #outputSize: number;
 
   /**
+   * Makes the layer.
+   *
    * @param outputSize Size of the result
    */
   constructor(outputSize: number) {
@@ -214,6 +246,8 @@ export class AdaptiveAvgPool1d extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, c, length], or without the first axis
    * @returns The given size in place of the last axes
    */
@@ -221,6 +255,7 @@ export class AdaptiveAvgPool1d extends Module<[x: Tensor], Tensor> {
     return adaptiveAvgPool1d(x, { outputSize: this.#outputSize });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `outputSize=${shown(this.#outputSize)}`;
   }
@@ -231,6 +266,8 @@ export class AdaptiveMaxPool1d extends Module<[x: Tensor], Tensor> {
   readonly #outputSize: number;
 
   /**
+   * Makes the layer.
+   *
    * @param outputSize Size of the result
    */
   constructor(outputSize: number) {
@@ -239,6 +276,8 @@ export class AdaptiveMaxPool1d extends Module<[x: Tensor], Tensor> {
   }
 
   /**
+   * Runs the layer.
+   *
    * @param x Shape [n, c, length], or without the first axis
    * @returns The given size in place of the last axes
    */
@@ -246,6 +285,7 @@ export class AdaptiveMaxPool1d extends Module<[x: Tensor], Tensor> {
     return adaptiveMaxPool1d(x, { outputSize: this.#outputSize });
   }
 
+  /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `outputSize=${shown(this.#outputSize)}`;
   }

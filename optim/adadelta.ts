@@ -25,6 +25,8 @@ export type { AdadeltaOptions };
  */
 export class Adadelta extends RuleOptimizer<AdadeltaOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate and the like
    * @throws {RangeError} If an option is out of range
@@ -36,11 +38,13 @@ export class Adadelta extends RuleOptimizer<AdadeltaOptions> {
     super(params, { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false, ...options });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<AdadeltaOptions>): void {
     this.requireNonNegative(group, "lr", "eps", "weightDecay");
     this.require(group.rho >= 0 && group.rho <= 1, "rho", "from 0 to 1", group.rho);
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(_group: ParamGroup<AdadeltaOptions>): Rule<AdadeltaOptions> {
     return adadelta;
   }

@@ -25,6 +25,8 @@ export type { AdagradOptions };
  */
 export class Adagrad extends RuleOptimizer<AdagradOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate and the like
    * @throws {RangeError} If an option is out of range
@@ -44,10 +46,12 @@ export class Adagrad extends RuleOptimizer<AdagradOptions> {
     });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<AdagradOptions>): void {
     this.requireNonNegative(group, "lr", "lrDecay", "weightDecay", "initialAccumulatorValue", "eps");
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(_group: ParamGroup<AdagradOptions>): Rule<AdagradOptions> {
     return adagrad;
   }

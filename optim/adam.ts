@@ -37,6 +37,8 @@ const DEFAULTS: AdamOptions = {
  */
 export class Adam extends RuleOptimizer<AdamOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate, decay rates and the like
    * @throws {RangeError} If an option is out of range
@@ -45,11 +47,13 @@ export class Adam extends RuleOptimizer<AdamOptions> {
     super(params, { ...DEFAULTS, ...options });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<AdamOptions>): void {
     this.requireNonNegative(group, "lr", "eps", "weightDecay");
     this.requireRates(group.betas, "betas");
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(group: ParamGroup<AdamOptions>): Rule<AdamOptions> {
     return adamRule(group.amsgrad);
   }
@@ -73,6 +77,8 @@ export class Adam extends RuleOptimizer<AdamOptions> {
  */
 export class AdamW extends Adam {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate, decay rates and the like
    * @throws {RangeError} If an option is out of range
@@ -81,6 +87,7 @@ export class AdamW extends Adam {
     super(params, { weightDecay: 0.01, ...options });
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(group: ParamGroup<AdamOptions>): Rule<AdamOptions> {
     return adamWRule(group.amsgrad);
   }

@@ -25,6 +25,8 @@ export type { AdamaxOptions };
  */
 export class Adamax extends RuleOptimizer<AdamaxOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate and the like
    * @throws {RangeError} If an option is out of range
@@ -36,11 +38,13 @@ export class Adamax extends RuleOptimizer<AdamaxOptions> {
     super(params, { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maximize: false, ...options });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<AdamaxOptions>): void {
     this.requireNonNegative(group, "lr", "eps", "weightDecay");
     this.requireRates(group.betas, "betas");
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(_group: ParamGroup<AdamaxOptions>): Rule<AdamaxOptions> {
     return adamax;
   }

@@ -53,6 +53,8 @@ export class AveragedModel {
   readonly #spare: readonly Tensor[];
 
   /**
+   * Begins to average.
+   *
    * @param model The model; averages start with its weights
    * @param options Kind of average
    * @throws {RangeError} If the decay is not from 0 to 1

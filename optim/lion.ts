@@ -25,6 +25,8 @@ export type { LionOptions };
  */
 export class Lion extends RuleOptimizer<LionOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate and the like
    * @throws {RangeError} If an option is out of range
@@ -36,11 +38,13 @@ export class Lion extends RuleOptimizer<LionOptions> {
     super(params, { lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0, maximize: false, ...options });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<LionOptions>): void {
     this.requireNonNegative(group, "lr", "weightDecay");
     this.requireRates(group.betas, "betas");
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(_group: ParamGroup<LionOptions>): Rule<LionOptions> {
     return lion;
   }

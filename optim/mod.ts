@@ -19,6 +19,7 @@ export {
   type ParamGroup,
   type ParamGroupInput,
   type StateValue,
+  type StepHook,
 } from "./optimizer.ts";
 export { RAdam, type RAdamOptions } from "./radam.ts";
 export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";

@@ -59,6 +59,8 @@ export class Muon extends Optimizer<MuonOptions> {
   readonly #options = new Map<ParamGroup<MuonOptions>, DeviceNumbers>();
 
   /**
+   * Makes the optimizer.
+   *
    * @param params Matrices, or groups of them with options of their own
    * @param options Rate and the like
    * @throws {ShapeError} If a parameter is no matrix
@@ -78,6 +80,7 @@ export class Muon extends Optimizer<MuonOptions> {
     });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<MuonOptions>): void {
     this.requireNonNegative(group, "lr", "weightDecay", "momentum");
     this.require(
@@ -99,10 +102,12 @@ export class Muon extends Optimizer<MuonOptions> {
     }
   }
 
+  /** Brings options that have changed to the device. */
   override refresh(): void {
     for (const group of this.paramGroups) this.#numbersOf(group);
   }
 
+  /** Updates parameters of a group. */
   protected override stepGroup(group: ParamGroup<MuonOptions>, params: readonly Tensor[]): void {
     scope(() => {
       const numbers = this.#numbersOf(group);
@@ -126,11 +131,13 @@ export class Muon extends Optimizer<MuonOptions> {
     copyInto(target, this.control === null ? value : where(to(scalar(this.control, 0), "bool"), target, value));
   }
 
+  /** The state of a parameter, `null` before its first step. */
   protected override stateOf(param: Tensor): Record<string, StateValue> | null {
     const momentumBuffer = this.#momenta.get(param);
     return momentumBuffer === undefined ? null : { momentumBuffer };
   }
 
+  /** Replaces all state. */
   protected override loadStates(states: ReadonlyMap<Tensor, Readonly<Record<string, StateValue>>>): void {
     const loaded = [...states].filter(([, { momentumBuffer }]) => momentumBuffer !== undefined).map(
       ([p, { momentumBuffer }]) => [p, copyOf(momentumBuffer, p.shape, "momentumBuffer")] as const,
@@ -140,6 +147,7 @@ export class Muon extends Optimizer<MuonOptions> {
     for (const [p, t] of loaded) this.#momenta.set(p, t);
   }
 
+  /** Frees the state on the device. The optimizer can go on; it starts anew. */
   override dispose(): void {
     super.dispose();
     for (const held of this.#options.values()) held.dispose();

@@ -25,6 +25,8 @@ export type { NAdamOptions };
  */
 export class NAdam extends RuleOptimizer<NAdamOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate and the like
    * @throws {RangeError} If an option is out of range
@@ -45,11 +47,13 @@ export class NAdam extends RuleOptimizer<NAdamOptions> {
     });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<NAdamOptions>): void {
     this.requireNonNegative(group, "lr", "eps", "weightDecay", "momentumDecay");
     this.requireRates(group.betas, "betas");
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(_group: ParamGroup<NAdamOptions>): Rule<NAdamOptions> {
     return nadam;
   }

@@ -58,6 +58,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   readonly #postHooks: StepHook[] = [];
 
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param defaults Options of groups that do not say otherwise
    * @throws {TypeError} If there is nothing to optimize, or something that is not a floating-point leaf

@@ -25,6 +25,8 @@ export type { RAdamOptions };
  */
 export class RAdam extends RuleOptimizer<RAdamOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate and the like
    * @throws {RangeError} If an option is out of range
@@ -44,11 +46,13 @@ export class RAdam extends RuleOptimizer<RAdamOptions> {
     });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<RAdamOptions>): void {
     this.requireNonNegative(group, "lr", "eps", "weightDecay");
     this.requireRates(group.betas, "betas");
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(_group: ParamGroup<RAdamOptions>): Rule<RAdamOptions> {
     return radam;
   }

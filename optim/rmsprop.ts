@@ -25,6 +25,8 @@ export type { RMSpropOptions };
  */
 export class RMSprop extends RuleOptimizer<RMSpropOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate and the like
    * @throws {RangeError} If an option is out of range
@@ -45,10 +47,12 @@ export class RMSprop extends RuleOptimizer<RMSpropOptions> {
     });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<RMSpropOptions>): void {
     this.requireNonNegative(group, "lr", "alpha", "eps", "weightDecay", "momentum");
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(group: ParamGroup<RMSpropOptions>): Rule<RMSpropOptions> {
     return rmspropRule(group);
   }

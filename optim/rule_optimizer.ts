@@ -44,10 +44,12 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
   /** The rule for a group's present options. */
   protected abstract ruleOf(group: ParamGroup<O>): Rule<O>;
 
+  /** Brings options that have changed to the device. */
   override refresh(): void {
     for (const group of this.paramGroups) this.#optionsOf(group, this.ruleOf(group));
   }
 
+  /** Updates parameters of a group. */
   protected override stepGroup(group: ParamGroup<O>, params: readonly Tensor[]): void {
     const rule = this.ruleOf(group);
     const options = this.#optionsOf(group, rule);
@@ -62,6 +64,7 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     }
   }
 
+  /** The state of a parameter, `null` before its first step. */
   protected override stateOf(param: Tensor): Record<string, StateValue> | null {
     const state = this.#states.get(param);
     if (state === undefined) return null;
@@ -75,6 +78,7 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     return { step, ...(rule.carry ? { [rule.carry.name]: carried } : {}), ...tensors };
   }
 
+  /** Replaces all state. */
   protected override loadStates(states: ReadonlyMap<Tensor, Readonly<Record<string, StateValue>>>): void {
     const loaded = new Map<Tensor, ParamState>();
     for (const group of this.paramGroups) {
@@ -103,6 +107,7 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     for (const [p, state] of loaded) this.#states.set(p, state);
   }
 
+  /** Frees the state on the device. The optimizer can go on; it starts anew. */
   override dispose(): void {
     this.#free();
     for (const held of this.#options.values()) held.dispose();

@@ -29,6 +29,8 @@ export type { SGDOptions };
  */
 export class SGD extends RuleOptimizer<SGDOptions> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups of them with options of their own
    * @param options Rate, momentum and the like
    * @throws {RangeError} If an option is out of range, or nesterov is wanted without momentum or with dampening
@@ -45,6 +47,7 @@ export class SGD extends RuleOptimizer<SGDOptions> {
     });
   }
 
+  /** Throws for options out of range. */
   protected override check(group: ParamGroup<SGDOptions>): void {
     this.requireNonNegative(group, "lr", "momentum", "weightDecay");
     this.require(
@@ -55,6 +58,7 @@ export class SGD extends RuleOptimizer<SGDOptions> {
     );
   }
 
+  /** The rule for a group's present options. */
   protected override ruleOf(group: ParamGroup<SGDOptions>): Rule<SGDOptions> {
     return group.momentum === 0 ? sgd : sgdMomentum;
   }

@@ -9,9 +9,16 @@ export interface SequentialLROptions {
 }
 
 /** A scheduler made of others. */
-abstract class CombinedLR extends LRScheduler {
+export abstract class CombinedLR extends LRScheduler {
+  /** The parts. */
   protected readonly schedulers: readonly LRScheduler[];
 
+  /**
+   * Takes over the parts.
+   *
+   * @param optimizer The optimizer
+   * @param schedulers The parts
+   */
   constructor(optimizer: ScheduledOptimizer, schedulers: readonly LRScheduler[]) {
     super(optimizer);
     this.require(schedulers.length > 0, "schedulers", "a list with at least one", "none");
@@ -21,15 +28,18 @@ abstract class CombinedLR extends LRScheduler {
     this.schedulers = [...schedulers];
   }
 
+  /** Takes back that the schedule has begun. */
   override unstart(): void {
     for (const scheduler of this.schedulers) scheduler.unstart();
     super.unstart();
   }
 
+  /** What is needed to go on from here; it can be written as JSON. */
   override stateDict(): SchedulerState {
     return { ...super.stateDict(), schedulers: this.schedulers.map((scheduler) => scheduler.stateDict()) };
   }
 
+  /** Goes on from what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
     const parts = state.schedulers;
     if (!Array.isArray(parts) || parts.length !== this.schedulers.length) {
@@ -64,6 +74,8 @@ export class SequentialLR extends CombinedLR {
   readonly #milestones: readonly number[];
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options The schedules, and when each takes over
    */
@@ -84,11 +96,13 @@ export class SequentialLR extends CombinedLR {
     this.lastLr = schedulers[0].getLastLr();
   }
 
+  /** Sets the rates of the next step. */
   override step(_metric?: number): void {
     this.lastEpoch++;
     this.#advance();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     return this.current;
   }
@@ -111,6 +125,8 @@ export interface ChainedSchedulerOptions {
 /** Several schedules at once: all step together, and their factors multiply. */
 export class ChainedScheduler extends CombinedLR {
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options The schedules
    */
@@ -120,18 +136,21 @@ export class ChainedScheduler extends CombinedLR {
     this.lastLr = this.current;
   }
 
+  /** Sets the rates of the next step. */
   override step(_metric?: number): void {
     this.lastEpoch++;
     for (const scheduler of this.schedulers) scheduler.step();
     this.lastLr = this.current;
   }
 
+  /** Begins anew at step 0, in a sequence whose turn has come. */
   override restart(): void {
     for (const scheduler of this.schedulers) scheduler.restart();
     this.lastEpoch = 0;
     this.lastLr = this.current;
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     return this.current;
   }

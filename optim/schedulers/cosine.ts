@@ -30,6 +30,8 @@ export class CosineAnnealingLR extends LRScheduler {
   readonly #etaMin: number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options How long and how far
    */
@@ -41,6 +43,7 @@ export class CosineAnnealingLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     const t = this.lastEpoch, tMax = this.#tMax, min = this.#etaMin;
     if (t === 0) return this.current;
@@ -52,6 +55,7 @@ export class CosineAnnealingLR extends LRScheduler {
     return this.current.map((lr) => ratio * (lr - min) + min);
   }
 
+  /** Rates by group for the present step, without those before. */
   protected override closedForm(): number[] {
     const wave = (1 + Math.cos(this.lastEpoch * Math.PI / this.#tMax)) / 2;
     return this.baseLrs.map((lr) => this.#etaMin + (lr - this.#etaMin) * wave);
@@ -77,6 +81,8 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   #place: number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options Length of the periods, and how far
    */
@@ -92,6 +98,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     this.step();
   }
 
+  /** Sets the rates of the next step. */
   override step(_metric?: number): void {
     this.#place++;
     if (this.#place >= this.#period) {
@@ -101,21 +108,25 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     super.step();
   }
 
+  /** Begins anew at step 0, in a sequence whose turn has come. */
   override restart(): void {
     this.#place = 0;
     this.#period = this.#t0;
     super.restart();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     const wave = (1 + Math.cos(Math.PI * this.#place / this.#period)) / 2;
     return this.baseLrs.map((lr) => this.#etaMin + (lr - this.#etaMin) * wave);
   }
 
+  /** What is needed to go on from here; it can be written as JSON. */
   override stateDict(): SchedulerState {
     return { ...super.stateDict(), tCur: this.#place, tI: this.#period };
   }
 
+  /** Goes on from what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
     super.loadStateDict(state);
     this.#place = this.number(state, "tCur");

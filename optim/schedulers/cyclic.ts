@@ -71,6 +71,8 @@ export class OneCycleLR extends LRScheduler {
   readonly #rates: { initial: number; max: number; min: number; baseMomentum: number; maxMomentum: number }[];
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer; its own rates do not matter
    * @param options The cycle
    */
@@ -119,6 +121,7 @@ export class OneCycleLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     const t = this.lastEpoch;
     if (t > this.#totalSteps) {
@@ -184,6 +187,8 @@ export class CyclicLR extends LRScheduler {
   readonly #momenta: { base: number; max: number }[] | null;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer; its own rates do not matter
    * @param options The cycle
    */
@@ -217,6 +222,7 @@ export class CyclicLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     const t = this.lastEpoch;
     const cycle = Math.floor(1 + t / this.#totalSize);
@@ -247,6 +253,8 @@ export class SWALR extends LRScheduler {
   readonly #shape: (part: number) => number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options Where to and how
    */
@@ -260,6 +268,7 @@ export class SWALR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     let t = this.stepCount - 1;
     if (this.#epochs === 0) t = Math.max(1, t);
@@ -272,6 +281,7 @@ export class SWALR extends LRScheduler {
     });
   }
 
+  /** What is needed to go on from here; it can be written as JSON. */
   override stateDict(): SchedulerState {
     return { ...super.stateDict(), swaLrs: [...this.#swaLrs] };
   }

@@ -31,6 +31,8 @@ export class StepLR extends LRScheduler {
   readonly #gamma: number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options When and by what
    */
@@ -42,12 +44,14 @@ export class StepLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     const { lastEpoch } = this;
     const due = lastEpoch !== 0 && lastEpoch % this.#stepSize === 0;
     return this.current.map((lr) => due ? lr * this.#gamma : lr);
   }
 
+  /** Rates by group for the present step, without those before. */
   protected override closedForm(): number[] {
     return this.baseLrs.map((lr) => lr * this.#gamma ** Math.floor(this.lastEpoch / this.#stepSize));
   }
@@ -67,6 +71,8 @@ export class MultiStepLR extends LRScheduler {
   readonly #gamma: number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options When and by what
    */
@@ -77,11 +83,13 @@ export class MultiStepLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     const times = this.#milestones.filter((step) => step === this.lastEpoch).length;
     return this.current.map((lr) => lr * this.#gamma ** times);
   }
 
+  /** Rates by group for the present step, without those before. */
   protected override closedForm(): number[] {
     const times = this.#milestones.filter((step) => step <= this.lastEpoch).length;
     return this.baseLrs.map((lr) => lr * this.#gamma ** times);
@@ -99,6 +107,8 @@ export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options By what
    */
@@ -109,10 +119,12 @@ export class ExponentialLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     return this.current.map((lr) => this.lastEpoch === 0 ? lr : lr * this.#gamma);
   }
 
+  /** Rates by group for the present step, without those before. */
   protected override closedForm(): number[] {
     return this.baseLrs.map((lr) => lr * this.#gamma ** this.lastEpoch);
   }
@@ -132,6 +144,8 @@ export class PolynomialLR extends LRScheduler {
   readonly #power: number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options How long and how steep
    */
@@ -143,6 +157,7 @@ export class PolynomialLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     const t = this.lastEpoch, total = this.#totalIters;
     if (t === 0 || t > total) return this.current;
@@ -150,6 +165,7 @@ export class PolynomialLR extends LRScheduler {
     return this.current.map((lr) => lr * factor);
   }
 
+  /** Rates by group for the present step, without those before. */
   protected override closedForm(): number[] {
     const left = 1 - Math.min(this.#totalIters, this.lastEpoch) / this.#totalIters;
     return this.baseLrs.map((lr) => lr * left ** this.#power);
@@ -170,6 +186,8 @@ export class LambdaLR extends LRScheduler {
   readonly #lambdas: readonly LrLambda[];
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options The function
    *
@@ -190,6 +208,7 @@ export class LambdaLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     return this.baseLrs.map((lr, i) => lr * this.#lambdas[i](this.lastEpoch));
   }
@@ -200,6 +219,8 @@ export class MultiplicativeLR extends LRScheduler {
   readonly #lambdas: readonly LrLambda[];
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options The function
    */
@@ -209,6 +230,7 @@ export class MultiplicativeLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     return this.current.map((lr, i) => this.lastEpoch > 0 ? lr * this.#lambdas[i](this.lastEpoch) : lr);
   }

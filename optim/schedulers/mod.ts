@@ -1,5 +1,11 @@
 /** Learning rates in the course of training. */
-export { ChainedScheduler, type ChainedSchedulerOptions, SequentialLR, type SequentialLROptions } from "./combined.ts";
+export {
+  ChainedScheduler,
+  type ChainedSchedulerOptions,
+  CombinedLR,
+  SequentialLR,
+  type SequentialLROptions,
+} from "./combined.ts";
 export {
   CosineAnnealingLR,
   type CosineAnnealingLROptions,

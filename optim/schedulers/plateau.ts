@@ -46,6 +46,8 @@ export class ReduceLROnPlateau extends LRScheduler {
   readonly #minLrs: readonly number[];
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options What to watch for, and what to do
    */
@@ -88,6 +90,7 @@ export class ReduceLROnPlateau extends LRScheduler {
     this.lastLr = this.current;
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     return this.current.map((lr, i) => {
       const reduced = Math.max(lr * this.#options.factor, this.#minLrs[i]);
@@ -102,11 +105,13 @@ export class ReduceLROnPlateau extends LRScheduler {
     return metric > (thresholdMode === "rel" ? best * (1 + threshold) : best + threshold);
   }
 
+  /** What is needed to go on from here; it can be written as JSON. */
   override stateDict(): SchedulerState {
     const { best, numBadEpochs, cooldownCounter } = this;
     return { ...super.stateDict(), best, numBadEpochs, cooldownCounter };
   }
 
+  /** Goes on from what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
     super.loadStateDict(state);
     this.best = this.number(state, "best");

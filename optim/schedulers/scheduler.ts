@@ -31,13 +31,15 @@ export abstract class LRScheduler {
   /** Rates that the schedule starts from, by group. */
   baseLrs: number[];
   /** Steps made; 0 after construction. */
-  lastEpoch = -1;
+  lastEpoch: number = -1;
   /** Calls of {@link step}, the one of the construction included. */
-  protected stepCount = 0;
+  protected stepCount: number = 0;
   /** Rates that the last step set. */
   protected lastLr: number[] = [];
 
   /**
+   * Remembers the rates that the schedule starts from.
+   *
    * @param optimizer The optimizer; its groups remember their rate as `initialLr`, unless an earlier scheduler wrote it down
    */
   constructor(optimizer: ScheduledOptimizer) {

@@ -15,6 +15,8 @@ export class ConstantLR extends LRScheduler {
   readonly #totalIters: number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options By what and how long
    */
@@ -26,11 +28,13 @@ export class ConstantLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     if (this.lastEpoch === 0) return this.current.map((lr) => lr * this.#factor);
     return this.lastEpoch === this.#totalIters ? this.current.map((lr) => lr * (1 / this.#factor)) : this.current;
   }
 
+  /** Rates by group for the present step, without those before. */
   protected override closedForm(): number[] {
     return this.baseLrs.map((lr) => lr * (this.lastEpoch >= this.#totalIters ? 1 : this.#factor));
   }
@@ -53,6 +57,8 @@ export class LinearLR extends LRScheduler {
   readonly #totalIters: number;
 
   /**
+   * Begins the schedule: the groups get the rates of step 0.
+   *
    * @param optimizer The optimizer
    * @param options From where, to where, and how long
    */
@@ -70,6 +76,7 @@ export class LinearLR extends LRScheduler {
     this.step();
   }
 
+  /** Rates by group for the present step. */
   protected override rates(): number[] {
     const t = this.lastEpoch, total = this.#totalIters, rise = this.#end - this.#start;
     if (t === 0) return this.current.map((lr) => lr * this.#start);
@@ -77,6 +84,7 @@ export class LinearLR extends LRScheduler {
     return this.current.map((lr) => lr * (1 + rise / (total * this.#start + (t - 1) * rise)));
   }
 
+  /** Rates by group for the present step, without those before. */
   protected override closedForm(): number[] {
     const part = Math.min(this.#totalIters, this.lastEpoch) / this.#totalIters;
     return this.baseLrs.map((lr) => lr * (this.#start + (this.#end - this.#start) * part));
