@@ -7,6 +7,7 @@ export { autocast, autocastDType } from "./autocast.ts";
 export { tensor, type TensorData, type TensorOptions } from "./create.ts";
 export { type DType, dtypes } from "./dtype.ts";
 export { ShapeError } from "./errors.ts";
+export { type HostArrays, type HostDType, hostTensor, type HostTensor, isHostTensor } from "./host.ts";
 export { uploadInto } from "./in_place.ts";
 export type { GradContext, Inputs, Op, Precision, Saves, Spec } from "./op.ts";
 export { apply, applyAll } from "./op.ts";
