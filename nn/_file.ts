@@ -2,7 +2,7 @@ import type { DType } from "../tensor/dtype.ts";
 import type { HostTensor } from "../tensor/host.ts";
 import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { toHost } from "../tensor/to_host.ts";
+import { toHostAll } from "../tensor/to_host.ts";
 
 /** Writes tensors to a safetensors file; a tensor under two names is written under both. */
 export async function saveFile(
@@ -10,11 +10,9 @@ export async function saveFile(
   state: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const read = new Map<Tensor, Promise<HostTensor<DType>>>();
-  for (const tensor of state.values()) if (!read.has(tensor)) read.set(tensor, toHost(tensor));
-  await Promise.all(read.values());
-  const named = new Map<string, HostTensor<DType>>();
-  for (const [name, tensor] of state) named.set(name, await read.get(tensor)!);
+  const tensors = [...new Set(state.values())];
+  const read = await toHostAll(tensors);
+  const named = new Map([...state].map(([name, tensor]) => [name, read[tensors.indexOf(tensor)]]));
   await writeSafetensors(path, named, metadata);
 }
 
