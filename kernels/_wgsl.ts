@@ -2116,6 +2116,38 @@ fn normal_quad(words: vec4u) -> vec4f {
   return vec4f(normal_pair(words.xy), normal_pair(words.zw));
 }
 `,
+  resampleTaps: `// Where place q of a resampled axis lies in the axis, and what the neighbours count; other modes put theirs in the place.
+struct Spot {
+  whole: i32,
+  fraction: f32,
+}
+
+// q · step + start in 32.32 fixed point: f32 would lose the fraction of places far from the front.
+fn fixed_spot(q: u32) -> Spot {
+  let a = q & 0xffffu;
+  let b = q >> 16u;
+  let c = params.step.y & 0xffffu;
+  let d = params.step.y >> 16u;
+  let middle = ((a * c) >> 16u) + ((a * d) & 0xffffu) + ((b * c) & 0xffffu);
+  let low = ((a * c) & 0xffffu) | (middle << 16u);
+  let high = b * d + ((a * d) >> 16u) + ((b * c) >> 16u) + (middle >> 16u);
+  let sum = low + params.start.y;
+  let whole = high + q * params.step.x + params.start.x + select(0u, 1u, sum < low);
+  return Spot(bitcast<i32>(whole), f32(sum) * 2.3283064365386963e-10);
+}
+
+fn spot(q: u32) -> Spot {
+  let p = fixed_spot(q);
+  if (p.whole < 0) {
+    return Spot(0, 0.0);
+  }
+  return p;
+}
+
+fn weight(t: u32, fraction: f32) -> f32 {
+  return select(fraction, 1.0 - fraction, t == 0u);
+}
+`,
   tree: `// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
 // The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
 override width: u32 = 256u;
@@ -5436,6 +5468,108 @@ fn main(
 `,
 };
 
+/** kernels/gather/nonzero_count.wgsl */
+export const nonzeroCount: KernelSource<{ x: "read", counts: "read_write" }, { length: "u32", tiles: "u32", tile: "u32" }> = {
+  name: "nonzeroCount",
+  bindings: { x: "read", counts: "read_write" },
+  params: { length: "u32", tiles: "u32", tile: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// counts[t] = how many elements of tile t are not 0; 0 behind the last tile
+// One invocation counts one tile.
+// uses: place
+struct Params {
+  length: u32,
+  tiles: u32,
+  tile: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> counts: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// The bits of a word that are 0 for the number 0: a float's sign is not among them.
+override bits: u32 = 0xffffffffu;
+
+@compute @workgroup_size(32)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tile = workgroup_index(id, groups) * 32u + lane;
+  if (tile > params.tiles) {
+    return;
+  }
+  let start = min(tile * params.tile, params.length);
+  let stop = min(start + params.tile, params.length);
+  var count = 0u;
+  for (var i = start; i < stop; i++) {
+    count += select(0u, 1u, (x[i] & bits) != 0u);
+  }
+  counts[tile] = count;
+}
+`,
+};
+
+/** kernels/gather/nonzero_place.wgsl */
+export const nonzeroPlace: KernelSource<{ x: "read", starts: "read", places: "read_write" }, { sizes: "array<vec4u,2>", length: "u32", tiles: "u32", tile: "u32", rank: "u32" }> = {
+  name: "nonzeroPlace",
+  bindings: { x: "read", starts: "read", places: "read_write" },
+  params: { sizes: "array<vec4u,2>", length: "u32", tiles: "u32", tile: "u32", rank: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// places[k, axis] = the place along each axis of the k-th element that is not 0
+// One invocation writes the places of one tile; \`starts\` says how many there are in front of it.
+// uses: place
+struct Params {
+  sizes: array<vec4u, 2>,
+  length: u32,
+  tiles: u32,
+  tile: u32,
+  rank: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> places: array<i32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override bits: u32 = 0xffffffffu;
+
+@compute @workgroup_size(32)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tile = workgroup_index(id, groups) * 32u + lane;
+  if (tile >= params.tiles) {
+    return;
+  }
+  let stop = min((tile + 1u) * params.tile, params.length);
+  var k = starts[tile];
+  for (var i = tile * params.tile; i < stop; i++) {
+    if ((x[i] & bits) != 0u) {
+      var rest = i;
+      for (var a = params.rank; a > 0u; a--) {
+        let size = params.sizes[(a - 1u) >> 2u][(a - 1u) & 3u];
+        places[k * params.rank + a - 1u] = i32(rest % size);
+        rest = rest / size;
+      }
+      k++;
+    }
+  }
+}
+`,
+};
+
 /** kernels/optimizer/optimizer_advance.wgsl */
 export const optimizerAdvance: KernelSource<{ options: "read", control: "read", numbers: "read_write" }, { options: "u32" }> = {
   name: "optimizerAdvance",
@@ -6101,6 +6235,204 @@ fn main(
   if (inside && lane % width == 0u) {
     y[at] = finish(all);
   }
+}
+`,
+};
+
+/** kernels/resample/resample.wgsl */
+export const resample: KernelSource<{ x: "read", y: "read_write" }, { step: "vec4u", start: "vec4u", size: "u32", outSize: "u32", inner: "u32", count: "u32", scale: "f32", offset: "f32" }> = {
+  name: "resample",
+  bindings: { x: "read", y: "read_write" },
+  params: { step: "vec4u", start: "vec4u", size: "u32", outSize: "u32", inner: "u32", count: "u32", scale: "f32", offset: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Where place q of a resampled axis lies in the axis, and what the neighbours count; other modes put theirs in the place.
+struct Spot {
+  whole: i32,
+  fraction: f32,
+}
+
+// q · step + start in 32.32 fixed point: f32 would lose the fraction of places far from the front.
+fn fixed_spot(q: u32) -> Spot {
+  let a = q & 0xffffu;
+  let b = q >> 16u;
+  let c = params.step.y & 0xffffu;
+  let d = params.step.y >> 16u;
+  let middle = ((a * c) >> 16u) + ((a * d) & 0xffffu) + ((b * c) & 0xffffu);
+  let low = ((a * c) & 0xffffu) | (middle << 16u);
+  let high = b * d + ((a * d) >> 16u) + ((b * c) >> 16u) + (middle >> 16u);
+  let sum = low + params.start.y;
+  let whole = high + q * params.step.x + params.start.x + select(0u, 1u, sum < low);
+  return Spot(bitcast<i32>(whole), f32(sum) * 2.3283064365386963e-10);
+}
+
+fn spot(q: u32) -> Spot {
+  let p = fixed_spot(q);
+  if (p.whole < 0) {
+    return Spot(0, 0.0);
+  }
+  return p;
+}
+
+fn weight(t: u32, fraction: f32) -> f32 {
+  return select(fraction, 1.0 - fraction, t == 0u);
+}
+
+// y[o, q, i] = Σ weight(t, p − ⌊p⌋) · x[o, ⌊p⌋ + t − lead, i], p the spot of q; places beyond the ends are the ends
+// One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in q.
+// uses: place, resample_taps
+struct Params {
+  step: vec4u,
+  start: vec4u,
+  size: u32,
+  outSize: u32,
+  inner: u32,
+  count: u32,
+  scale: f32,
+  offset: f32,
+}
+
+alias Row = f32;
+
+@group(0) @binding(0) var<storage, read> x: array<Row>;
+@group(0) @binding(1) var<storage, read_write> y: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override taps: u32 = 2u;
+override lead: i32 = 0;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let base = row / params.outSize * params.size * params.inner + i;
+  let p = spot(row % params.outSize);
+  var total = Row(0.0);
+  for (var t = 0u; t < taps; t++) {
+    let place = clamp(p.whole + i32(t) - lead, 0, i32(params.size) - 1);
+    total += weight(t, p.fraction) * x[base + u32(place) * params.inner];
+  }
+  y[at] = total;
+}
+`,
+};
+
+/** kernels/resample/resample_grad.wgsl */
+export const resampleGrad: KernelSource<{ dy: "read", dx: "read_write" }, { step: "vec4u", start: "vec4u", size: "u32", outSize: "u32", inner: "u32", count: "u32", scale: "f32", offset: "f32" }> = {
+  name: "resampleGrad",
+  bindings: { dy: "read", dx: "read_write" },
+  params: { step: "vec4u", start: "vec4u", size: "u32", outSize: "u32", inner: "u32", count: "u32", scale: "f32", offset: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Where place q of a resampled axis lies in the axis, and what the neighbours count; other modes put theirs in the place.
+struct Spot {
+  whole: i32,
+  fraction: f32,
+}
+
+// q · step + start in 32.32 fixed point: f32 would lose the fraction of places far from the front.
+fn fixed_spot(q: u32) -> Spot {
+  let a = q & 0xffffu;
+  let b = q >> 16u;
+  let c = params.step.y & 0xffffu;
+  let d = params.step.y >> 16u;
+  let middle = ((a * c) >> 16u) + ((a * d) & 0xffffu) + ((b * c) & 0xffffu);
+  let low = ((a * c) & 0xffffu) | (middle << 16u);
+  let high = b * d + ((a * d) >> 16u) + ((b * c) >> 16u) + (middle >> 16u);
+  let sum = low + params.start.y;
+  let whole = high + q * params.step.x + params.start.x + select(0u, 1u, sum < low);
+  return Spot(bitcast<i32>(whole), f32(sum) * 2.3283064365386963e-10);
+}
+
+fn spot(q: u32) -> Spot {
+  let p = fixed_spot(q);
+  if (p.whole < 0) {
+    return Spot(0, 0.0);
+  }
+  return p;
+}
+
+fn weight(t: u32, fraction: f32) -> f32 {
+  return select(fraction, 1.0 - fraction, t == 0u);
+}
+
+// dx[o, p, i] = Σ weight(t, …) · dy[o, q, i] over the places q and taps t that read p, in increasing q
+// One invocation makes one element (four in the wide variant) of dx; neighbours differ in i, then in p.
+// uses: place, resample_taps
+struct Params {
+  step: vec4u,
+  start: vec4u,
+  size: u32,
+  outSize: u32,
+  inner: u32,
+  count: u32,
+  scale: f32,
+  offset: f32,
+}
+
+alias Row = f32;
+
+@group(0) @binding(0) var<storage, read> dy: array<Row>;
+@group(0) @binding(1) var<storage, read_write> dx: array<Row>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override taps: u32 = 2u;
+override lead: i32 = 0;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let i = at % params.inner;
+  let row = at / params.inner;
+  let base = row / params.size * params.outSize * params.inner + i;
+  let p = i32(row % params.size);
+  // Places that may read p: a little more than the taps reach; at the ends also all those beyond.
+  let last = f32(params.outSize - 1u);
+  var first = 0u;
+  var stop = params.outSize;
+  if (params.scale > 0.0) {
+    if (p > 0) {
+      first = u32(clamp(floor((f32(p) - f32(taps) - params.offset) / params.scale) - 1.0, 0.0, last));
+    }
+    if (p < i32(params.size) - 1) {
+      stop = u32(clamp(ceil((f32(p) + f32(taps) - params.offset) / params.scale) + 1.0, 0.0, last)) + 1u;
+    }
+  }
+  var total = Row(0.0);
+  for (var q = first; q < stop; q++) {
+    let near = spot(q);
+    var factor = 0.0;
+    for (var t = 0u; t < taps; t++) {
+      if (clamp(near.whole + i32(t) - lead, 0, i32(params.size) - 1) == p) {
+        factor += weight(t, near.fraction);
+      }
+    }
+    if (factor != 0.0) {
+      total += factor * dy[base + q * params.inner];
+    }
+  }
+  dx[at] = total;
 }
 `,
 };

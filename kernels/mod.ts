@@ -18,6 +18,7 @@ export * from "./pad/mod.ts";
 export * from "./pool/mod.ts";
 export * from "./random/mod.ts";
 export * from "./reduce/mod.ts";
+export * from "./resample/mod.ts";
 export * from "./scan/mod.ts";
 export * from "./softmax/mod.ts";
 export * from "./sort/mod.ts";

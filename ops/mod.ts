@@ -4,6 +4,7 @@
  * @module
  */
 export type { ReductionOptions } from "./_loss.ts";
+export { einsum } from "./einsum.ts";
 export {
   cosineEmbeddingLoss,
   hingeEmbeddingLoss,
@@ -12,7 +13,9 @@ export {
   type TripletMarginLossOptions,
 } from "./embedding_losses.ts";
 export { groupNorm, type GroupNormOptions, instanceNorm, type InstanceNormOptions } from "./group_norm.ts";
+export { interpolate, type InterpolateMode, type InterpolateOptions } from "./interpolate.ts";
 export { linear, type LinearOptions } from "./linear.ts";
+export { oneHot, type OneHotOptions } from "./one_hot.ts";
 export {
   binaryCrossEntropy,
   type BinaryCrossEntropyOptions,

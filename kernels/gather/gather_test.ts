@@ -7,6 +7,7 @@ import {
   indexSelect,
   mul,
   neg,
+  nonzero,
   scatter,
   scatterAdd,
   ShapeError,
@@ -258,4 +259,21 @@ gpuTest("indices that lead outside: an error where the host knows them, NaN and 
   assertEquals(await takeAlongDim(x, wild.detach()).array(), [1, NaN]);
   assertEquals(await indexAdd(zeros([2]), wild, tensor([1.5, 2]), { dim: 0 }).array(), [1.5, 0]);
   assertEquals(await scatter(zeros([2]), wild, 3, { dim: 0 }).array(), [3, 0]);
+});
+
+gpuTest("nonzero: places in row-major order, of floats, whole numbers and booleans", async () => {
+  const draws = random(31);
+  for (const shape of [[7], [5, 9, 3], [300, 17], [2, 0], [1, 2, 1, 3, 1, 2, 2, 2]]) {
+    for (const dtype of ["f32", "bf16", "i32", "bool"] as const) {
+      const pick = dtype === "f32" ? [0, -0, 1, NaN, 1e-40] : [0, 1];
+      const x = build(shape, () => pick[draws.below(pick.length)]);
+      const want: number[] = [];
+      build(shape, (index) => at(x, index) === 0 ? 0 : want.push(...index));
+      const places = await nonzero(tensor(Float32Array.from(x.data), { shape, dtype }));
+      assertEquals(places.shape, [want.length / shape.length, shape.length]);
+      assertEquals(Array.from(await places.data()), want, `${dtype} [${shape}]`);
+    }
+  }
+  assertEquals((await nonzero(tensor(3))).shape, [1, 0]);
+  assertEquals((await nonzero(tensor(0))).shape, [0, 0]);
 });

@@ -2,4 +2,5 @@
 export { embedding, type EmbeddingOptions } from "./embedding.ts";
 export { gather, type GatherOptions, takeAlongDim } from "./gather.ts";
 export { indexAdd, type IndexAddOptions, indexSelect, type IndexSelectOptions } from "./index_select.ts";
+export { nonzero } from "./nonzero.ts";
 export { scatter, scatterAdd, type ScatterOptions } from "./scatter.ts";

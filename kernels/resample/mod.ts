@@ -1,0 +1,2 @@
+/** Changing the size of axes. */
+export { resample, type ResampleMode, type Resampling } from "./resample.ts";
