@@ -112,6 +112,7 @@ gpuTest("loading copies: two optimizers do not share state", async () => {
   setGrad(p, 1);
   setGrad(q, 1);
   a.step();
+  const before = await (a.stateDict().state[0].expAvg as Tensor).array();
   b.loadStateDict(a.stateDict());
   assertEquals(b.paramGroups[0].lr, 0.1);
   assertEquals(b.paramGroups[0].betas, [0.9, 0.999]);
@@ -119,6 +120,7 @@ gpuTest("loading copies: two optimizers do not share state", async () => {
   b.step();
   const count = async (o: Adam) => await (o.stateDict().state[0].step as Tensor).item();
   assertEquals([await count(a), await count(b)], [1, 3]);
+  assertEquals(await (a.stateDict().state[0].expAvg as Tensor).array(), before);
   setGrad(p, null);
   setGrad(q, null);
 });
