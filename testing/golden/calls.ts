@@ -11,7 +11,10 @@ export type Arguments = Record<string, unknown>;
 /** What a call gave. */
 export interface Called {
   outputs: Tensor[];
-  /** The tensors that stand for inputs in the graph, where they are not the inputs themselves. */
+  /**
+   * The tensors that stand for inputs in the graph, where they are not the inputs themselves: parameters, which belong to
+   * no scope and have to be disposed.
+   */
   leaves?: Record<string, Tensor>;
 }
 
@@ -132,6 +135,7 @@ interface ModuleLike {
   forward(...args: unknown[]): unknown;
   namedParameters(): Iterable<[string, Tensor]>;
   loadStateDict(state: Record<string, Tensor>): unknown;
+  dispose(): void;
 }
 
 /** Loads the inputs that are parameters of a module and runs it on the others. */
@@ -143,8 +147,13 @@ async function throughModule(
   const leaves = Object.fromEntries(module.namedParameters());
   const own = Object.entries(inputs).filter(([name]) => name in leaves) as [string, Tensor][];
   const others = Object.fromEntries(Object.entries(inputs).filter(([name]) => !(name in leaves)));
-  module.loadStateDict(Object.fromEntries(own));
-  return { outputs: tensors(await run(module, others)), leaves };
+  try {
+    module.loadStateDict(Object.fromEntries(own));
+    return { outputs: tensors(await run(module, others)), leaves };
+  } catch (error) {
+    module.dispose();
+    throw error;
+  }
 }
 
 function lastSize(x: unknown): number {

@@ -2,10 +2,10 @@
  * Models of the training runs, built from what a run says about itself: the sentence `architecture`, and the names and
  * shapes of its parameters. So a run of the same kind with other sizes or activations needs no code.
  */
-import { add, mean, noGrad, reshape, type Tensor } from "../../mod.ts";
+import { add, matmul, mean, mul, noGrad, ones, reshape, type Tensor, transpose } from "../../mod.ts";
 import { Module } from "../../nn/mod.ts";
 import type { Json, Row } from "./format.ts";
-import { type Callable, findClass, findOp } from "./library.ts";
+import { type Callable, find, findClass, findOp } from "./library.ts";
 import { Missing } from "./report.ts";
 
 /** A step of a forward pass. */
@@ -31,7 +31,12 @@ export class Wired extends Module<[x: Tensor], Tensor> {
   /** @param wire Adds the layers and returns the forward pass */
   constructor(wire: (self: Record<string, Module>) => Step) {
     super();
-    this.#forward = wire(this as unknown as Record<string, Module>);
+    try {
+      this.#forward = wire(this as unknown as Record<string, Module>);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   /** Runs the model. */
@@ -237,10 +242,20 @@ function attention(qkv: Module, proj: Module, heads: number): Module {
       const [q, k, v] = (findOp("split")(through(qkv, x), width, { dim: 2 }) as Tensor[]).map((part) =>
         op("transpose", reshape(part, [batch, time, heads, width / heads]), 1, 2)
       );
-      const y = op("scaledDotProductAttention", q, k, v, { isCausal: true });
+      const y = find("fulgurite", "scaledDotProductAttention") === undefined
+        ? causalAttention(q, k, v)
+        : op("scaledDotProductAttention", q, k, v, { isCausal: true });
       return through(proj, reshape(op("transpose", y, 1, 2), [batch, time, width]));
     };
   });
+}
+
+/** softmax(q·kᵀ / √d)·v where a place sees itself and those before it. */
+function causalAttention(q: Tensor, k: Tensor, v: Tensor): Tensor {
+  const scores = mul(matmul(q, transpose(k, -2, -1)), (q.shape.at(-1) as number) ** -0.5);
+  const past = op("tril", ones(scores.shape.slice(-2), { dtype: "bool" }));
+  const masked = op("where", past, scores, -Infinity);
+  return matmul(op("softmax", masked, { dim: -1 }), v);
 }
 
 /** Outputs of a model in evaluation mode, without gradients. */

@@ -19,6 +19,8 @@ export interface OptimizerLike {
   zeroGrad(): void;
   stateDict(): unknown;
   loadStateDict(state: unknown): void;
+  /** Frees its state, which belongs to no scope. */
+  dispose(): void;
 }
 
 /** What the runner needs of a scheduler. */

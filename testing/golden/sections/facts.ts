@@ -147,6 +147,7 @@ interface LayerLike {
   stateDict(): Map<string, Tensor>;
   namedParameters(): Iterable<[string, Tensor]>;
   namedBuffers(): Iterable<[string, Tensor]>;
+  dispose(): void;
 }
 
 /** How the elements of a fresh parameter are distributed. */
@@ -169,6 +170,15 @@ async function layer(row: Row): Promise<string | undefined> {
   const args: unknown[] = [...row.args as Json[]];
   if (Object.keys(options).length > 0) args.push(options);
   const module = new make(...args);
+  try {
+    return await layerAs(module, row);
+  } finally {
+    module.dispose();
+  }
+}
+
+/** Compares a fresh layer with what is written of it. */
+async function layerAs(module: LayerLike, row: Row): Promise<string | undefined> {
   const entries = [...module.stateDict()];
   // PyTorch counts batches in 64 bits, which do not exist on the device.
   const got = entries.map(([name, t]) => [name, [...t.shape], t.dtype]);

@@ -106,7 +106,16 @@ async function checksOf(row: OpRow, tensors: Tensors): Promise<Check[]> {
     }
   }
   const attrs = revive(row.attrs) as Arguments;
-  const { outputs, leaves } = await (row.op === "graph" ? graph(inputs, attrs) : call(row.op, inputs, attrs));
+  const called = await (row.op === "graph" ? graph(inputs, attrs) : call(row.op, inputs, attrs));
+  try {
+    return compareWith(row, called, inputs, tensors);
+  } finally {
+    for (const leaf of Object.values(called.leaves ?? {})) leaf.dispose();
+  }
+}
+
+/** Records the gradients of a case that has been called, and lists what to compare. */
+function compareWith(row: OpRow, { outputs, leaves }: Called, inputs: Arguments, tensors: Tensors): Check[] {
   if (outputs.length !== row.outputs.length) {
     throw new TypeError(`Cannot compare ${row.op}: it gave ${outputs.length} outputs, want ${row.outputs.length}`);
   }

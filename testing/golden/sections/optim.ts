@@ -104,7 +104,6 @@ async function follow(
   tolerance: Tolerance,
   grads?: Record<string, string>,
 ): Promise<string[]> {
-  const loop = grads === undefined ? "autograd" : "stored gradients";
   const start = suite.header.start as Record<string, string>;
   const params: Record<string, Tensor> = Object.fromEntries(
     Object.entries(start).map(([name, key]) => [name, toDevice(tensors(key), true)]),
@@ -115,6 +114,26 @@ async function follow(
     params: names.map((name) => params[name]),
   }));
   const optimizer = makeOptimizer(row.optimizer, groups, row.options);
+  try {
+    return await followWith(optimizer, params, x, y, row, tensors, tolerance, grads);
+  } finally {
+    for (const p of Object.values(params)) dropGrad(p);
+    optimizer.dispose();
+  }
+}
+
+/** Steps an optimizer along a trajectory and compares what comes out. */
+async function followWith(
+  optimizer: OptimizerLike,
+  params: Record<string, Tensor>,
+  x: Tensor,
+  y: Tensor,
+  row: Trajectory,
+  tensors: Tensors,
+  tolerance: Tolerance,
+  grads?: Record<string, string>,
+): Promise<string[]> {
+  const loop = grads === undefined ? "autograd" : "stored gradients";
   const trained = Object.keys(row.params);
   const sign = row.options.maximize === true ? -1 : 1;
   const losses: Promise<number>[] = [];
@@ -157,7 +176,6 @@ async function follow(
   if (grads !== undefined && row.state !== undefined) {
     wrong.push(...await compareState(row, tensors, optimizer, params, row.tolerance.open ?? tolerance));
   }
-  for (const p of Object.values(params)) dropGrad(p);
   return wrong;
 }
 
@@ -244,7 +262,6 @@ function withGrads(row: Row, tensors: Tensors): Tensor[] {
 async function compareGrads(row: Row, tensors: Tensors, params: Tensor[]): Promise<string[]> {
   const tolerance = row.tolerance as unknown as Tolerance;
   const read = await Promise.all(params.map((p) => p.grad!.data()));
-  for (const p of params) dropGrad(p);
   return (row.after as string[]).flatMap((key, i) => {
     const want = tensors(key);
     return differ(`gradient ${i}`, read[i], want.values, want.shape, tolerance);
@@ -256,32 +273,28 @@ async function clipGradNorm(row: Row, tensors: Tensors): Promise<string[]> {
   const params = withGrads(row, tensors);
   const { maxNorm, normType, ...options } = row.options as Row;
   if (normType !== undefined) options.normType = number(normType);
-  const run = async () => {
-    const norm = await clip(params, number(maxNorm), options) as Tensor;
-    return await norm.item();
-  };
-  if (row.error === true) {
-    try {
-      await run();
-    } catch {
-      // That it throws is all that the fixture says.
-      for (const p of params) dropGrad(p);
-      return [];
-    }
-    return ["must throw"];
+  const total = async () => await (await clip(params, number(maxNorm), options) as Tensor).item();
+  try {
+    // That it throws is all that such a fixture says.
+    if (row.error === true) return await total().then(() => ["must throw"], () => []);
+    return [
+      ...differ("total norm", [await total()], [number(row.totalNorm)], [], row.tolerance as unknown as Tolerance),
+      ...await compareGrads(row, tensors, params),
+    ];
+  } finally {
+    for (const p of params) dropGrad(p);
   }
-  const total = await run();
-  return [
-    ...differ("total norm", [total], [number(row.totalNorm)], [], row.tolerance as unknown as Tolerance),
-    ...await compareGrads(row, tensors, params),
-  ];
 }
 
 async function clipGradValue(row: Row, tensors: Tensors): Promise<string[]> {
   const clip = findFunction("optim", "clipGradValue");
   const params = withGrads(row, tensors);
-  clip(params, number((row.options as Row).clipValue));
-  return await compareGrads(row, tensors, params);
+  try {
+    clip(params, number((row.options as Row).clipValue));
+    return await compareGrads(row, tensors, params);
+  } finally {
+    for (const p of params) dropGrad(p);
+  }
 }
 
 /** What the runner needs of the loss scaler. */
@@ -292,6 +305,7 @@ interface ScalerLike {
   update(): void;
   getScale(): number | Promise<number>;
   stateDict(): Record<string, unknown> | Promise<Record<string, unknown>>;
+  dispose(): void;
 }
 
 /** One weight, loss = w·(1 + step mod 3); the script says which steps see a non-finite gradient. */
@@ -326,5 +340,7 @@ async function gradScaler(row: Row): Promise<string[]> {
     check(`stateDict ${key}`, got, want);
   }
   dropGrad(w);
+  optimizer.dispose();
+  scaler.dispose();
   return wrong;
 }

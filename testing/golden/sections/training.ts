@@ -66,15 +66,25 @@ class Run {
 
   /** Runs it and says what is outside its band. */
   async compare(): Promise<string[]> {
-    const { row, suite } = this;
+    const { row } = this;
     const model = buildModel(row);
     const optimizer = makeOptimizer(
       String((row.optimizer as Row).class),
       parameterGroups(row, model.namedParameters()),
       (row.optimizer as Row).options as Row,
     );
-    const scheduler = row.scheduler === undefined ? undefined : makeScheduler(optimizer, row.scheduler as Row);
     const average = row.ema === undefined ? undefined : averageOf(model, "ema", Number(row.ema));
+    try {
+      await this.#compare(model, optimizer, average);
+    } finally {
+      for (const owner of [model, optimizer, average]) owner?.dispose();
+    }
+    return this.wrong;
+  }
+
+  async #compare(model: Wired, optimizer: OptimizerLike, average: Average | undefined): Promise<void> {
+    const { row, suite } = this;
+    const scheduler = row.scheduler === undefined ? undefined : makeScheduler(optimizer, row.scheduler as Row);
     const tensors = await readTensors(beside(suite.path, String(row.tensors)));
     const data = row.data === "text" ? textData(row) : await digits(row, suite);
     load(model, row, tensors);
@@ -105,11 +115,6 @@ class Run {
     }
     this.wrong.push(...await verify(checks));
     await this.#evaluate(model, data, bands);
-    for (const p of model.parameters()) {
-      p.grad?.dispose();
-      p.grad = null;
-    }
-    return this.wrong;
   }
 
   /** The loop: accumulate, clip, step, schedule. Losses and norms are read at the end. */
