@@ -63,7 +63,14 @@ export class Storage {
       this.#buffer = this.device.pool.acquire(Math.max(this.bytes, 4), this.label);
       const pending = this.#pending;
       if (pending !== null) {
-        pending.record(this);
+        try {
+          pending.record(this);
+        } catch (error) {
+          // Without its value the buffer must not be taken for it.
+          this.device.pool.release(this.#buffer);
+          this.#buffer = null;
+          throw error;
+        }
         this.#pending = null;
         this.#stopReading();
         pending.release();

@@ -47,10 +47,13 @@ export class Chain implements Pending {
     this.shape = shape;
     this.work = { expression: typeof f === "string" ? expressionOf(f) : f, operands, dtype };
     for (const operand of operands) storageOf(operand)?.retain();
-    this.#count();
-    while (!this.#fits()) {
+    try {
+      this.#count();
       // Things used twice were counted twice; if that is not it, the longest part becomes a kernel of its own.
-      if (!this.#countExactly() && !this.#cut()) break;
+      while (!this.#fits() && (this.#countExactly() || this.#cut()));
+    } catch (error) {
+      this.release();
+      throw error;
     }
   }
 
