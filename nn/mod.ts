@@ -35,3 +35,4 @@ export { Module, type Slot } from "./module.ts";
 export { LayerNorm, type LayerNormModuleOptions, RMSNorm, type RMSNormModuleOptions } from "./normalization.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export * from "./pooling.ts";
+export { AxisActivation, type AxisOptions, GLU, LogSoftmax, Softmax, Softmin } from "./softmax.ts";
