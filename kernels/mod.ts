@@ -10,6 +10,7 @@ export * from "./counter/mod.ts";
 export * from "./cross_entropy/mod.ts";
 export * from "./elementwise/mod.ts";
 export * from "./gather/mod.ts";
+export * from "./grad_norm/mod.ts";
 export * from "./layer_norm/mod.ts";
 export * from "./layout/mod.ts";
 export * from "./matmul/mod.ts";

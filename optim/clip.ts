@@ -1,10 +1,6 @@
 import { add, div, minimum, mul } from "../kernels/elementwise/arithmetic.ts";
-import { to } from "../kernels/elementwise/cast.ts";
 import { clamp } from "../kernels/elementwise/choice.ts";
-import { zeros } from "../kernels/elementwise/constants.ts";
-import { cat } from "../kernels/cat/mod.ts";
-import { reshape } from "../kernels/layout/reshape.ts";
-import { norm } from "../kernels/reduce/norm.ts";
+import { gradNorm } from "../kernels/grad_norm/grad_norm.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -64,7 +60,7 @@ export function clipGradNorm(
     throw new RangeError(`Cannot clip in clipGradNorm: maxNorm must be a number, got ${maxNorm}`);
   }
   const owners = withGradients(params);
-  const total = noGrad(() => scope(() => totalNorm(owners.map((p) => p.grad!), normType)));
+  const total = noGrad(() => gradNorm(owners.map((p) => p.grad!), normType));
   if (!errorIfNonfinite) {
     scaleBy(owners, total, maxNorm);
     return total;
@@ -78,13 +74,6 @@ export function clipGradNorm(
     scaleBy(owners, total, maxNorm);
     return total;
   });
-}
-
-/** The norm of all elements of several tensors, in f32. */
-function totalNorm(tensors: readonly Tensor[], p: number): Tensor {
-  if (tensors.length === 0) return zeros([]);
-  const norms = tensors.map((t) => norm(to(t, "f32"), { p }));
-  return norms.length === 1 ? norms[0] : norm(cat(norms.map((n) => reshape(n, [1]))), { p });
 }
 
 function scaleBy(owners: readonly Tensor[], total: Tensor, maxNorm: number): void {

@@ -1,0 +1,2 @@
+/** Norms over many tensors. */
+export { gradNorm } from "./grad_norm.ts";
