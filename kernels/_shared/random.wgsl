@@ -11,11 +11,18 @@ fn uniform_quad(words: vec4u) -> vec4f {
   return vec4f(words >> vec4u(8u)) * 5.9604644775390625e-8;
 }
 
+// (word + 1/2) / 2^32
+fn fraction_of(word: u32) -> f32 {
+  return (f32(word >> 8u) + (f32(word & 0xffu) + 0.5) * 3.90625e-3) * 5.9604644775390625e-8;
+}
+
 // Two standard normal numbers from two words (Box and Muller, "A note on the generation of random normal deviates", 1958).
-// The radius uses all 32 bits, in the middle of their interval: it is never infinite and reaches 6.7.
+// The radius uses all 32 bits, in the middle of their interval: it is never infinite, and reaches 6.7. Above 1/2 its
+// logarithm is taken from the other end, so that small radii are as fine as large ones.
 fn normal_pair(words: vec2u) -> vec2f {
-  let u = (f32(words.x >> 8u) + (f32(words.x & 0xffu) + 0.5) * 3.90625e-3) * 5.9604644775390625e-8;
-  let radius = sqrt(-2.0 * log_f32(u));
+  let upper = (words.x >> 31u) == 1u;
+  let logarithm = select(log_f32(fraction_of(words.x)), log1p_f32(-fraction_of(~words.x)), upper);
+  let radius = sqrt(-2.0 * logarithm);
   // The angle as quarter turns and a rest within ±1/8 of a turn.
   let turns = words.y + 0x20000000u;
   let rest = f32(i32(turns & 0x3fffffffu) - 0x20000000) * 1.46291807926715968e-9;
