@@ -139,18 +139,6 @@ function requireClasses(op: string, labels: Tensor, classes: number, ignoreIndex
   }
 }
 
-/** Checks labels as far as the host knows them: the least and the greatest of those that came from it. */
-function checkLabels(op: string, labels: Tensor, classes: number, ignoreIndex: number): void {
-  const { bounds } = labels.storage;
-  if (bounds === null || labels.numel === 0) return;
-  for (const label of [bounds.min, bounds.max]) {
-    if (label === ignoreIndex || (label >= 0 && label < classes)) continue;
-    throw new RangeError(
-      `Cannot compute ${op}: labels must be from 0 to ${classes - 1} (or ${ignoreIndex}, to be ignored), got ${label}`,
-    );
-  }
-}
-
 function checkWeight(op: string, x: Tensor, axis: number, weight: Tensor | null): void {
   if (weight === null || sameShape(weight.shape, [x.shape[axis]])) return;
   throw new ShapeError(
