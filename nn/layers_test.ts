@@ -91,6 +91,33 @@ gpuTest("batch statistics are used in training, counted, and remembered for eval
   assertThrows(() => layer.forward(zeros([1, 3, 2])), ShapeError, "4 axes");
 });
 
+gpuTest("a file as PyTorch writes it loads: batches counted in 64 bits", async () => {
+  const parts: [string, string, number[], ArrayBufferView][] = [
+    ["num_batches_tracked", "I64", [], BigInt64Array.of(12n)],
+    ["bias", "F32", [2], Float32Array.of(1, 2)],
+    ["running_mean", "F32", [2], Float32Array.of(3, 4)],
+    ["running_var", "F32", [2], Float32Array.of(5, 6)],
+    ["weight", "F32", [2], Float32Array.of(7, 8)],
+  ];
+  let at = 0;
+  const entries = parts.map(([name, dtype, shape, { byteLength }]) => {
+    const entry = { dtype, shape, data_offsets: [at, at + byteLength] };
+    at += byteLength;
+    return [name, entry];
+  });
+  const header = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const file = new Blob([
+    BigUint64Array.of(BigInt(header.length)),
+    header,
+    ...parts.map(([, , , data]) => data as ArrayBufferView<ArrayBuffer>),
+  ]);
+  using layer = new nn.BatchNorm1d(2);
+  await layer.loadSafetensors(file);
+  assertEquals(await layer.numBatchesTracked!.item(), 12);
+  assertEquals(await layer.runningVar!.array(), [5, 6]);
+  assertEquals(await layer.weight!.array(), [7, 8]);
+});
+
 gpuTest("without momentum the statistics are means over all batches", async () => {
   using layer = new nn.BatchNorm1d(2, { momentum: null });
   const batches = [randn([6, 2]), randn([6, 2]), randn([6, 2])];
