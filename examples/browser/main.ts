@@ -1,132 +1,208 @@
 /** The page: trains the module of examples/mnist on this browser's WebGPU and shows how it goes. */
-import {
-  type ArrayDataset,
-  DataLoader,
-  type LabelledImages,
-  labelledImages,
-  mnistMean,
-  mnistStd,
-  scaleImages,
-} from "../../data/mod.ts";
-import { init } from "../../device/mod.ts";
-import { Callback, seedEverything, type StepOutput, Trainer } from "../../trainer/mod.ts";
+import type { ArrayDataset, LabelledImages } from "../../data/mod.ts";
+import { type Device, init, setDevice } from "../../device/mod.ts";
+import { max, noGrad, scope, softmax, tensor } from "../../mod.ts";
+import { Callback, type LogPoint, seedEverything, type StepOutput, Trainer } from "../../trainer/mod.ts";
 import { LitConvNet } from "../mnist/model.ts";
-import type { LogPoint } from "../../trainer/mod.ts";
-import { argmax, tensor } from "../../mod.ts";
-import { drawCurve, drawDigit } from "./draw.ts";
+import { fetchDigits, loaderOf, scaled } from "./digits.ts";
+import { drawCurve, drawDigit, type Point } from "./draw.ts";
 
-const $ = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+/** An element of the page; index.html has every one that is asked for. */
+const $ = <T extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as T;
 
-async function fetchSet(part: "train" | "t10k"): Promise<ArrayDataset<LabelledImages>> {
-  const names = [`${part}-images-idx3-ubyte`, `${part}-labels-idx1-ubyte`] as const;
-  const [images, labels] = await Promise.all(names.map(async (name) => {
-    const response = await fetch(`data/${name}`);
-    if (!response.ok) throw new Error(`Cannot fetch ${name}: the server answered ${response.status}`);
-    return new Uint8Array(await response.arrayBuffer());
-  }));
-  return labelledImages(images, labels, { names: [...names] });
-}
+const start = $<HTMLButtonElement>("start"), stop = $<HTMLButtonElement>("stop");
+const options = $<HTMLFormElement>("options");
+const progress = $<HTMLProgressElement>("progress");
+const curve = $<HTMLCanvasElement>("curve");
 
-function loaderOf(set: ArrayDataset<LabelledImages>, batchSize: number, shuffle: boolean) {
-  return new DataLoader(set, {
-    batchSize,
-    shuffle,
-    seed: 0,
-    transform: ({ image, label }: LabelledImages) => ({
-      image: scaleImages(image, { mean: mnistMean, std: mnistStd }),
-      label,
-    }),
+/** What is drawn: losses so far, and steps in all. */
+let points: Point[] = [];
+let totalSteps = 100;
+let redrawing = false;
+
+/** Draws the curve with the next picture of the page. */
+function redraw(): void {
+  if (redrawing) return;
+  redrawing = true;
+  requestAnimationFrame(() => {
+    redrawing = false;
+    drawCurve(curve, points, totalSteps);
   });
 }
 
-/** Moves the bar and the numbers with every batch, and lets the page draw now and then. */
-class PageProgress extends Callback {
-  #started = 0;
-  #lastPause = 0;
+function say(text: string): void {
+  $("status").textContent = text;
+}
 
-  override onTrainStart(): void {
-    this.#started = performance.now();
-  }
+function complain(error: unknown): void {
+  $("error").textContent = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  $("error").hidden = false;
+}
+
+/** Opens the device, or the one after a lost one, and shows its adapter. */
+async function open(): Promise<Device> {
+  const device = await init();
+  $("adapter").textContent = device.info.adapter;
+  device.gpu.lost.then(() => setDevice(null));
+  return device;
+}
+
+const channel = new MessageChannel();
+
+/** Lets the page draw and hear clicks. A timer would do as well, but is held back in a page that nobody looks at. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    channel.port1.onmessage = () => resolve();
+    channel.port2.postMessage(null);
+  });
+}
+
+function clock(seconds: number): string {
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/** Moves the bar and the numbers with every batch. */
+class PageProgress extends Callback {
+  /** When the last batches ended, for the speed. */
+  readonly #ends: number[] = [];
+  #lastPause = 0;
 
   override async onTrainBatchEnd(
     trainer: Trainer,
-    _module: unknown,
+    _module: LitConvNet,
     _outputs: StepOutput,
     _batch: unknown,
     batchIdx: number,
   ): Promise<void> {
-    $<HTMLProgressElement>("progress").value = (batchIdx + 1) / trainer.numTrainingBatches;
-    $("step").textContent = `${batchIdx + 1} of ${trainer.numTrainingBatches}`;
-    $("speed").textContent = `${((batchIdx + 1) / (performance.now() - this.#started) * 1000).toFixed(1)} steps/s`;
-    if (performance.now() - this.#lastPause > 50) {
-      await new Promise((resolve) => setTimeout(resolve));
-      this.#lastPause = performance.now();
-    }
+    const done = batchIdx + 1, all = trainer.numTrainingBatches;
+    this.#ends.push(performance.now());
+    if (this.#ends.length > 21) this.#ends.shift();
+    const speed = 1000 * (this.#ends.length - 1) / (this.#ends[this.#ends.length - 1] - this.#ends[0]);
+    progress.value = done / all;
+    const left = speed > 0 ? `, ${clock((all - done) / speed)} left` : "";
+    say(`Step ${done.toLocaleString("en")} of ${all.toLocaleString("en")}${left}`);
+    if (speed > 0) $("speed").textContent = `${speed.toFixed(speed < 10 ? 1 : 0)} steps/s`;
+    await this.#pause();
+  }
+
+  override onTestStart(): void {
+    say("Testing …");
+  }
+
+  override async onTestBatchEnd(): Promise<void> {
+    await this.#pause();
+  }
+
+  async #pause(): Promise<void> {
+    if (performance.now() - this.#lastPause < 30) return;
+    await breathe();
+    this.#lastPause = performance.now();
   }
 }
 
-/** Keeps the losses and draws them. */
+/** Takes the losses to the curve. */
 class PageLogger {
   readonly name = "page";
   readonly version = "0";
   readonly logDir = null;
-  readonly losses: [number, number][] = [];
 
   logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): void {
     if (metrics.train_loss === undefined) return;
-    this.losses.push([at.step, metrics.train_loss]);
-    $("loss").textContent = metrics.train_loss.toFixed(4);
-    drawCurve($<HTMLCanvasElement>("curve"), this.losses);
+    points.push([at.step + 1, metrics.train_loss]);
+    $("loss").textContent = metrics.train_loss.toFixed(metrics.train_loss < 0.1 ? 4 : 3);
+    redraw();
   }
 }
 
-/** Ten test images with what the trained module takes them for. */
+/** Test images with what the module takes them for, and how sure it is. */
 async function showDigits(module: LitConvNet, test: ArrayDataset<LabelledImages>): Promise<void> {
-  const { image, label } = test.getBatch(Array.from({ length: 10 }, (_, i) => i * 7));
-  const guesses = await argmax(module.forward(tensor(scaleImages(image, { mean: mnistMean, std: mnistStd }))), {
-    dim: 1,
-  }).data();
-  $("digits").replaceChildren(...[...guesses].map((guess, i) => {
+  const { image, label } = test.getBatch(Array.from({ length: 24 }, (_, i) => i * 41));
+  module.eval();
+  const [sureness, guesses] = await scope(async () => {
+    const found = noGrad(() => max(softmax(module.forward(tensor(scaled(image))), { dim: 1 }), { dim: 1 }));
+    return await Promise.all(found.map((one) => one.data()));
+  });
+  $("digits").replaceChildren(...Array.from(label.data, (right, i) => {
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");
-    caption.textContent = String(guess);
-    if (guess !== label.data[i]) caption.className = "wrong";
+    const percent = `${Math.round(100 * Number(sureness[i]))} %`;
+    caption.textContent = Number(guesses[i]) === right ? String(right) : `${guesses[i]}, is ${right}`;
+    caption.className = Number(guesses[i]) === right ? "" : "wrong";
+    figure.title = `Read as ${guesses[i]}, ${percent} sure`;
     figure.append(drawDigit(image.data.subarray(784 * i, 784 * (i + 1))), caption);
     return figure;
   }));
+  $("reading").hidden = false;
 }
 
-async function train(): Promise<void> {
-  const start = $<HTMLButtonElement>("start"), stop = $<HTMLButtonElement>("stop");
-  start.disabled = true;
+/** The data sets, fetched once. */
+let sets: Promise<ArrayDataset<LabelledImages>[]> | null = null;
+
+async function train(signal: AbortSignal): Promise<void> {
+  const chosen = new FormData(options);
+  const [images, batchSize, lr] = ["images", "batchSize", "lr"].map((name) => Number(chosen.get(name)));
+  await open();
+  say("Fetching the digits (55 MB) …");
+  sets ??= Promise.all([fetchDigits("train", location.href), fetchDigits("test", location.href)]);
+  const [trainSet, testSet] = await sets.catch((error) => {
+    sets = null; // the next click may have more luck
+    throw error;
+  });
+  say("Compiling …");
+  totalSteps = Math.ceil(images / batchSize);
+  points = [];
+  redraw();
+  seedEverything(0);
+  const model = new LitConvNet({ lr });
+  const testBatch = 250;
+  const trainer = new Trainer({
+    maxEpochs: 1,
+    limitTrainBatches: totalSteps,
+    limitTestBatches: Math.min(images, testSet.length) / testBatch,
+    logEveryNSteps: Math.ceil(totalSteps / 300),
+    logger: new PageLogger(),
+    callbacks: new PageProgress(),
+    enableProgressBar: false,
+    enableCheckpointing: false,
+  });
+  const data = {
+    train: loaderOf(trainSet, { batchSize, shuffle: true }),
+    test: loaderOf(testSet, { batchSize: testBatch }),
+  };
+  const began = performance.now();
+  await trainer.fit(model, data, { signal });
+  const seconds = (performance.now() - began) / 1000;
+  const took = `${trainer.globalStep.toLocaleString("en")} steps in ${clock(seconds)}`;
+  const [metrics] = signal.aborted ? [] : await trainer.test(model, data, { signal });
+  if (!signal.aborted) $("accuracy").textContent = `${(100 * metrics.test_accuracy).toFixed(2)} %`;
+  await showDigits(model, testSet);
+  say(signal.aborted ? `Stopped after ${took}` : `Done: ${took}`);
+}
+
+options.onsubmit = async (event) => {
+  event.preventDefault();
   const abort = new AbortController();
-  stop.onclick = () => abort.abort();
+  stop.onclick = () => {
+    abort.abort();
+    say("Stopping …");
+  };
+  start.disabled = true;
   stop.disabled = false;
+  progress.value = 0;
+  for (const id of ["loss", "speed", "accuracy"]) $(id).textContent = "–";
+  $("error").hidden = true;
   try {
-    const device = await init();
-    $("adapter").textContent = device.info.adapter;
-    $("message").textContent = "Fetching the digits …";
-    const [trainSet, testSet] = await Promise.all([fetchSet("train"), fetchSet("t10k")]);
-    $("message").textContent = "";
-    seedEverything(0);
-    const model = new LitConvNet();
-    const trainer = new Trainer({
-      maxEpochs: 1,
-      logEveryNSteps: 5,
-      logger: new PageLogger(),
-      callbacks: new PageProgress(),
-    });
-    const data = { train: loaderOf(trainSet, 64, true), test: loaderOf(testSet, 250, false) };
-    await trainer.fit(model, data, { signal: abort.signal });
-    const [metrics] = await trainer.test(model, data);
-    $("accuracy").textContent = `${(100 * metrics.test_accuracy).toFixed(2)} %`;
-    await showDigits(model, testSet);
+    await train(abort.signal);
   } catch (error) {
-    $("message").textContent = error instanceof Error ? error.message : String(error);
+    say("");
+    complain(error);
   } finally {
     start.disabled = false;
     stop.disabled = true;
   }
-}
+};
 
-$("start").onclick = () => void train();
+new ResizeObserver(redraw).observe(curve);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+open().catch(complain);
