@@ -5,7 +5,9 @@ import { openDevice } from "../device/mod.ts";
 import { joinPath, makeTempDir, readText, remove, runCommand, writeFile } from "../platform/mod.ts";
 import { fitLine } from "./_line.ts";
 
-const node = await runCommand("node", ["--version"]).then(({ code }) => code === 0, () => false);
+// Where there is no Node, Deno puts itself under that name on the PATH.
+const node =
+  await runCommand("node", ["-p", "typeof Deno"]).then(({ stdout }) => stdout.trim(), () => "") === "undefined";
 /** Under Node there is no other WebGPU than Dawn. */
 const dawn = node && await openDevice({ backend: "dawn" }).then((device) => {
   device.destroy();
