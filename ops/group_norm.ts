@@ -6,6 +6,7 @@ import { layerNorm } from "../kernels/layer_norm/layer_norm.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
 import { mean } from "../kernels/reduce/sum.ts";
 import { variance } from "../kernels/reduce/var.ts";
+import { autocastDType } from "../tensor/autocast.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { numel, sameShape } from "../tensor/shape.ts";
@@ -95,12 +96,13 @@ export function groupNorm(x: Tensor, { numGroups, weight, bias, eps }: GroupNorm
   }
   checkChannels("groupNorm", x, { weight, bias });
   const size = channels / numGroups * numel(x.shape.slice(2));
-  const groups = reshape(x, [samples * numGroups, size]);
+  // Scale and shift come before the one rounding to 16 bits.
+  const groups = reshape(to(x, "f32"), [samples * numGroups, size]);
   let y = reshape(layerNorm(groups, { normalizedShape: [size], eps }), x.shape);
   const perChannel = x.shape.map((_, i) => i === 1 ? channels : 1).slice(1);
   if (weight) y = mul(y, reshape(weight, perChannel));
   if (bias) y = add(y, reshape(bias, perChannel));
-  return y;
+  return to(y, autocastDType() === null ? x.dtype : "f32");
 }
 
 /**
