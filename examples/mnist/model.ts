@@ -10,11 +10,11 @@ export interface ConvNetOptions {
   lr?: number;
 }
 
-/** A LeNet-like network for 28×28 images in ten classes: two convolutions, two dense layers, 0.2 million parameters. */
+/** A LeNet-like network for 28×28 images in ten classes: two convolutions, two dense layers, 56,000 parameters. */
 export class LitConvNet extends LightningModule<ImageBatch> {
-  conv1: Conv2d = new Conv2d(1, 16, 5, { padding: 2 });
-  conv2: Conv2d = new Conv2d(16, 32, 5, { padding: 2 });
-  fc1: Linear = new Linear(32 * 7 * 7, 128);
+  conv1: Conv2d = new Conv2d(1, 8, 5, { padding: 2 });
+  conv2: Conv2d = new Conv2d(8, 16, 5);
+  fc1: Linear = new Linear(16 * 5 * 5, 128);
   dropout: Dropout = new Dropout(0.25);
   fc2: Linear = new Linear(128, 10);
   readonly #lr: number;
