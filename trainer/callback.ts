@@ -37,22 +37,34 @@ export abstract class Callback {
     return false;
   }
 
+  /** Before an entry point does anything else: files, folders, what needs the trainer. */
   setup?(trainer: Trainer, module: LightningModule, stage: Stage): Awaitable<void>;
+  /** The end of an entry point, also after an error. */
   teardown?(trainer: Trainer, module: LightningModule, stage: Stage): Awaitable<void>;
+  /** Training is set up: optimizers exist, weights are loaded. */
   onFitStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Training is over. */
   onFitEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before the few validation batches that are tried before training. */
   onSanityCheckStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After them. */
   onSanityCheckEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before the first epoch. */
   onTrainStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After the last epoch. */
   onTrainEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before the first batch of an epoch. */
   onTrainEpochStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After the last batch of an epoch and its validation. */
   onTrainEpochEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before a training batch; returning −1 leaves the epoch. */
   onTrainBatchStart?(
     trainer: Trainer,
     module: LightningModule,
     batch: unknown,
     batchIdx: number,
   ): Awaitable<number | void>;
+  /** After a training batch and its optimizer step; `outputs` is what `trainingStep` returned. */
   onTrainBatchEnd?(
     trainer: Trainer,
     module: LightningModule,
@@ -60,14 +72,23 @@ export abstract class Callback {
     batch: unknown,
     batchIdx: number,
   ): Awaitable<void>;
+  /** Before gradients are cleared, at the start of an accumulation window. */
   onBeforeZeroGrad?(trainer: Trainer, module: LightningModule, optimizer: Optimizer): Awaitable<void>;
+  /** Before the loss is differentiated. */
   onBeforeBackward?(trainer: Trainer, module: LightningModule, loss: Tensor): Awaitable<void>;
+  /** After the loss was differentiated. */
   onAfterBackward?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before gradients are clipped and the optimizer steps. */
   onBeforeOptimizerStep?(trainer: Trainer, module: LightningModule, optimizer: Optimizer): Awaitable<void>;
+  /** Before validation. */
   onValidationStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After validation; its metrics are in `trainer.callbackMetrics`. */
   onValidationEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before the first batch of validation. */
   onValidationEpochStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After the last batch of validation, while its metrics can still be logged. */
   onValidationEpochEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before a batch of validation. */
   onValidationBatchStart?(
     trainer: Trainer,
     module: LightningModule,
@@ -75,6 +96,7 @@ export abstract class Callback {
     batchIdx: number,
     dataloaderIdx: number,
   ): Awaitable<void>;
+  /** After a batch of validation; `outputs` is what `validationStep` returned. */
   onValidationBatchEnd?(
     trainer: Trainer,
     module: LightningModule,
@@ -83,10 +105,15 @@ export abstract class Callback {
     batchIdx: number,
     dataloaderIdx: number,
   ): Awaitable<void>;
+  /** Before the test. */
   onTestStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After the test; its metrics are in `trainer.callbackMetrics`. */
   onTestEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before the first batch of the test. */
   onTestEpochStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After the last batch of the test, while its metrics can still be logged. */
   onTestEpochEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before a batch of the test. */
   onTestBatchStart?(
     trainer: Trainer,
     module: LightningModule,
@@ -94,6 +121,7 @@ export abstract class Callback {
     batchIdx: number,
     dataloaderIdx: number,
   ): Awaitable<void>;
+  /** After a batch of the test; `outputs` is what `testStep` returned. */
   onTestBatchEnd?(
     trainer: Trainer,
     module: LightningModule,
@@ -102,10 +130,15 @@ export abstract class Callback {
     batchIdx: number,
     dataloaderIdx: number,
   ): Awaitable<void>;
+  /** Before prediction. */
   onPredictStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After prediction. */
   onPredictEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before the first batch of prediction. */
   onPredictEpochStart?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** After the last batch of prediction. */
   onPredictEpochEnd?(trainer: Trainer, module: LightningModule): Awaitable<void>;
+  /** Before a batch is predicted. */
   onPredictBatchStart?(
     trainer: Trainer,
     module: LightningModule,
@@ -113,6 +146,7 @@ export abstract class Callback {
     batchIdx: number,
     dataloaderIdx: number,
   ): Awaitable<void>;
+  /** After a batch was predicted; `outputs` is what `predictStep` returned. */
   onPredictBatchEnd?(
     trainer: Trainer,
     module: LightningModule,
@@ -121,9 +155,13 @@ export abstract class Callback {
     batchIdx: number,
     dataloaderIdx: number,
   ): Awaitable<void>;
+  /** Ctrl-C or an abort signal ends training: the running batch is done, `onTrainEnd` and `teardown` follow. */
+  onInterrupt?(trainer: Trainer, module: LightningModule): Awaitable<void>;
   /** Any error, before it is thrown on; Ctrl-C and an abort signal are no errors. */
   onException?(trainer: Trainer, module: LightningModule, error: unknown): Awaitable<void>;
+  /** Before a checkpoint is written; `checkpoint.extra` takes additions. */
   onSaveCheckpoint?(trainer: Trainer, module: LightningModule, checkpoint: CheckpointData): Awaitable<void>;
+  /** When a checkpoint is loaded, before the state of callbacks is. */
   onLoadCheckpoint?(trainer: Trainer, module: LightningModule, checkpoint: CheckpointData): Awaitable<void>;
 
   /** What to keep in a checkpoint. */

@@ -1,29 +1,31 @@
 import { noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
-import { Cursor, type NamedLoader } from "./loaders.ts";
-import { MetricStore, readValues } from "./log.ts";
+import { Cursor, type NamedLoader, type Step } from "./loaders.ts";
+import { MetricStore, readValues } from "./metric_store.ts";
 import type { Run } from "./run.ts";
 
 /** The three loops without gradients differ in names alone. */
 export type EvalPhase = "validate" | "test" | "predict";
 
 const NAMES = {
-  validate: { hook: "Validation", step: "validationStep", limit: "limitValBatches" },
-  test: { hook: "Test", step: "testStep", limit: "limitTestBatches" },
-  predict: { hook: "Predict", step: "predictStep", limit: "limitPredictBatches" },
+  validate: { hook: "Validation", step: "validationStep", limit: "limitValBatches", loaders: "val" },
+  test: { hook: "Test", step: "testStep", limit: "limitTestBatches", loaders: "test" },
+  predict: { hook: "Predict", step: "predictStep", limit: "limitPredictBatches", loaders: "predict" },
 } as const;
 
-/** Option that limits a phase. */
-export function limitOptionOf(phase: EvalPhase): "limitValBatches" | "limitTestBatches" | "limitPredictBatches" {
-  return NAMES[phase].limit;
+/** The names that belong to a phase: of its hooks, its step, its limit and its loaders. */
+export function namesOf(phase: EvalPhase): (typeof NAMES)[EvalPhase] {
+  return NAMES[phase];
 }
 
 /** What a loop without gradients gave. */
 export interface EvalResult {
-  /** Metrics by loader, under the names that callbacks watch. */
+  /** Metrics by loader, under the names of epoch rows. */
   readonly metrics: Record<string, number>[];
   /** Predictions by loader and batch. */
   readonly predictions: unknown[][];
+  /** Whether it came to its end; metrics of a part are not made known. */
+  readonly complete: boolean;
 }
 
 /**
@@ -33,76 +35,96 @@ export interface EvalResult {
  * @param phase Which one
  * @param loaders The loaders
  * @param limits Batches by loader
+ * @param beforeEnd Called when all is done but the hooks of the end
  */
 export async function evaluate(
   run: Run,
   phase: EvalPhase,
   loaders: readonly NamedLoader[],
   limits: readonly number[],
+  beforeEnd: () => void = () => {},
 ): Promise<EvalResult> {
-  const { module, hooks, trainer } = run;
-  const { hook, step } = NAMES[phase];
+  const { module, hooks, reporter } = run;
+  const { hook } = NAMES[phase];
   const store = new MetricStore();
-  const outer = trainer.useStore(store, phase);
-  const outerStep = trainer.step;
+  const restore = reporter.use(store, phase);
+  const outerStep = run.step;
   const modes = [...module.modules()].map((part) => ({ part, training: part.training }));
-  const predictions: unknown[][] = [];
+  run.evalBatches = limits;
   try {
     return await noGrad(async () => {
       await hooks.module(`on${hook}ModelEval`);
       await hooks.call(`on${hook}Start`);
       await hooks.call(`on${hook}EpochStart`);
-      for (const [dataloaderIdx, { loader, name }] of loaders.entries()) {
-        const outputs: unknown[] = [];
-        predictions.push(outputs);
-        const suffix = loaders.length < 2 ? "" : name === null ? `/dataloader_idx_${dataloaderIdx}` : `/${name}`;
-        const cursor = new Cursor(loader, limits[dataloaderIdx]);
-        try {
-          for (let next = await cursor.next(); next !== null; next = await cursor.next()) {
-            const { batch: hostBatch, index } = next;
-            const output = await scope(async () => {
-              const batch = await run.transfer(hostBatch, dataloaderIdx);
-              store.nextBatch();
-              trainer.enterBatch(batch, suffix, next!);
-              await hooks.call(`on${hook}BatchStart`, batch, index, dataloaderIdx);
-              const result = await run.step(step, batch, index, dataloaderIdx);
-              await hooks.call(`on${hook}BatchEnd`, result, batch, index, dataloaderIdx);
-              if (!run.sanityChecking && phase !== "predict") {
-                trainer.writeEvalRow(phase, dataloaderIdx, store.stepValues());
-              }
-              return phase === "predict" ? result : undefined;
-            });
-            if (phase === "predict") outputs.push(output);
-            if (run.mustStop()) break;
-          }
-        } finally {
-          await cursor.close();
-          trainer.leaveBatch(outerStep);
-        }
+      const predictions: unknown[][] = [];
+      for (const [index, { loader }] of loaders.entries()) {
+        if (run.mustStop()) break;
+        const suffix = suffixOf(loaders, index);
+        predictions.push(await evaluateOne(run, phase, loader, { index, limit: limits[index], suffix }));
       }
+      const complete = !run.mustStop();
+      if (!complete) run.cutShort = true;
       await hooks.call(`on${hook}EpochEnd`);
-      const metrics = await readValues(() => store.epochValues());
-      if (!run.sanityChecking && phase !== "predict") {
-        trainer.publishMetrics(await readValues(() => store.callbackValues(false)));
-        const rows = await readValues(() => store.epochValues().filter((value) => value.logger));
-        const shown = await readValues(() => store.epochValues().filter((value) => value.progBar));
-        await trainer.writeRow(rows, shown);
-      }
+      const known = complete && !run.sanityChecking && phase !== "predict";
+      const values = await (known ? reporter.finishEvaluation() : readValues(() => store.epochValues()));
+      if (complete) beforeEnd();
       await hooks.call(`on${hook}End`);
-      return { metrics: split(metrics, loaders), predictions };
+      const metrics = Object.fromEntries(values.map(({ name, value }) => [name, value]));
+      return { metrics: byLoader(metrics, loaders), predictions, complete };
     });
   } finally {
     for (const { part, training } of modes) part.training = training;
-    trainer.useStore(outer.store, outer.phase);
+    restore();
     store.reset();
+    run.step = outerStep;
   }
 }
 
+interface LoaderPlace {
+  readonly index: number;
+  readonly limit: number;
+  readonly suffix: string;
+}
+
+/** Runs the module over one loader. Returns the predictions. */
+async function evaluateOne(run: Run, phase: EvalPhase, loader: NamedLoader["loader"], place: LoaderPlace) {
+  const { hooks, reporter } = run, { hook, step: stepName } = NAMES[phase];
+  const { index: dataloaderIdx, limit, suffix } = place;
+  const outputs: unknown[] = [];
+  const evaluateBatch = async (step: Step): Promise<unknown> => {
+    const batch = await run.transfer(step.batch, dataloaderIdx);
+    run.step = step;
+    reporter.enterBatch(batch, suffix);
+    await hooks.call(`on${hook}BatchStart`, batch, step.index, dataloaderIdx);
+    const output = await run.runStep(stepName, batch, step.index, dataloaderIdx);
+    await hooks.call(`on${hook}BatchEnd`, output, batch, step.index, dataloaderIdx);
+    if (!run.sanityChecking && phase !== "predict") reporter.writeEvalRow(phase, dataloaderIdx);
+    return phase === "predict" ? output : undefined;
+  };
+  const cursor = new Cursor(loader, { limit });
+  try {
+    for (let step = await cursor.next(); step !== null; step = await cursor.next()) {
+      const output = await scope(() => evaluateBatch(step!));
+      if (phase === "predict") outputs.push(output);
+      await run.pace.step();
+      if (run.mustStop()) break;
+    }
+  } finally {
+    reporter.leaveBatch();
+    await cursor.close();
+  }
+  return outputs;
+}
+
+/** What a loader adds to the names of metrics: nothing where it is the only one. */
+function suffixOf(loaders: readonly NamedLoader[], index: number): string {
+  return loaders.length < 2 ? "" : `/${loaders[index].name ?? `dataloader_idx_${index}`}`;
+}
+
 /** Metrics by loader: those with its suffix, and for a single loader all. */
-function split(metrics: Record<string, number>, loaders: readonly NamedLoader[]): Record<string, number>[] {
-  if (loaders.length < 2) return loaders.map(() => metrics);
-  return loaders.map(({ name }, index) => {
-    const suffix = name === null ? `/dataloader_idx_${index}` : `/${name}`;
+function byLoader(metrics: Record<string, number>, loaders: readonly NamedLoader[]): Record<string, number>[] {
+  return loaders.map((_, index) => {
+    const suffix = suffixOf(loaders, index);
     return Object.fromEntries(Object.entries(metrics).filter(([key]) => key.endsWith(suffix)));
   });
 }

@@ -1,422 +1,311 @@
+import { defaultGenerator, type RandomState } from "../kernels/mod.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { div } from "../kernels/mod.ts";
+import { resolveAmount } from "./amounts.ts";
 import { evaluate } from "./eval_loop.ts";
 import type { StepOutput } from "./lightning_module.ts";
 import { Cursor, lengthOf, type NamedLoader, type Step } from "./loaders.ts";
-import { MetricStore } from "./log.ts";
-import { resolveAmount, type ResolvedOptions } from "./options.ts";
+import { Optimization } from "./optimization.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { asLightningResumes, finishEpoch, type FitProgress } from "./progress.ts";
 import type { Run } from "./run.ts";
+import { stepPlateauSchedulers, stepSchedulers } from "./scheduling.ts";
+import { ValidationTiming } from "./validation.ts";
 
-/** Counters of training, all saved in checkpoints. */
-export interface FitProgress {
-  /** Epochs finished. */
-  epoch: number;
-  /** Optimizer steps. */
-  globalStep: number;
-  /** Batches trained, over all epochs. */
-  batchesSeen: number;
-  /** Batches of the running epoch that are done. */
-  batchInEpoch: number;
-  /** Accumulation windows that are done (a skipped batch counts): the x axis of rows. */
-  steppedBatches: number;
-  /** Whether the running epoch has begun and not ended. */
-  midEpoch: boolean;
-  /** Whether all batches of the running epoch are done and its end hooks run: a resume starts with the next epoch. */
-  epochEnding: boolean;
-}
-
-/** Progress of a run that has not begun. */
-export function noProgress(): FitProgress {
-  return {
-    epoch: 0,
-    globalStep: 0,
-    batchesSeen: 0,
-    batchInEpoch: 0,
-    steppedBatches: 0,
-    midEpoch: false,
-    epochEnding: false,
-  };
-}
-
-/** Progress with which a run goes on that was saved in the end hooks of an epoch. */
-function resumedProgress(saved: FitProgress): FitProgress {
-  if (!saved.epochEnding) return { ...saved };
-  return { ...saved, epoch: saved.epoch + 1, batchInEpoch: 0, midEpoch: false, epochEnding: false };
-}
-
-/** The loop of `fit`: epochs, batches, accumulation windows, validation between. */
+/**
+ * The loop of `fit`: epochs, batches, validation between. `progress` says at every moment what is left of it, so that a
+ * checkpoint saved in any hook can be gone on from.
+ */
 export class FitLoop {
-  readonly run: Run;
-  readonly options: ResolvedOptions;
-  readonly progress: FitProgress;
+  readonly #run: Run;
+  readonly #options: ResolvedOptions;
+  readonly #progress: FitProgress;
+  /** Epochs after which fit ends, `Infinity` without end. */
   readonly maxEpochs: number;
-  readonly store = new MetricStore();
+  /** Batches of a training epoch, `Infinity` if unknown; 0 before the loader is there. */
+  trainBatches = 0;
+  /** Batches of a validation, by loader. */
+  valBatches: readonly number[] = [];
   /** Whether a validation comes right after the running batch, as far as known before its end hooks. */
   validationFollows = false;
   #train: NamedLoader | null = null;
-  #val: NamedLoader[] | null = null;
-  #trainBatches = 0;
-  #valLimits: number[] = [];
+  #val: readonly NamedLoader[] | null = null;
+  #optimization: Optimization;
+  #timing: ValidationTiming;
   #cursor: Cursor | null = null;
-  #resumeLoader: object | null = null;
-  /** Batches in the open accumulation window, and the batches it will have. */
-  #window = 0;
+  /** Where the training loader stands, or has to go on. */
+  #loaderState: object | null;
+  /** While a batch is not done: the random numbers before it. */
+  #randomBefore: RandomState | null = null;
 
-  constructor(run: Run, options: ResolvedOptions, progress: FitProgress) {
-    this.run = run;
-    this.options = options;
-    this.progress = progress;
-    this.maxEpochs = options.maxEpochs === null
-      ? options.maxSteps >= 0 ? Infinity : 1000
-      : options.maxEpochs < 0
-      ? Infinity
-      : options.maxEpochs;
-  }
-
-  /** Batches of a training epoch, `Infinity` if unknown. */
-  get trainBatches(): number {
-    return this.#trainBatches;
-  }
-
-  /** Batches of a validation, by loader. */
-  get valBatches(): readonly number[] {
-    return this.#valLimits;
-  }
-
-  /** The x of a row made now: the number, from zero, of the window that the last batch belongs to. */
-  get rowStep(): number {
-    return Math.max(0, this.#window > 0 ? this.progress.steppedBatches : this.progress.steppedBatches - 1);
+  /**
+   * @param run The run
+   * @param loaderState Where the training loader has to go on in the middle of an epoch
+   */
+  constructor(run: Run, loaderState: object | null) {
+    this.#run = run;
+    this.#options = run.trainer.options;
+    this.#progress = run.progress;
+    this.#loaderState = loaderState;
+    const { maxEpochs, maxSteps } = this.#options;
+    this.maxEpochs = maxEpochs === null ? maxSteps >= 0 ? Infinity : 1000 : maxEpochs < 0 ? Infinity : maxEpochs;
+    this.#optimization = new Optimization(run, Infinity);
+    this.#timing = new ValidationTiming(this.#options, Infinity, false);
   }
 
   /** Where the training loader stands, for a checkpoint. */
-  loaderState(): object | null {
-    return this.#cursor?.state() ?? null;
+  get loaderState(): object | null {
+    return this.#cursor?.state(this.#progress.batchInEpoch) ?? this.#loaderState;
   }
 
-  /** Lets the training loader go on where a checkpoint left it. */
-  resumeLoader(state: object | null): void {
-    this.#resumeLoader = state;
+  /** The random numbers with which the batch that is not done began, or `null` between batches. */
+  get randomBeforeBatch(): RandomState | null {
+    return this.#randomBefore;
   }
 
+  /** Trains until an end is reached. */
   async go(): Promise<void> {
-    const { run, progress } = this;
-    const { hooks, trainer } = run;
-    if (this.options.limitTrainBatches === 0 || this.#finished()) return;
+    const run = this.#run, progress = this.#progress;
+    const { hooks, reporter } = run;
+    if (this.#options.limitTrainBatches === 0 || this.#finished()) return;
     await this.#sanityCheck();
     await this.loadTrain();
     await this.#loadVal();
-    this.#checkInterval();
-    Object.assign(this.progress, resumedProgress(this.progress));
-    if (this.#trainBatches === 0) return;
-    run.module.train();
-    trainer.useStore(this.store, "fit");
-    await hooks.call("onTrainStart");
-    while (!this.#finished()) {
-      await this.#epoch();
-      progress.midEpoch = false;
+    this.#optimization = new Optimization(run, this.trainBatches);
+    this.#timing = new ValidationTiming(this.#options, this.trainBatches, this.valBatches.some((n) => n > 0));
+    Object.assign(progress, this.#resumed());
+    if (this.trainBatches === 0) return;
+    const restore = reporter.use(reporter.fitStore, "fit");
+    try {
+      await hooks.call("onTrainStart");
+      while (!this.#finished()) await this.#epoch();
+      if (!this.#reachedEnd()) {
+        run.cutShort = true;
+        await hooks.callbacks("onInterrupt");
+      }
+      await hooks.call("onTrainEnd");
+    } finally {
+      restore();
     }
-    await hooks.call("onTrainEnd");
+    // Within an epoch the next fit goes on with what was logged; nothing stays on the device for it.
+    if (progress.midEpoch) await reporter.fitStore.moveToHost();
+    else reporter.fitStore.reset();
+  }
+
+  /** The progress that training goes on from. */
+  #resumed(): FitProgress {
+    return this.#options.lightningCompat ? asLightningResumes(this.#progress) : this.#progress;
   }
 
   #finished(): boolean {
-    const { options, run } = this;
-    const progress = resumedProgress(this.progress);
-    if (run.mustStop()) return true;
-    if (options.maxSteps >= 0 && progress.globalStep >= options.maxSteps) return true;
-    if (progress.epoch >= this.maxEpochs) return true;
-    return run.trainer.shouldStop && this.#mayStopEarly();
+    return this.#run.mustStop() || this.#reachedEnd();
+  }
+
+  #reachedEnd(): boolean {
+    const { maxSteps } = this.#options, { place, globalStep, epoch } = this.#resumed();
+    if (place !== "batch") return false;
+    return (maxSteps >= 0 && globalStep >= maxSteps) || epoch >= this.maxEpochs ||
+      (this.#run.trainer.shouldStop && this.#mayStopEarly());
   }
 
   /** `shouldStop` counts once the least epochs and steps are reached. */
   #mayStopEarly(): boolean {
-    const { minEpochs, minSteps } = this.options;
-    const { epoch, globalStep } = this.progress;
+    const { minEpochs, minSteps } = this.#options;
+    const { epoch, globalStep } = this.#progress;
     return (minEpochs === null || epoch >= minEpochs) && (minSteps === null || globalStep >= minSteps);
   }
 
   async #epoch(): Promise<void> {
-    const { run, progress } = this;
-    const { hooks, trainer } = run;
-    const { loader } = this.#train!;
-    this.store.reset();
-    trainer.useStore(this.store, "fit");
-    loader.setEpoch?.(progress.epoch);
-    const resumed = progress.midEpoch && progress.batchInEpoch > 0;
-    if (!resumed) progress.batchInEpoch = 0;
-    if (this.#resumeLoader !== null) {
-      await loader.loadStateDict?.(this.#resumeLoader as never);
-      this.#resumeLoader = null;
-    }
-    progress.midEpoch = true;
-    if (!resumed) await hooks.call("onTrainEpochStart");
-    this.#cursor = new Cursor(loader, this.#trainBatches, progress.batchInEpoch);
-    this.#window = 0;
-    let left = false;
-    try {
-      for (let step = await this.#cursor.next(); step !== null; step = await this.#cursor.next()) {
-        left = await this.#batch(step);
-        if (left) break;
-        if (this.#validationDue(step)) await this.#validate();
-        await this.#stepSchedulers("step", true);
-        if (step.last || this.#finished()) break;
-      }
-    } finally {
-      await this.#cursor.close();
-      this.#cursor = null;
-      trainer.leaveBatch(trainer.step);
-    }
-    await this.#endEpoch();
+    const complete = this.#progress.place === "epochEnd" || await this.#batches();
+    if (!this.#run.mustStop()) await this.#endEpoch(complete);
   }
 
-  /** The end of an epoch, also of one that was left early. */
-  async #endEpoch(): Promise<void> {
-    const { run, progress } = this;
-    const { hooks, trainer } = run;
-    progress.epochEnding = true;
-    await trainer.refreshMetrics();
-    await hooks.callbacksThat(false, "onTrainEpochEnd");
-    await hooks.module("onTrainEpochEnd");
-    await trainer.refreshMetrics();
-    await hooks.callbacksThat(true, "onTrainEpochEnd");
-    await this.#stepSchedulers("epoch", true);
-    await trainer.writeEpochRow();
-    progress.epochEnding = false;
-    progress.epoch++;
-    progress.batchInEpoch = 0;
+  /** The batches of an epoch, or those that are left of it. Returns whether the epoch is complete. */
+  async #batches(): Promise<boolean> {
+    const run = this.#run, progress = this.#progress;
+    const cursor = this.#cursor = await this.#beginEpoch();
+    try {
+      while (!run.mustStop()) {
+        if (progress.place === "batch") {
+          if (progress.lastBatch || this.#finished()) break;
+          const step = await cursor.next();
+          if (step === null) progress.lastBatch = true;
+          else if (await scope(() => this.#batch(step))) return true;
+        }
+        if (progress.place !== "batch") await this.#afterBatch();
+        await run.pace.step();
+      }
+      return progress.lastBatch;
+    } finally {
+      this.#loaderState = this.loaderState;
+      this.#cursor = null;
+      run.reporter.leaveBatch();
+      await cursor.close();
+    }
+  }
+
+  /** Puts the loader where the epoch begins or goes on. */
+  async #beginEpoch(): Promise<Cursor> {
+    const { hooks, reporter } = this.#run, progress = this.#progress;
+    const { loader } = this.#train!;
+    const first = progress.midEpoch ? progress.batchInEpoch : 0;
+    let skip = 0;
+    loader.setEpoch?.(progress.epoch);
+    if (first === 0) {
+      Object.assign(progress, { midEpoch: true, batchInEpoch: 0, lastBatch: false, windowBatches: 0 });
+      reporter.fitStore.reset();
+    } else if (this.#loaderState !== null && loader.loadStateDict) {
+      await loader.loadStateDict(this.#loaderState as never);
+    } else if (!this.#options.lightningCompat) skip = first;
+    this.#loaderState = null;
+    if (first === 0) await hooks.call("onTrainEpochStart");
+    return new Cursor(loader, { limit: this.trainBatches, first, skip });
   }
 
   /** Trains one batch. Returns whether a hook asked to leave the epoch. */
   async #batch(step: Step): Promise<boolean> {
-    const { run, progress } = this;
-    const { hooks, trainer, module } = run;
-    return await scope(async () => {
-      const batch = await run.transfer(step.batch, 0);
-      this.store.nextBatch();
-      trainer.enterBatch(batch, "", step);
-      const answers = await hooks.call("onTrainBatchStart", batch, step.index);
-      if (answers.includes(-1)) return true;
-      const outputs = module.automaticOptimization
-        ? await this.#optimize(batch, step)
-        : await run.step("trainingStep", batch, step.index) as StepOutput;
-      progress.batchInEpoch = step.index + 1;
-      progress.batchesSeen++;
-      if (this.#windowClosed(step)) {
-        progress.steppedBatches++;
-        await this.#stepSchedulers("step", false);
-      }
-      if (step.last) await this.#stepSchedulers("epoch", false);
-      this.validationFollows = this.#validationDue(step);
-      await hooks.call("onTrainBatchEnd", outputs, batch, step.index);
-      if (this.#windowClosed(step) || !module.automaticOptimization) trainer.writeStepRow();
-      return false;
+    const run = this.#run, progress = this.#progress;
+    const { hooks, reporter, module } = run;
+    this.#randomBefore = defaultGenerator.state;
+    defaultGenerator.startStep();
+    const moved = run.transfer(step.batch, 0);
+    const batch = moved instanceof Promise ? await moved : moved;
+    run.step = step;
+    reporter.enterBatch(batch, "");
+    const left = hooks.call("onTrainBatchStart", batch, step.index);
+    if (left instanceof Promise ? await left : left) {
+      this.#randomBefore = null;
+      return true;
+    }
+    const trained = module.automaticOptimization
+      ? this.#optimization.train(batch, step)
+      : run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>;
+    const outputs = trained instanceof Promise ? await trained : trained;
+    this.#count(step);
+    if (this.#optimization.closesWindow(step)) {
+      progress.steppedBatches++;
+      await stepSchedulers(run, "step");
+    }
+    if (step.last) await stepSchedulers(run, "epoch");
+    this.validationFollows = this.#validationDue();
+    const ended = hooks.call("onTrainBatchEnd", outputs, batch, step.index);
+    if (ended instanceof Promise) await ended;
+    return false;
+  }
+
+  #count(step: Step): void {
+    const progress = this.#progress;
+    progress.batchInEpoch = step.index + 1;
+    progress.batchesSeen++;
+    progress.lastBatch = step.last;
+    progress.place = "batchEnd";
+    this.#randomBefore = null;
+  }
+
+  /** What follows a batch: its row, validation, and schedulers that react to a metric. */
+  async #afterBatch(): Promise<void> {
+    const run = this.#run, progress = this.#progress;
+    if (progress.place === "batchEnd") {
+      if (progress.windowBatches === 0) run.reporter.writeStepRow();
+      if (run.mustStop() || (this.#validationDue() && !await this.#validate())) return;
+      progress.place = "validated";
+    }
+    if (run.schedulers.length > 0) await stepPlateauSchedulers(run, "step");
+    progress.place = "batch";
+  }
+
+  /** The end of an epoch, also of one that ends early since training does. */
+  async #endEpoch(complete: boolean): Promise<void> {
+    const { hooks, reporter } = this.#run, progress = this.#progress;
+    const over = complete || this.#options.lightningCompat;
+    if (progress.place !== "epochEnd") {
+      if (over) progress.place = "epochEnd";
+      await reporter.refresh();
+      await hooks.acting("onTrainEpochEnd");
+      await hooks.module("onTrainEpochEnd");
+      await reporter.refresh();
+      await hooks.monitoring("onTrainEpochEnd");
+    }
+    if (over) await stepPlateauSchedulers(this.#run, "epoch");
+    await reporter.writeEpochRow();
+    if (over) finishEpoch(progress);
+  }
+
+  #validationDue(): boolean {
+    return this.#timing.isDue(this.#progress, this.#run.trainer.shouldStop && this.#mayStopEarly());
+  }
+
+  /** Validates. Returns whether it came to its end. */
+  async #validate(): Promise<boolean> {
+    const run = this.#run, progress = this.#progress;
+    if (progress.windowBatches === 0) run.module.onValidationModelZeroGrad();
+    const { complete } = await evaluate(run, "validate", this.#val!, this.valBatches, () => {
+      progress.place = "validated";
     });
+    return complete;
   }
 
-  /** Whether the batch ends an accumulation window: a full one, or the epoch's last. */
-  #windowClosed(step: Step): boolean {
-    return (step.index + 1) % this.options.accumulateGradBatches === 0 || step.last;
-  }
-
-  /** Forward, backward and, at the end of the window, the update. */
-  async #optimize(batch: unknown, step: Step): Promise<StepOutput> {
-    const { run, options, progress } = this;
-    const { hooks, trainer, module } = run;
-    const [optimizer] = trainer.optimizers;
-    const closing = this.#windowClosed(step);
-    let outputs: StepOutput = null;
-    const closure = async () => {
-      outputs = await run.step("trainingStep", batch, step.index) as StepOutput;
-      const loss = lossOf(outputs);
-      if (this.#window++ === 0 && optimizer) {
-        await hooks.call("onBeforeZeroGrad", optimizer);
-        await run.trainer.inHook(
-          "optimizerZeroGrad",
-          () => module.optimizerZeroGrad(progress.epoch, step.index, optimizer),
-        );
-      }
-      if (loss === null) return;
-      const scaled = this.#scaled(loss, step);
-      if (scaled !== loss) {
-        outputs = outputs instanceof Tensor ? scaled.detach() : { ...outputs as object, loss: scaled.detach() };
-      }
-      await trainer.runBackward(scaled);
-    };
-    if (!closing || optimizer === undefined) {
-      await closure();
-      if (closing) this.#window = 0;
-      return outputs;
+  /** A few validation batches before training, so that a mistake there shows now; their metrics are forgotten. */
+  async #sanityCheck(): Promise<void> {
+    const run = this.#run, { numSanityValSteps, limitValBatches } = this.#options;
+    const batches = numSanityValSteps < 0 ? Infinity : numSanityValSteps;
+    if (batches === 0 || this.#resumed().midEpoch || limitValBatches === 0) return;
+    if (run.module.validationStep === undefined || !run.hasLoaders("val")) return;
+    await run.hooks.callbacks("onSanityCheckStart");
+    run.sanityChecking = true;
+    const random = defaultGenerator.state;
+    try {
+      await this.#loadVal();
+      await evaluate(run, "validate", this.#val!, this.valBatches.map((limit) => Math.min(limit, batches)));
+    } finally {
+      defaultGenerator.state = random;
+      run.sanityChecking = false;
     }
-    const closureWithClipping = async () => {
-      await closure();
-      await hooks.call("onBeforeOptimizerStep", optimizer);
-      await trainer.inHook(
-        "configureGradientClipping",
-        () => module.configureGradientClipping(optimizer, options.gradientClipVal, options.gradientClipAlgorithm),
-      );
-    };
-    await trainer.inHook(
-      "optimizerStep",
-      () => module.optimizerStep(progress.epoch, step.index, optimizer, closureWithClipping),
-    );
-    this.#window = 0;
-    progress.globalStep++;
-    return outputs;
-  }
-
-  /**
-   * The loss divided so that the window's gradients average its batches: by the batches really in it, which at an epoch's
-   * end may be fewer (deviation D1); with `lightningCompat` always by `accumulateGradBatches`.
-   */
-  #scaled(loss: Tensor, step: Step): Tensor {
-    const { accumulateGradBatches, lightningCompat } = this.options;
-    if (accumulateGradBatches === 1) return loss;
-    const first = step.index - step.index % accumulateGradBatches;
-    const inWindow = Math.min(accumulateGradBatches, this.#trainBatches - first);
-    return div(loss, lightningCompat || !Number.isFinite(inWindow) ? accumulateGradBatches : inWindow);
-  }
-
-  async #stepSchedulers(interval: "step" | "epoch", plateau: boolean): Promise<void> {
-    const { run, progress } = this;
-    const { trainer, module } = run;
-    if (!module.automaticOptimization) return;
-    const at = interval === "step" ? progress.batchInEpoch : progress.epoch + 1;
-    for (const config of trainer.lrSchedulerConfigs) {
-      if (config.interval !== interval || config.reduceOnPlateau !== plateau || at % config.frequency !== 0) continue;
-      let metric: number | null = null;
-      if (plateau) {
-        if (interval === "step") await trainer.refreshMetrics();
-        const value = trainer.callbackMetrics[config.monitor!];
-        if (value === undefined) {
-          const message =
-            `Cannot step the scheduler ${config.name ?? config.scheduler.constructor.name}: there is no metric ` +
-            `${config.monitor}, known are ${Object.keys(trainer.callbackMetrics).join(", ") || "none"}`;
-          if (config.strict) throw new Error(message);
-          console.warn(message);
-          continue;
-        }
-        metric = value;
-      }
-      await trainer.inHook("lrSchedulerStep", () => module.lrSchedulerStep(config.scheduler, metric));
-    }
+    await run.hooks.callbacks("onSanityCheckEnd");
   }
 
   /** Optimizer steps that this fit will make, as far as known now; `Infinity` without end. */
   estimatedSteps(): number {
-    if (this.#train === null) this.#takeTrain(this.run.loadersNow("train"));
-    const { maxSteps, accumulateGradBatches } = this.options;
-    const steps = Math.ceil(this.#trainBatches / accumulateGradBatches) * this.maxEpochs;
+    if (this.#train === null) {
+      const loaders = this.#run.loaders("train");
+      if (loaders instanceof Promise) {
+        throw new Error(
+          "Cannot count the steps of training: trainDataloader is asynchronous, await trainer.loadTrainingData() first",
+        );
+      }
+      this.#takeTrain(loaders);
+    }
+    const { maxSteps, accumulateGradBatches } = this.#options;
+    const steps = Math.ceil(this.trainBatches / accumulateGradBatches) * this.maxEpochs;
     return maxSteps >= 0 ? Math.min(steps, maxSteps) : steps;
   }
 
   /** Asks for the training loader, once. */
   async loadTrain(): Promise<void> {
-    if (this.#train === null) this.#takeTrain(await this.run.loaders("train"));
+    if (this.#train === null) this.#takeTrain(await this.#run.loaders("train"));
   }
 
   #takeTrain(loaders: readonly NamedLoader[]): void {
     if (loaders.length === 0) {
       throw new Error(
-        `Cannot fit ${this.run.module.constructor.name}: there is no training data, give a data module, { train: loader }, ` +
+        `Cannot fit ${this.#run.module.constructor.name}: there is no training data, give a data module, { train: loader }, ` +
           "or define trainDataloader",
       );
     }
     if (loaders.length > 1) {
-      throw new RangeError(`Cannot fit with ${loaders.length} training loaders: one is taken, join their data sets`);
+      throw new RangeError(`Cannot fit: there may be one training loader, got ${loaders.length}, join their data sets`);
     }
     this.#train = loaders[0];
-    this.#trainBatches = resolveAmount(
-      "limitTrainBatches",
-      this.options.limitTrainBatches,
-      lengthOf(this.#train.loader),
-    );
+    const { limitTrainBatches } = this.#options;
+    this.trainBatches = resolveAmount("limitTrainBatches", limitTrainBatches, lengthOf(this.#train.loader));
   }
 
   async #loadVal(): Promise<void> {
     if (this.#val !== null) return;
-    const { run, options } = this;
-    this.#val = options.limitValBatches === 0 || run.module.validationStep === undefined
-      ? []
-      : await run.loaders("val");
-    this.#valLimits = this.#val.map(({ loader }) =>
-      resolveAmount("limitValBatches", options.limitValBatches, lengthOf(loader))
+    const { module } = this.#run, { limitValBatches } = this.#options;
+    const wanted = limitValBatches !== 0 && module.validationStep !== undefined;
+    this.#val = wanted ? await this.#run.loaders("val") : [];
+    this.valBatches = this.#val.map(({ loader }) =>
+      resolveAmount("limitValBatches", limitValBatches, lengthOf(loader))
     );
   }
-
-  /** Batches between validations. */
-  #interval(): number {
-    const { valCheckInterval } = this.options;
-    const share = typeof valCheckInterval === "object"
-      ? valCheckInterval.fraction
-      : valCheckInterval < 1
-      ? valCheckInterval
-      : null;
-    if (share === null) return valCheckInterval as number;
-    if (share === 1) return this.#trainBatches;
-    return Number.isFinite(this.#trainBatches) ? Math.max(1, Math.floor(this.#trainBatches * share)) : Infinity;
-  }
-
-  #checkInterval(): void {
-    const { valCheckInterval, checkValEveryNEpoch } = this.options;
-    if (typeof valCheckInterval === "number" && valCheckInterval >= 1 && checkValEveryNEpoch !== null) {
-      if (valCheckInterval > this.#trainBatches && this.#valLimits.length > 0) {
-        throw new RangeError(
-          `Cannot use valCheckInterval: it must not exceed the ${this.#trainBatches} batches of an epoch unless ` +
-            `checkValEveryNEpoch is null, got ${valCheckInterval}`,
-        );
-      }
-    }
-  }
-
-  #validationDue(step: Step): boolean {
-    const { options, progress, run } = this;
-    if (this.#val!.length === 0 || this.#valLimits.every((limit) => limit === 0)) return false;
-    const every = options.checkValEveryNEpoch;
-    if (every !== null && (progress.epoch + 1) % every !== 0) return false;
-    if (run.trainer.shouldStop && this.#mayStopEarly()) return true;
-    const interval = this.#interval();
-    if (!Number.isFinite(interval)) return step.last;
-    return (every === null ? progress.batchesSeen : step.index + 1) % interval === 0;
-  }
-
-  async #validate(): Promise<void> {
-    const { run } = this;
-    if (!this.#accumulating()) run.module.onValidationModelZeroGrad();
-    await evaluate(run, "validate", this.#val!, this.#valLimits);
-  }
-
-  #accumulating(): boolean {
-    return this.#window > 0;
-  }
-
-  /** A few validation batches before training, so that a mistake there shows now; their metrics are forgotten. */
-  async #sanityCheck(): Promise<void> {
-    const { run, options, progress } = this;
-    const batches = options.numSanityValSteps < 0 ? Infinity : options.numSanityValSteps;
-    if (batches === 0 || resumedProgress(progress).midEpoch || options.limitValBatches === 0) return;
-    if (run.module.validationStep === undefined || !run.hasLoaders("val")) return;
-    await run.hooks.callbacks("onSanityCheckStart");
-    run.sanityChecking = true;
-    const random = run.trainer.randomState();
-    try {
-      await this.#loadVal();
-      await evaluate(run, "validate", this.#val!, this.#valLimits.map((limit) => Math.min(limit, batches)));
-    } finally {
-      run.trainer.restoreRandomState(random);
-      run.sanityChecking = false;
-    }
-    await run.hooks.callbacks("onSanityCheckEnd");
-  }
-}
-
-/** The loss in what a training step returned. */
-function lossOf(outputs: StepOutput): Tensor | null {
-  if (outputs === null || outputs === undefined) return null;
-  const loss = outputs instanceof Tensor ? outputs : (outputs as { loss?: Tensor }).loss;
-  if (!(loss instanceof Tensor) || loss.numel !== 1) {
-    throw new TypeError(
-      "Cannot train on what trainingStep returned: it must be a tensor with one element, an object with such a `loss`, or null",
-    );
-  }
-  return loss;
 }

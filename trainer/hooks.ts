@@ -1,112 +1,137 @@
+import { then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
 import type { LightningModule } from "./lightning_module.ts";
+import type { Reporter } from "./reporter.ts";
 import type { Trainer } from "./trainer.ts";
 
-type Hook = (...args: unknown[]) => unknown;
+/** A hook of a callback or of the module, bound to its owner. */
+type Hook = (args: readonly unknown[]) => unknown;
+
+/** Who has a hook, in the order of the calls. */
+interface Owners {
+  readonly all: readonly Hook[];
+  readonly module: readonly Hook[];
+  readonly callbacks: readonly Hook[];
+  /** Callbacks that do not read what others logged, and those that do. */
+  readonly acting: readonly Hook[];
+  readonly monitoring: readonly Hook[];
+}
+
+/** Where a checkpoint is written it must hold what the module's own hook of the moment did, so that one comes first. */
+const CHECKPOINT_MOMENTS = new Set(["onTrainBatchEnd", "onValidationEnd"]);
+
+/** What a hook returns to leave the epoch. */
+const LEAVE = -1;
 
 /**
  * The hooks of a run, looked up once: for each name the callbacks that have it, in order, and the module if it has it.
  * Calling a name that nobody has costs one look into a map.
+ *
+ * All calls here return `true` if a hook answered −1, as a promise only if a hook was asynchronous; what returns a promise is
+ * awaited before the next hook.
  */
 export class HookTable {
+  readonly #reporter: Reporter;
   readonly #trainer: Trainer;
   readonly #module: LightningModule;
   readonly #callbacks: readonly Callback[];
-  readonly #found = new Map<string, readonly Hook[]>();
+  readonly #owners = new Map<string, Owners>();
 
-  constructor(trainer: Trainer, module: LightningModule, callbacks: readonly Callback[]) {
+  /**
+   * @param reporter Told which hook runs
+   * @param trainer Callbacks get it
+   * @param module Callbacks get it; its own hooks are called
+   * @param callbacks The callbacks in their order
+   */
+  constructor(reporter: Reporter, trainer: Trainer, module: LightningModule, callbacks: readonly Callback[]) {
+    this.#reporter = reporter;
     this.#trainer = trainer;
     this.#module = module;
     this.#callbacks = callbacks;
   }
 
-  /**
-   * Calls a hook of the callbacks, then of the module; what returns a promise is awaited before the next.
-   *
-   * @returns What the hooks returned, without those that returned nothing
-   */
-  async call(name: string, ...args: unknown[]): Promise<unknown[]> {
-    return [...await this.callbacks(name, ...args), ...await this.module(name, ...args)];
+  /** Calls a hook of the callbacks and of the module. */
+  call(name: string, ...args: unknown[]): boolean | Promise<boolean> {
+    return this.#run(name, this.#ownersOf(name).all, args);
   }
 
-  /** Calls a hook of the callbacks alone, of all or of those that monitor others or not. */
-  callbacks(name: string, ...args: unknown[]): Promise<unknown[]> | unknown[] {
-    return this.#run(name, this.#ofCallbacks(name, null), args);
+  /** Calls a hook of the callbacks alone. */
+  callbacks(name: string, ...args: unknown[]): boolean | Promise<boolean> {
+    return this.#run(name, this.#ownersOf(name).callbacks, args);
   }
 
-  /** Calls a hook of the callbacks that read what others logged, or of all others. */
-  callbacksThat(monitoring: boolean, name: string, ...args: unknown[]): Promise<unknown[]> | unknown[] {
-    return this.#run(name, this.#ofCallbacks(name, monitoring), args);
+  /** Calls a hook of the callbacks that do not read what others logged. */
+  acting(name: string, ...args: unknown[]): boolean | Promise<boolean> {
+    return this.#run(name, this.#ownersOf(name).acting, args);
+  }
+
+  /** Calls a hook of the callbacks that read what others logged. */
+  monitoring(name: string, ...args: unknown[]): boolean | Promise<boolean> {
+    return this.#run(name, this.#ownersOf(name).monitoring, args);
   }
 
   /** Calls a hook of the module alone. */
-  module(name: string, ...args: unknown[]): Promise<unknown[]> | unknown[] {
-    return this.#run(name, this.#ofModule(name), args);
+  module(name: string, ...args: unknown[]): boolean | Promise<boolean> {
+    return this.#run(name, this.#ownersOf(name).module, args);
   }
 
-  /** Whether anybody has the hook. */
-  has(name: string): boolean {
-    return this.#ofCallbacks(name, null).length > 0 || this.#ofModule(name).length > 0;
+  #ownersOf(name: string): Owners {
+    let owners = this.#owners.get(name);
+    if (owners === undefined) this.#owners.set(name, owners = this.#find(name));
+    return owners;
   }
 
-  #ofCallbacks(name: string, monitoring: boolean | null): readonly Hook[] {
-    const key = monitoring === null ? name : `${name} ${monitoring}`;
-    let hooks = this.#found.get(key);
-    if (hooks === undefined) {
-      hooks = this.#callbacks.flatMap((callback) => {
-        const method = (callback as unknown as Record<string, unknown>)[name];
-        if (typeof method !== "function" || (monitoring !== null && callback.monitoring !== monitoring)) return [];
-        return [(...args: unknown[]) => method.call(callback, this.#trainer, this.#module, ...args)];
-      });
-      this.#found.set(key, hooks);
-    }
-    return hooks;
+  #find(name: string): Owners {
+    const having = this.#callbacks.flatMap((callback) => {
+      const method = methodOf(callback, name);
+      if (method === null) return [];
+      const hook: Hook = (args) => method.call(callback, this.#trainer, this.#module, ...args);
+      return [{ callback, hook }];
+    });
+    const those = (wanted: (callback: Callback) => boolean) =>
+      having.filter(({ callback }) => wanted(callback)).map(({ hook }) => hook);
+    const method = methodOf(this.#module, name);
+    const module: Hook[] = method === null ? [] : [(args) => method.call(this.#module, ...args)];
+    const callbacks = those(() => true);
+    const savesLast = CHECKPOINT_MOMENTS.has(name) && !this.#trainer.options.lightningCompat;
+    return {
+      all: savesLast
+        ? [...those((callback) => !callback.checkpointing), ...module, ...those((callback) => callback.checkpointing)]
+        : [...callbacks, ...module],
+      module,
+      callbacks,
+      acting: those((callback) => !callback.monitoring),
+      monitoring: those((callback) => callback.monitoring),
+    };
   }
 
-  #ofModule(name: string): readonly Hook[] {
-    const key = `module ${name}`;
-    let hooks = this.#found.get(key);
-    if (hooks === undefined) {
-      const method = (this.#module as unknown as Record<string, unknown>)[name];
-      hooks = typeof method === "function" ? [(...args: unknown[]) => method.call(this.#module, ...args)] : [];
-      this.#found.set(key, hooks);
-    }
-    return hooks;
-  }
-
-  #run(name: string, hooks: readonly Hook[], args: unknown[]): Promise<unknown[]> | unknown[] {
-    if (hooks.length === 0) return NOTHING;
-    const before = this.#trainer.enterHook(name);
-    const results: unknown[] = [];
-    for (let i = 0; i < hooks.length; i++) {
-      const result = hooks[i](...args);
-      if (result instanceof Promise) return this.#runRest(hooks, i, result, args, results, before);
-      if (result !== undefined) results.push(result);
-    }
-    this.#trainer.leaveHook(before);
-    return results;
-  }
-
-  async #runRest(
-    hooks: readonly Hook[],
-    at: number,
-    pending: Promise<unknown>,
-    args: unknown[],
-    results: unknown[],
-    before: string,
-  ): Promise<unknown[]> {
-    try {
-      let result = await pending;
-      if (result !== undefined) results.push(result);
-      for (let i = at + 1; i < hooks.length; i++) {
-        result = await hooks[i](...args);
-        if (result !== undefined) results.push(result);
-      }
-      return results;
-    } finally {
-      this.#trainer.leaveHook(before);
-    }
+  #run(name: string, hooks: readonly Hook[], args: readonly unknown[]): boolean | Promise<boolean> {
+    if (hooks.length === 0) return false;
+    const before = this.#reporter.enterHook(name);
+    const left = runFrom(hooks, 0, args, false);
+    if (left instanceof Promise) return left.finally(() => this.#reporter.leaveHook(before));
+    this.#reporter.leaveHook(before);
+    return left;
   }
 }
 
-const NOTHING: unknown[] = [];
+function runFrom(
+  hooks: readonly Hook[],
+  first: number,
+  args: readonly unknown[],
+  left: boolean,
+): boolean | Promise<boolean> {
+  for (let i = first; i < hooks.length; i++) {
+    const answer = hooks[i](args);
+    if (answer instanceof Promise) {
+      return then(answer, (late) => runFrom(hooks, i + 1, args, left || late === LEAVE));
+    }
+    left ||= answer === LEAVE;
+  }
+  return left;
+}
+
+function methodOf(owner: object, name: string): ((...args: unknown[]) => unknown) | null {
+  const method = (owner as Record<string, unknown>)[name];
+  return typeof method === "function" ? method as (...args: unknown[]) => unknown : null;
+}

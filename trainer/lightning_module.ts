@@ -2,7 +2,8 @@ import { backward } from "../autograd/mod.ts";
 import type { Awaitable, Loaders, Stage } from "../data/mod.ts";
 import { Module } from "../nn/mod.ts";
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from "../optim/mod.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { then } from "./_then.ts";
 import type { CheckpointData } from "./checkpoint.ts";
 import type { LogOptions } from "./log.ts";
 import type { Trainer } from "./trainer.ts";
@@ -13,6 +14,7 @@ export type StepOutput = Tensor | { loss: Tensor; [key: string]: unknown } | nul
 
 /** How a scheduler is stepped. */
 export interface LRSchedulerConfig {
+  /** The scheduler. */
   scheduler: LRScheduler;
   /** When: after each optimizer step, or after each epoch; default `"epoch"`. */
   interval?: "step" | "epoch";
@@ -30,7 +32,9 @@ export interface LRSchedulerConfig {
 
 /** An optimizer with its scheduler. */
 export interface OptimizerConfig {
+  /** The optimizer. */
   optimizer: Optimizer;
+  /** Its scheduler, stepped once an epoch, or with how it is stepped. */
   lrScheduler?: LRScheduler | LRSchedulerConfig;
   /** The metric for the scheduler, where it is not said in its own entry. */
   monitor?: string;
@@ -44,6 +48,16 @@ export type ConfiguredOptimizers =
   | readonly [readonly Optimizer[], readonly (LRScheduler | LRSchedulerConfig)[]]
   | null
   | void;
+
+/** The run that a module is part of, as far as the module asks it. */
+export interface ModuleHost {
+  /** The trainer. */
+  readonly trainer: Trainer;
+  /** Takes a logged value. */
+  log(name: string, value: Tensor | number, options: LogOptions): void;
+  /** Differentiates a loss, with the hooks around it. */
+  backward(loss: Tensor): Awaitable<void>;
+}
 
 /**
  * A model that knows how it is trained. Write `trainingStep` and `configureOptimizers`; everything else has a default.
@@ -78,37 +92,37 @@ export type ConfiguredOptimizers =
 // deno-lint-ignore no-explicit-any -- a module of any batch type is a module to callbacks and to the trainer
 export abstract class LightningModule<Batch = any> extends Module {
   /** Whether the trainer runs backward and the optimizer; set to false to do it in `trainingStep`. */
-  automaticOptimization = true;
+  automaticOptimization: boolean = true;
   /** Whether loading a checkpoint demands exactly the module's own names; default true. */
-  strictLoading = true;
-  #trainer: Trainer | null = null;
+  strictLoading: boolean = true;
+  #host: ModuleHost | null = null;
 
-  /** The trainer that runs this module. */
+  /** The trainer that runs this module, or ran it last. */
   get trainer(): Trainer {
-    if (this.#trainer === null) {
+    if (this.#host === null) {
       throw new Error(`Cannot reach the trainer of ${this.constructor.name}: it is not attached to one`);
     }
-    return this.#trainer;
+    return this.#host.trainer;
   }
 
-  /** Set by the trainer. */
-  set trainer(trainer: Trainer | null) {
-    this.#trainer = trainer;
+  /** Called by the trainer at the begin of an entry point. */
+  attach(host: ModuleHost | null): void {
+    this.#host = host;
   }
 
-  /** Whether a trainer runs this module. */
+  /** Whether a trainer runs this module, or ran it. */
   get attached(): boolean {
-    return this.#trainer !== null;
+    return this.#host !== null;
   }
 
   /** Epochs finished so far. */
   get currentEpoch(): number {
-    return this.#trainer?.currentEpoch ?? 0;
+    return this.#host?.trainer.currentEpoch ?? 0;
   }
 
   /** Optimizer steps so far. */
   get globalStep(): number {
-    return this.#trainer?.globalStep ?? 0;
+    return this.#host?.trainer.globalStep ?? 0;
   }
 
   /** The result for an input; the default prediction step calls it. */
@@ -133,45 +147,82 @@ export abstract class LightningModule<Batch = any> extends Module {
   configureModel?(): Awaitable<void>;
   /** Downloads; must not set state. */
   prepareData?(): Awaitable<void>;
+  /** Batches to train on, where no data module and no loader is given. */
   trainDataloader?(): Awaitable<Loaders>;
+  /** Batches to validate on, where no data module and no loader is given. */
   valDataloader?(): Awaitable<Loaders>;
+  /** Batches to test on, where no data module and no loader is given. */
   testDataloader?(): Awaitable<Loaders>;
+  /** Batches to predict, where no data module and no loader is given. */
   predictDataloader?(): Awaitable<Loaders>;
 
+  /** Before an entry point does anything else: what depends on the data, for example layers of its sizes. */
   setup?(stage: Stage): Awaitable<void>;
+  /** The end of an entry point, also after an error. */
   teardown?(stage: Stage): Awaitable<void>;
+  /** Training is set up: optimizers exist, weights are loaded. */
   onFitStart?(): Awaitable<void>;
+  /** Training is over. */
   onFitEnd?(): Awaitable<void>;
+  /** Before the first epoch. */
   onTrainStart?(): Awaitable<void>;
+  /** After the last epoch. */
   onTrainEnd?(): Awaitable<void>;
+  /** Before the first batch of an epoch. */
   onTrainEpochStart?(): Awaitable<void>;
+  /** After the last batch of an epoch and its validation. */
   onTrainEpochEnd?(): Awaitable<void>;
   /** Returning −1 leaves the epoch. */
   onTrainBatchStart?(batch: Batch, batchIdx: number): Awaitable<number | void>;
+  /** After a training batch and its optimizer step; `outputs` is what `trainingStep` returned. */
   onTrainBatchEnd?(outputs: StepOutput, batch: Batch, batchIdx: number): Awaitable<void>;
+  /** Before gradients are cleared, at the start of an accumulation window. */
   onBeforeZeroGrad?(optimizer: Optimizer): Awaitable<void>;
+  /** Before the loss is differentiated. */
   onBeforeBackward?(loss: Tensor): Awaitable<void>;
+  /** After the loss was differentiated. */
   onAfterBackward?(): Awaitable<void>;
+  /** Before gradients are clipped and the optimizer steps. */
   onBeforeOptimizerStep?(optimizer: Optimizer): Awaitable<void>;
+  /** Before validation. */
   onValidationStart?(): Awaitable<void>;
+  /** After validation; its metrics are in `trainer.callbackMetrics`. */
   onValidationEnd?(): Awaitable<void>;
+  /** Before the first batch of validation. */
   onValidationEpochStart?(): Awaitable<void>;
+  /** After the last batch of validation, while its metrics can still be logged. */
   onValidationEpochEnd?(): Awaitable<void>;
+  /** Before a batch of validation. */
   onValidationBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  /** After a batch of validation; `outputs` is what `validationStep` returned. */
   onValidationBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  /** Before the test. */
   onTestStart?(): Awaitable<void>;
+  /** After the test; its metrics are in `trainer.callbackMetrics`. */
   onTestEnd?(): Awaitable<void>;
+  /** Before the first batch of the test. */
   onTestEpochStart?(): Awaitable<void>;
+  /** After the last batch of the test, while its metrics can still be logged. */
   onTestEpochEnd?(): Awaitable<void>;
+  /** Before a batch of the test. */
   onTestBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  /** After a batch of the test; `outputs` is what `testStep` returned. */
   onTestBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  /** Before prediction. */
   onPredictStart?(): Awaitable<void>;
+  /** After prediction. */
   onPredictEnd?(): Awaitable<void>;
+  /** Before the first batch of prediction. */
   onPredictEpochStart?(): Awaitable<void>;
+  /** After the last batch of prediction. */
   onPredictEpochEnd?(): Awaitable<void>;
+  /** Before a batch is predicted. */
   onPredictBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  /** After a batch was predicted; `outputs` is what `predictStep` returned. */
   onPredictBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
+  /** Before a checkpoint is written; `checkpoint.extra` takes additions. */
   onSaveCheckpoint?(checkpoint: CheckpointData): Awaitable<void>;
+  /** When a checkpoint is loaded, before the weights are. */
   onLoadCheckpoint?(checkpoint: CheckpointData): Awaitable<void>;
   /** Before the batch's arrays become tensors. */
   onBeforeBatchTransfer?(batch: unknown, dataloaderIdx: number): unknown;
@@ -214,18 +265,18 @@ export abstract class LightningModule<Batch = any> extends Module {
   }
 
   /**
-   * Computes the gradients with `closure` and updates the parameters.
+   * Computes the gradients with `closure` and updates the parameters. An override calls the closure, and awaits it, before
+   * it steps the optimizer.
    *
    * @param closure Runs the training step, backward, and clipping
    */
-  async optimizerStep(
+  optimizerStep(
     _epoch: number,
     _batchIdx: number,
     optimizer: Optimizer,
-    closure: () => Promise<void>,
-  ): Promise<void> {
-    await closure();
-    optimizer.step();
+    closure: () => Awaitable<void>,
+  ): Awaitable<void> {
+    return then(closure(), () => void optimizer.step());
   }
 
   /** Clips the gradients as the trainer's options say; override to do it otherwise. */
@@ -267,9 +318,12 @@ export abstract class LightningModule<Batch = any> extends Module {
     return list.length === 0 ? null : list.length === 1 ? list[0] : list;
   }
 
-  /** In manual optimization: differentiates a loss, with the hooks around it. */
-  async manualBackward(loss: Tensor): Promise<void> {
-    await this.trainer.runBackward(loss);
+  /** In manual optimization: differentiates a loss, with the hooks around it; a promise only where one of them gives one. */
+  manualBackward(loss: Tensor): Awaitable<void> {
+    if (this.#host === null) {
+      throw new Error(`Cannot differentiate in ${this.constructor.name}: it is not attached to a trainer`);
+    }
+    return this.#host.backward(loss);
   }
 
   /**
@@ -278,11 +332,11 @@ export abstract class LightningModule<Batch = any> extends Module {
    * @param name Its name
    * @param value One number, on the host or on the device
    * @param options Where it appears and how values of several batches become one
+   * @throws {TypeError} If it is not one number
    * @throws {Error} In hooks where no row can follow, and for the same name with other options in one hook
    */
   log(name: string, value: Tensor | number, options: LogOptions = {}): void {
-    if (this.#trainer === null) return;
-    this.#trainer.logFromHook(name, value, options);
+    this.#host?.log(name, value, options);
   }
 
   /** Logs several values with the same options. */

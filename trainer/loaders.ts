@@ -1,4 +1,5 @@
 import type { Loader, Loaders } from "../data/mod.ts";
+import { then } from "./_then.ts";
 
 /** A loader with the name that its metrics carry. */
 export interface NamedLoader {
@@ -41,60 +42,91 @@ export interface Step {
   readonly last: boolean;
 }
 
+/** How a {@link Cursor} walks. */
+export interface CursorOptions {
+  /** The most batches. */
+  readonly limit: number;
+  /** The number of the first batch, for an epoch that is resumed; default 0. */
+  readonly first?: number;
+  /** Batches to pass over before it, where the loader itself cannot go on in the middle; default 0. */
+  readonly skip?: number;
+}
+
 /**
- * Walks a loader up to `limit` batches and tells which one is the last. A loader of unknown length is read one batch
- * ahead; `position` is then the state before that batch, so that nothing read ahead is lost in a checkpoint.
+ * Walks a loader up to a limit and tells which batch is the last. A loader of unknown length is read one batch ahead. What it
+ * gives is a promise only where the loader's is.
  */
 export class Cursor {
   readonly #loader: Loader;
   readonly #limit: number;
   readonly #known: number | null;
-  #iterator: Iterator<unknown> | AsyncIterator<unknown> | null = null;
+  readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>;
   #ahead: IteratorResult<unknown> | null = null;
-  #stateBeforeAhead: object | null = null;
   #index: number;
+  #skip: number;
+  /** The loader's states before and after the latest batch; later ones were only read ahead. */
+  #before: object | null;
+  #after: object | null;
 
   /**
    * @param loader What to walk
-   * @param limit The most batches
-   * @param first The number of the first batch, for an epoch that is resumed
+   * @param options Where to begin and to end
    */
-  constructor(loader: Loader, limit: number, first = 0) {
+  constructor(loader: Loader, { limit, first = 0, skip = 0 }: CursorOptions) {
     this.#loader = loader;
     this.#limit = limit;
     const length = lengthOf(loader);
     this.#known = length === null ? null : Math.min(length, limit);
     this.#index = first;
+    this.#skip = skip;
+    this.#iterator = loader[Symbol.asyncIterator]?.() ?? loader[Symbol.iterator]!();
+    this.#before = this.#after = this.#state();
   }
 
   /** The next batch, or `null` at the end. */
-  async next(): Promise<Step | null> {
+  next(): Step | null | Promise<Step | null> {
     if (this.#index >= this.#limit) return null;
-    const iterator = this.#iterator ??= this.#loader[Symbol.asyncIterator]?.() ?? this.#loader[Symbol.iterator]!();
-    const current = this.#ahead ?? await iterator.next();
-    this.#ahead = null;
-    this.#stateBeforeAhead = null;
-    if (current.done) return null;
-    const index = this.#index++;
-    let last: boolean;
-    if (this.#index >= this.#limit) last = true;
-    else if (this.#known !== null) last = this.#index >= this.#known;
-    else {
-      this.#stateBeforeAhead = this.#loader.stateDict?.() ?? null;
-      this.#ahead = await iterator.next();
-      last = this.#ahead.done ?? false;
-    }
-    return { batch: current.value, index, last };
+    return then(this.#read(), (current) => {
+      this.#ahead = null;
+      if (current.done) return null;
+      this.#before = this.#after;
+      this.#after = this.#state();
+      const index = this.#index++;
+      const step = (last: boolean): Step => ({ batch: current.value, index, last });
+      if (this.#index >= this.#limit) return step(true);
+      if (this.#known !== null) return step(this.#index >= this.#known);
+      return then(this.#iterator.next(), (ahead) => {
+        this.#ahead = ahead;
+        return step(ahead.done ?? false);
+      });
+    });
   }
 
-  /** The loader's state after the batches given so far. */
-  state(): object | null {
-    return this.#stateBeforeAhead ?? this.#loader.stateDict?.() ?? null;
+  /**
+   * The loader's state with which a resumed run goes on.
+   *
+   * @param done Batches of the epoch that are done: the latest may be, or not yet
+   */
+  state(done: number): object | null {
+    return done >= this.#index ? this.#after : this.#before;
   }
 
   /** Lets the loader stop what it does ahead of time. */
   async close(): Promise<void> {
-    await this.#iterator?.return?.();
-    this.#iterator = null;
+    await this.#iterator.return?.();
+  }
+
+  #read(): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
+    if (this.#skip > 0) return this.#skipAndRead();
+    return this.#ahead ?? this.#iterator.next();
+  }
+
+  async #skipAndRead(): Promise<IteratorResult<unknown>> {
+    for (; this.#skip > 0; this.#skip--) if ((await this.#iterator.next()).done) break;
+    return await this.#iterator.next();
+  }
+
+  #state(): object | null {
+    return this.#loader.stateDict?.() ?? null;
   }
 }

@@ -6,18 +6,28 @@
 export type { Awaitable, Loader, Loaders, Stage, StateDict } from "../data/mod.ts";
 export { LightningDataModule } from "../data/mod.ts";
 export { Callback } from "./callback.ts";
-export { type CheckpointData, CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+export type { AnyTensor } from "./checkpoint_values.ts";
+export {
+  CHECKPOINT_VERSION,
+  type CheckpointData,
+  CheckpointError,
+  readCheckpoint,
+  writeCheckpoint,
+} from "./checkpoint.ts";
 export { type Defaults, setDefaults } from "./defaults.ts";
 export {
   type ConfiguredOptimizers,
   LightningModule,
   type LRSchedulerConfig,
+  type ModuleHost,
   type OptimizerConfig,
   type StepOutput,
 } from "./lightning_module.ts";
 export type { LogOptions, Reduction } from "./log.ts";
 export type { Logger, LogPoint } from "./logger.ts";
-export type { Amount, Fraction, ResolvedOptions, TrainerOptions } from "./options.ts";
+export type { Amount, Fraction } from "./amounts.ts";
+export type { ResolvedOptions, TrainerOptions } from "./options.ts";
+export type { ResolvedSchedulerConfig } from "./optimizers.ts";
 export type { GivenLoaders } from "./run.ts";
 export {
   type CheckpointCallback,

@@ -1,5 +1,7 @@
 import { LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
 import type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./lightning_module.ts";
+import { countManualSteps } from "./manual.ts";
+import type { Run } from "./run.ts";
 
 /** A scheduler's configuration with every default filled in. */
 export type ResolvedSchedulerConfig = Required<Omit<LRSchedulerConfig, "monitor" | "name">> & {
@@ -68,4 +70,35 @@ function resolveScheduler(entry: LRScheduler | LRSchedulerConfig, monitor: strin
     throw new TypeError("Cannot configure a scheduler: one that reacts to a metric needs `monitor`, got none");
   }
   return { scheduler, interval, frequency, monitor: metric, strict, name, reduceOnPlateau };
+}
+
+/**
+ * Asks the module for its optimizers and takes them over into the run.
+ *
+ * @throws {TypeError} If the module does not define what training needs
+ * @throws {RangeError} If several optimizers, or clipping, do not go with the kind of optimization
+ */
+export async function configureOptimizers(run: Run): Promise<void> {
+  const { module, trainer } = run, name = module.constructor.name;
+  for (const method of ["trainingStep", "configureOptimizers"] as const) {
+    if (module[method] === undefined) throw new TypeError(`Cannot fit ${name}: it must define ${method}, it does not`);
+  }
+  const { optimizers, schedulers } = resolveOptimizers(
+    await run.inHook("configureOptimizers", () => module.configureOptimizers!()),
+  );
+  if (module.automaticOptimization && optimizers.length > 1) {
+    throw new RangeError(
+      `Cannot fit ${name}: automatic optimization takes one optimizer, got ${optimizers.length}; set ` +
+        "automaticOptimization to false and step them in trainingStep",
+    );
+  }
+  if (!module.automaticOptimization && trainer.options.gradientClipVal !== null) {
+    throw new RangeError(
+      "Cannot use gradientClipVal with manual optimization: trainingStep must call clipGradients itself, gradientClipVal " +
+        `is ${trainer.options.gradientClipVal}`,
+    );
+  }
+  run.optimizers = optimizers;
+  run.schedulers = schedulers;
+  if (!module.automaticOptimization) countManualSteps(run);
 }

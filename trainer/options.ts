@@ -1,57 +1,53 @@
 import { z } from "zod";
+import type { Amount } from "./amounts.ts";
 import { Callback } from "./callback.ts";
+import { checkOptions } from "./check_options.ts";
 import type { Logger } from "./logger.ts";
 
-/** A part of the batches: a share of them. */
-export interface Fraction {
-  /** From 0 to 1. */
-  fraction: number;
-}
-
-/**
- * How many batches: a whole number from 1 on is a count, 0 means none, a number below 1 or `{ fraction }` is a share of
- * them. TypeScript cannot tell 1 from 1.0, so 1 is one batch; leave the option out, or say `{ fraction: 1 }`, for all.
- */
-export type Amount = number | Fraction;
-
-const amount = z.union([
-  z.number().min(0).refine((n) => n < 1 || Number.isInteger(n), "must be a whole number from 1 on, or a share below 1"),
-  z.strictObject({ fraction: z.number().min(0).max(1) }),
-]);
 const count = z.number().int().min(0);
-const countOrEndless = z.number().int().min(-1);
-const logger = z.custom<Logger>(
-  (value) => typeof value === "object" && value !== null && typeof (value as Logger).logMetrics === "function",
-  "must be a logger, with a method logMetrics",
-);
-const callback = z.custom<Callback>((value) => value instanceof Callback, "must be a Callback");
+const COUNT = "a whole number from 0 on";
+const amount = z.union([
+  count,
+  z.number().min(0).max(1),
+  z.strictObject({ fraction: z.number().min(0).max(1) }),
+]).default({ fraction: 1 });
+const AMOUNT = "a count of batches from 0 on, a share below 1, or { fraction } from 0 to 1";
+const flag = (preset: boolean) => [z.boolean().default(preset), "true or false"] as const;
+const logger = z.custom<Logger>((value) => typeof (value as Logger | null)?.logMetrics === "function");
+const callback = z.custom<Callback>((value) => value instanceof Callback);
+const oneOf = <const T extends string>(values: readonly T[]) =>
+  [z.enum(values).default(values[0]), values.map((value) => `"${value}"`).join(" or ")] as const;
 
-/** Each option checked; unknown names are refused. */
-const trainerOptions = z.strictObject({
-  maxEpochs: countOrEndless.nullable().default(null),
-  minEpochs: count.nullable().default(null),
-  maxSteps: countOrEndless.default(-1),
-  minSteps: count.nullable().default(null),
-  limitTrainBatches: amount.default({ fraction: 1 }),
-  limitValBatches: amount.default({ fraction: 1 }),
-  limitTestBatches: amount.default({ fraction: 1 }),
-  limitPredictBatches: amount.default({ fraction: 1 }),
-  fastDevRun: z.union([z.boolean(), count]).default(false),
-  valCheckInterval: amount.default({ fraction: 1 }),
-  checkValEveryNEpoch: z.number().int().min(1).nullable().default(1),
-  numSanityValSteps: countOrEndless.default(2),
-  accumulateGradBatches: z.number().int().min(1).default(1),
-  gradientClipVal: z.number().positive().nullable().default(null),
-  gradientClipAlgorithm: z.enum(["norm", "value"]).default("norm"),
-  logEveryNSteps: count.default(50),
-  logger: z.union([z.boolean(), logger, z.array(logger)]).default(true),
-  callbacks: z.union([callback, z.array(callback)]).default([]),
-  enableCheckpointing: z.boolean().default(true),
-  enableProgressBar: z.boolean().default(true),
-  precision: z.enum(["32-true", "bf16-mixed"]).default("32-true"),
-  defaultRootDir: z.string().min(1).default("."),
-  lightningCompat: z.boolean().default(false),
-});
+/** Each option with its default, and what it must be. */
+const rules = {
+  maxEpochs: [count.or(z.literal(-1)).nullable().default(null), `${COUNT}, -1 for no end, or null`],
+  minEpochs: [count.nullable().default(null), `${COUNT} or null`],
+  maxSteps: [count.or(z.literal(-1)).default(-1), `${COUNT}, or -1 for no limit`],
+  minSteps: [count.nullable().default(null), `${COUNT} or null`],
+  limitTrainBatches: [amount, AMOUNT],
+  limitValBatches: [amount, AMOUNT],
+  limitTestBatches: [amount, AMOUNT],
+  limitPredictBatches: [amount, AMOUNT],
+  fastDevRun: [z.boolean().or(count).default(false), `true, false or ${COUNT}`],
+  valCheckInterval: [
+    z.union([count.min(1), z.number().gt(0).max(1), z.strictObject({ fraction: z.number().gt(0).max(1) })])
+      .default({ fraction: 1 }),
+    "a count of batches from 1 on, a share of an epoch below 1, or { fraction } up to 1",
+  ],
+  checkValEveryNEpoch: [count.min(1).nullable().default(1), "a whole number from 1 on or null"],
+  numSanityValSteps: [count.or(z.literal(-1)).default(2), `${COUNT}, or -1 for all`],
+  accumulateGradBatches: [count.min(1).default(1), "a whole number from 1 on"],
+  gradientClipVal: [z.number().positive().nullable().default(null), "a number above 0 or null"],
+  gradientClipAlgorithm: oneOf(["norm", "value"]),
+  logEveryNSteps: [count.default(50), COUNT],
+  logger: [z.union([z.boolean(), logger, z.array(logger)]).default(true), "true, false, a logger or a list of loggers"],
+  callbacks: [z.union([callback, z.array(callback)]).default([]), "a Callback or a list of them"],
+  enableCheckpointing: flag(true),
+  enableProgressBar: flag(true),
+  precision: oneOf(["32-true", "bf16-mixed"]),
+  defaultRootDir: [z.string().min(1).default("."), "the path of a folder"],
+  lightningCompat: flag(false),
+} as const;
 
 /** What a {@link Trainer} may be told. */
 export interface TrainerOptions {
@@ -112,47 +108,22 @@ export type ResolvedOptions = Required<TrainerOptions>;
  * @throws {TypeError} Naming each option that is wrong, what it got, and what is allowed
  */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
-  const result = trainerOptions.safeParse(options);
-  if (result.success) return result.data;
-  const lines = result.error.issues.map((issue) => {
-    if (issue.code === "unrecognized_keys") {
-      return `${issue.keys.join(", ")}: there is no such option`;
-    }
-    const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], options);
-    return `${issue.path.join(".")}: ${issue.message}, got ${show(value)}`;
-  });
-  throw new TypeError(`Cannot make a Trainer: ${lines.join("; ")}`);
-}
-
-function show(value: unknown): string {
-  return typeof value === "function" || typeof value === "object" && value !== null
-    ? value.constructor?.name ?? "an object"
-    : JSON.stringify(value) ?? String(value);
-}
-
-/**
- * Batches that an amount means for a loader.
- *
- * @param option The option's name, for errors
- * @param limit The amount
- * @param length Batches in the loader, `null` if unknown
- * @throws {RangeError} If a share comes to no batch, or is asked of a loader of unknown length
- */
-export function resolveAmount(option: string, limit: Amount, length: number | null): number {
-  const share = typeof limit === "object" ? limit.fraction : limit < 1 && limit > 0 ? limit : null;
-  if (share === null) return length === null ? limit as number : Math.min(limit as number, length);
-  if (share === 0) return 0;
-  if (length === null) {
-    if (share === 1) return Infinity;
-    throw new RangeError(
-      `Cannot use ${option}: a share needs a loader of known length, got ${share} of an unknown one`,
-    );
-  }
-  const batches = Math.floor(length * share);
-  if (batches === 0 && length > 0) {
-    throw new RangeError(
-      `Cannot use ${option}: ${share} of ${length} batches is none, the least share is ${1 / length}`,
-    );
-  }
-  return batches;
+  const checked = checkOptions("a Trainer", rules, options);
+  const batches = Number(checked.fastDevRun);
+  if (batches === 0) return { ...checked, fastDevRun: false };
+  return {
+    ...checked,
+    fastDevRun: batches,
+    maxEpochs: 1,
+    maxSteps: batches,
+    limitTrainBatches: batches,
+    limitValBatches: batches,
+    limitTestBatches: batches,
+    limitPredictBatches: batches,
+    valCheckInterval: { fraction: 1 },
+    checkValEveryNEpoch: 1,
+    numSanityValSteps: 0,
+    enableCheckpointing: false,
+    logger: false,
+  };
 }

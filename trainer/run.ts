@@ -1,51 +1,89 @@
+import type { LightningDataModule, Loaders } from "../data/mod.ts";
+import type { Optimizer } from "../optim/mod.ts";
+import { enableGrad } from "../tensor/grad_mode.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { lastly, then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
 import { HookTable } from "./hooks.ts";
-import type { LightningDataModule, Loaders } from "../data/mod.ts";
-import type { LightningModule } from "./lightning_module.ts";
-import { listLoaders, type NamedLoader } from "./loaders.ts";
-import type { Precision } from "./precision.ts";
+import type { LightningModule, ModuleHost } from "./lightning_module.ts";
+import { listLoaders, type NamedLoader, type Step } from "./loaders.ts";
+import type { LogOptions } from "./log.ts";
+import type { ResolvedSchedulerConfig } from "./optimizers.ts";
+import { Pace } from "./pace.ts";
+import { type Precision, precisionOf } from "./precision.ts";
+import type { FitProgress } from "./progress.ts";
+import type { Reporter } from "./reporter.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** Loaders given to an entry point instead of a data module. */
 export interface GivenLoaders {
+  /** Batches to train on. */
   train?: Loaders;
+  /** Batches to validate on. */
   val?: Loaders;
+  /** Batches to test on. */
   test?: Loaders;
+  /** Batches to predict. */
   predict?: Loaders;
 }
 
 /** Kinds of loaders, by the name of their hooks. */
 export type LoaderKind = keyof GivenLoaders;
 
-/** One call of an entry point: the module, its data, its hooks, and whether it has to stop. */
-export class Run {
+/** Steps of a module. */
+export type StepName = "trainingStep" | "validationStep" | "testStep" | "predictStep";
+
+/** What an entry point works on. */
+export interface RunParts {
   readonly trainer: Trainer;
   readonly module: LightningModule;
   readonly data: LightningDataModule | null;
+  readonly given: GivenLoaders;
+  readonly callbacks: readonly Callback[];
+  readonly progress: FitProgress;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal | null;
+}
+
+/** One call of an entry point: the module, its data, its hooks, and whether it has to stop. The loops work on it. */
+export class Run implements ModuleHost {
+  readonly trainer: Trainer;
+  readonly module: LightningModule;
+  readonly data: LightningDataModule | null;
+  readonly progress: FitProgress;
+  readonly reporter: Reporter;
   readonly hooks: HookTable;
   readonly precision: Precision;
+  readonly pace: Pace = new Pace();
   readonly #given: GivenLoaders;
   readonly #signal: AbortSignal | null;
+  /** The optimizers of fit. */
+  optimizers: readonly Optimizer[] = [];
+  /** The schedulers of fit. */
+  schedulers: readonly ResolvedSchedulerConfig[] = [];
+  /** Batches of the running evaluation, by loader. */
+  evalBatches: readonly number[] = [];
+  /** The running batch's place. */
+  step: Step | null = null;
   /** Whether the validation that runs is only a trial before training. */
   sanityChecking = false;
   /** Set by Ctrl-C. */
   interrupted = false;
+  /** Set by a loop that ended early because it had to. */
+  cutShort = false;
+  /** What has to be undone when the run ends. */
+  readonly undo: (() => void)[] = [];
 
-  constructor(
-    trainer: Trainer,
-    module: LightningModule,
-    data: LightningDataModule | null,
-    given: GivenLoaders,
-    callbacks: readonly Callback[],
-    precision: Precision,
-    signal: AbortSignal | null,
-  ) {
+  /** @param parts What the entry point works on */
+  constructor({ trainer, module, data, given, callbacks, progress, reporter, signal }: RunParts) {
     this.trainer = trainer;
     this.module = module;
     this.data = data;
+    this.progress = progress;
+    this.reporter = reporter;
+    this.hooks = new HookTable(reporter, trainer, module, callbacks);
+    this.precision = precisionOf(trainer.options.precision);
     this.#given = given;
-    this.hooks = new HookTable(trainer, module, callbacks);
-    this.precision = precision;
     this.#signal = signal;
   }
 
@@ -54,69 +92,67 @@ export class Run {
     return this.interrupted || (this.#signal?.aborted ?? false);
   }
 
-  /** The loaders of a kind: as given to the entry point, else from the data module, else from the module. */
-  async loaders(kind: LoaderKind): Promise<NamedLoader[]> {
-    if (this.#given[kind] !== undefined) return listLoaders(this.#given[kind]);
-    const hook = `${kind}Dataloader` as const;
-    const source = this.data?.[hook] ? this.data : this.module[hook] ? this.module : null;
-    if (source === null) return [];
-    const before = this.trainer.enterHook(hook);
-    try {
-      return listLoaders(await source[hook]!());
-    } finally {
-      this.trainer.leaveHook(before);
-    }
+  /** Takes a value that a module or a callback logs. */
+  log(name: string, value: Tensor | number, options: LogOptions): void {
+    this.reporter.log(name, value, options);
   }
 
-  /**
-   * The loaders of a kind where nobody can wait for them.
-   *
-   * @throws {Error} If their hook is asynchronous
-   */
-  loadersNow(kind: LoaderKind): NamedLoader[] {
+  /** Backward with the hooks around it. */
+  backward(loss: Tensor): void | Promise<void> {
+    const { hooks, module } = this;
+    const backward = () => this.inHook("backward", () => enableGrad(() => module.backward(loss)));
+    return then(
+      then(then(hooks.call("onBeforeBackward", loss), backward), () => hooks.call("onAfterBackward")),
+      () => {},
+    );
+  }
+
+  /** Runs something under a hook's name. */
+  inHook<T>(name: string, fn: () => T): T {
+    const before = this.reporter.enterHook(name);
+    return lastly(fn, () => this.reporter.leaveHook(before));
+  }
+
+  /** The loaders of a kind: as given to the entry point, else from the data module, else from the module. */
+  loaders(kind: LoaderKind): NamedLoader[] | Promise<NamedLoader[]> {
     if (this.#given[kind] !== undefined) return listLoaders(this.#given[kind]);
     const hook = `${kind}Dataloader` as const;
-    const source = this.data?.[hook] ? this.data : this.module[hook] ? this.module : null;
-    const loaders = source?.[hook]!() ?? null;
-    if (loaders instanceof Promise) {
-      throw new Error(`Cannot count batches yet: ${hook} is asynchronous, await trainer.loadTrainingData() first`);
-    }
-    return listLoaders(loaders);
+    const source = this.#sourceOf(hook);
+    return source === null ? [] : then(this.inHook(hook, () => source[hook]!()), listLoaders);
   }
 
   /** Whether loaders of a kind are to be had. */
   hasLoaders(kind: LoaderKind): boolean {
-    const hook = `${kind}Dataloader` as const;
-    return Boolean(this.#given[kind] ?? this.data?.[hook] ?? this.module[hook]);
+    return Boolean(this.#given[kind]) || this.#sourceOf(`${kind}Dataloader`) !== null;
   }
 
   /** A batch as the steps receive it: through the data module's transfer hooks, or the module's. */
-  async transfer(batch: unknown, dataloaderIdx: number): Promise<unknown> {
-    const { data, module, trainer } = this;
-    const before = trainer.enterHook("transferBatchToDevice");
-    let moved = batch;
-    for (const hook of ["onBeforeBatchTransfer", "transferBatchToDevice", "onAfterBatchTransfer"] as const) {
-      const source = data?.[hook] ? data : module[hook] ? module : null;
-      if (source !== null) moved = await source[hook]!(moved, dataloaderIdx);
-    }
-    trainer.leaveHook(before);
-    return moved;
+  transfer(batch: unknown, dataloaderIdx: number): unknown {
+    const { reporter } = this;
+    const hand = (hook: "onBeforeBatchTransfer" | "transferBatchToDevice" | "onAfterBatchTransfer", batch: unknown) => {
+      const source = this.#sourceOf(hook);
+      return source === null ? batch : source[hook]!(batch, dataloaderIdx);
+    };
+    const before = reporter.enterHook("transferBatchToDevice");
+    return lastly(() => {
+      const prepared = hand("onBeforeBatchTransfer", batch);
+      const moved = then(prepared, (batch) => hand("transferBatchToDevice", batch));
+      return then(moved, (batch) => hand("onAfterBatchTransfer", batch));
+    }, () => reporter.leaveHook(before));
   }
 
   /** Runs a step of the module in the run's precision. */
-  async step(
-    name: "trainingStep" | "validationStep" | "testStep" | "predictStep",
-    ...args: unknown[]
-  ): Promise<unknown> {
+  runStep(name: StepName, ...args: unknown[]): unknown {
     const method = this.module[name] as ((...args: unknown[]) => unknown) | undefined;
     if (method === undefined) {
       throw new TypeError(`Cannot run ${name}: ${this.module.constructor.name} does not define it`);
     }
-    const before = this.trainer.enterHook(name);
-    try {
-      return await this.precision.forward(() => method.apply(this.module, args));
-    } finally {
-      this.trainer.leaveHook(before);
-    }
+    return this.inHook(name, () => this.precision.forward(() => method.apply(this.module, args)));
+  }
+
+  #sourceOf<H extends keyof LightningDataModule & keyof LightningModule>(
+    hook: H,
+  ): LightningDataModule | LightningModule | null {
+    return this.data?.[hook] ? this.data : this.module[hook] ? this.module : null;
   }
 }

@@ -1,0 +1,75 @@
+import { onInterrupt, writeErr } from "../platform/mod.ts";
+import type { Stage } from "../data/mod.ts";
+import type { Logger } from "./logger.ts";
+import type { Run } from "./run.ts";
+
+/** How an entry point ended. */
+export type Ending = "finished" | "interrupted";
+
+/**
+ * What all entry points have in common: set-up, Ctrl-C, errors, and teardown whatever happens.
+ *
+ * @param run The run
+ * @param stage The entry point
+ * @param loggers Opened for fit, finalized at the end
+ * @param body What the entry point does
+ * @throws Whatever was thrown first, by `body` or by a hook; later errors on the way out are printed
+ */
+export async function enter(
+  run: Run,
+  stage: Stage,
+  loggers: readonly Logger[],
+  body: () => Promise<void>,
+): Promise<Ending> {
+  const { data, module, hooks, reporter } = run;
+  const errors = new FirstError();
+  // The first Ctrl-C asks for an orderly end, the next one ends the process.
+  const stopListening = onInterrupt(() => {
+    run.interrupted = true;
+    stopListening();
+  });
+  await errors.guard(async () => {
+    if (stage === "fit") { for (const logger of loggers) await logger.open?.(); }
+    await data?.prepareData?.();
+    await module.prepareData?.();
+    await data?.setup?.(stage);
+    await hooks.call("setup", stage);
+    await module.configureModel?.();
+    await body();
+    await reporter.flush();
+  });
+  const failed = errors.any;
+  if (failed) {
+    const { error } = errors;
+    await errors.guard(() => reporter.flush());
+    await errors.guard(() => hooks.callbacks("onException", error));
+    await errors.guard(() => data?.onException?.(error));
+  }
+  stopListening();
+  for (const undo of run.undo.splice(0)) undo();
+  if (!failed || !run.trainer.options.lightningCompat) {
+    await errors.guard(() => data?.teardown?.(stage));
+    await errors.guard(() => hooks.call("teardown", stage));
+  }
+  const status = errors.any ? "failed" : run.cutShort ? "interrupted" : "success";
+  for (const logger of loggers) await errors.guard(() => logger.finalize?.(status));
+  reporter.leaveHook("");
+  if (errors.any) throw errors.error;
+  return run.cutShort ? "interrupted" : "finished";
+}
+
+/** Runs what has to run in any case, and keeps the first error. */
+class FirstError {
+  any = false;
+  error: unknown = undefined;
+
+  /** Runs a step. A second error is printed: the first is the one that is thrown. */
+  async guard(step: () => unknown): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (this.any) writeErr(`Another error followed: ${error instanceof Error ? error.message : error}\n`);
+      else [this.any, this.error] = [true, error];
+    }
+  }
+}

@@ -1,0 +1,281 @@
+import { add, div, maximum, minimum, mul, to } from "../kernels/mod.ts";
+import type { StateDict } from "../data/mod.ts";
+import { tensor } from "../tensor/create.ts";
+import { isHalf } from "../tensor/dtype.ts";
+import { noGrad } from "../tensor/grad_mode.ts";
+import { isHostTensor } from "../tensor/host.ts";
+import { keep, scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { toHostAll } from "../tensor/to_host.ts";
+import { loggingDefaults, type LogOptions, type Reduction } from "./log.ts";
+
+/** What is fixed of a logged value: its name, where it appears, and how it is reduced. */
+interface Kind {
+  readonly name: string;
+  /** What the loader adds to the name, or nothing. */
+  readonly suffix: string;
+  readonly onStep: boolean;
+  readonly onEpoch: boolean;
+  readonly progBar: boolean;
+  readonly logger: boolean;
+  readonly reduceFx: Reduction;
+}
+
+interface Entry extends Kind {
+  /** Sum and count of the values of the current batch. */
+  last: Tensor | number;
+  lastCount: number;
+  /** Weighted sum, sum, least or greatest so far. */
+  total: Tensor | number;
+  weight: number;
+  /** Whether a value came since the last step row. */
+  fresh: boolean;
+}
+
+/** A value under the name it is known by. */
+export interface NamedValue {
+  readonly name: string;
+  readonly value: Tensor | number;
+  readonly progBar: boolean;
+  readonly logger: boolean;
+  /** Whether it is only a second name, for callbacks. */
+  readonly alias?: boolean;
+}
+
+/**
+ * The values logged in one loop. They stay on the device: sums grow there as pointwise chains, and nothing is read before
+ * someone asks for numbers.
+ */
+export class MetricStore {
+  readonly #entries = new Map<string, Entry>();
+  readonly #seen = new Set<string>();
+
+  /** Starts a new batch: the same name may be logged again. */
+  nextBatch(): void {
+    this.#seen.clear();
+  }
+
+  /**
+   * Takes a value.
+   *
+   * @param hook The hook that logs it
+   * @param suffix What the loader adds to the name
+   * @param batchSize Items in the batch, asked for where an average needs it
+   */
+  log(
+    name: string,
+    value: Tensor | number,
+    options: LogOptions,
+    hook: string,
+    suffix: string,
+    batchSize: () => number,
+  ): void {
+    if (value instanceof Tensor ? value.numel !== 1 : typeof value !== "number") {
+      const got = value instanceof Tensor ? `a tensor of shape [${value.shape.join(", ")}]` : `a ${typeof value}`;
+      throw new TypeError(`Cannot log ${name}: a value must be a number or a tensor with one element, got ${got}`);
+    }
+    const key = `${hook}.${name}${suffix}`;
+    const entry = this.#entryOf(key, name, suffix, options, hook);
+    if (!this.#seen.has(key)) {
+      this.#seen.add(key);
+      free(entry.last);
+      entry.lastCount = 0;
+    }
+    noGrad(() => {
+      entry.last = entry.lastCount === 0 ? own(value) : replace(entry.last, "sum", value);
+      entry.lastCount++;
+      if (entry.onEpoch) accumulate(entry, value, entry.reduceFx === "mean" ? options.batchSize ?? batchSize() : 1);
+    });
+    entry.fresh = true;
+  }
+
+  #entryOf(key: string, name: string, suffix: string, options: LogOptions, hook: string): Entry {
+    const defaults = loggingDefaults(hook);
+    const { onStep = defaults.onStep, onEpoch = defaults.onEpoch, progBar = false, logger = true, reduceFx = "mean" } =
+      options;
+    const known = this.#entries.get(key);
+    if (known === undefined) {
+      const entry: Entry = {
+        ...{ name, suffix, onStep, onEpoch, progBar, logger, reduceFx },
+        ...{ last: 0, lastCount: 0, total: 0, weight: 0, fresh: false },
+      };
+      if (!(reduceFx in COMBINE)) {
+        throw new TypeError(
+          `Cannot log ${name}: reduceFx must be "mean", "sum", "min" or "max", got ${JSON.stringify(reduceFx)}`,
+        );
+      }
+      this.#entries.set(key, entry);
+      return entry;
+    }
+    const same = known.onStep === onStep && known.onEpoch === onEpoch && known.progBar === progBar &&
+      known.logger === logger && known.reduceFx === reduceFx;
+    if (!same) throw new Error(`Cannot log ${name} in ${hook}: it was logged there with other options before`);
+    return known;
+  }
+
+  /** Whether {@link stepValues} has any. */
+  get hasStepValues(): boolean {
+    for (const { onStep, fresh } of this.#entries.values()) if (onStep && fresh) return true;
+    return false;
+  }
+
+  /** Values of the current batch, under the names of step rows; each is given once. */
+  stepValues(): NamedValue[] {
+    const values: NamedValue[] = [];
+    for (const entry of this.#entries.values()) {
+      if (!entry.onStep || !entry.fresh) continue;
+      entry.fresh = false;
+      values.push(named(entry, entry.onEpoch ? "_step" : "", latest(entry)));
+    }
+    return values;
+  }
+
+  /** Values of the epoch so far, under the names of epoch rows. */
+  epochValues(): NamedValue[] {
+    const entries = [...this.#entries.values()].filter((entry) => entry.onEpoch);
+    return entries.map((entry) => named(entry, entry.onStep ? "_epoch" : "", reduced(entry)));
+  }
+
+  /**
+   * All values under all names that callbacks may watch.
+   *
+   * @param steps Whether values of single batches are among them
+   */
+  callbackValues(steps = true): NamedValue[] {
+    const values: NamedValue[] = [];
+    for (const entry of this.#entries.values()) {
+      const both = entry.onStep && entry.onEpoch;
+      if (entry.onStep && steps) values.push(named(entry, both ? "_step" : "", latest(entry)));
+      if (!entry.onEpoch) continue;
+      const value = reduced(entry);
+      values.push(named(entry, both ? "_epoch" : "", value));
+      if (both) values.push({ ...named(entry, "", value), progBar: false, logger: false, alias: true });
+    }
+    return values;
+  }
+
+  /** Forgets everything: a new epoch begins. */
+  reset(): void {
+    for (const entry of this.#entries.values()) {
+      free(entry.last);
+      free(entry.total);
+    }
+    this.#entries.clear();
+    this.#seen.clear();
+  }
+
+  /** Takes all values off the device; what is logged later joins them. */
+  async moveToHost(): Promise<void> {
+    const entries = [...this.#entries.values()];
+    const values = entries.flatMap(({ last, total }) => [last, total]).map((value, i) => ({
+      ...{ name: String(i), progBar: false, logger: false },
+      value,
+    }));
+    const numbers = (await readValues(() => values)).map(({ value }) => value);
+    for (const [i, entry] of entries.entries()) {
+      free(entry.last);
+      free(entry.total);
+      [entry.last, entry.total] = [numbers[2 * i], numbers[2 * i + 1]];
+    }
+  }
+
+  /** What was gathered so far, for a checkpoint within an epoch. */
+  stateDict(): StateDict {
+    return Object.fromEntries([...this.#entries].map(([key, entry]) => [key, { ...entry }]));
+  }
+
+  /** Goes on from what {@link stateDict} gave; tensors may be on the host. */
+  loadStateDict(state: StateDict): void {
+    this.reset();
+    for (const [key, saved] of Object.entries(state as Record<string, Entry>)) {
+      this.#entries.set(key, { ...saved, last: ours(saved.last), total: ours(saved.total) });
+    }
+  }
+}
+
+function named(entry: Entry, ending: string, value: Tensor | number): NamedValue {
+  return { name: entry.name + ending + entry.suffix, value, progBar: entry.progBar, logger: entry.logger };
+}
+
+function free(value: Tensor | number): void {
+  if (value instanceof Tensor) value.dispose();
+}
+
+/** A handle of our own on a value, which outlives the step that logged it. */
+function own(value: Tensor | number): Tensor | number {
+  return value instanceof Tensor ? keep(value.detach()) : value;
+}
+
+/** A restored value on the device. */
+function ours(value: unknown): Tensor | number {
+  if (isHostTensor(value)) return keep(tensor(value));
+  return value instanceof Tensor ? own(value) : value as number;
+}
+
+type Combine = { onDevice(a: Tensor | number, b: Tensor | number): Tensor; onHost(a: number, b: number): number };
+const sum: Combine = { onDevice: add, onHost: (a, b) => a + b };
+const COMBINE: Readonly<Record<Reduction, Combine>> = {
+  mean: sum,
+  sum,
+  min: { onDevice: minimum, onHost: Math.min },
+  max: { onDevice: maximum, onHost: Math.max },
+};
+
+function accumulate(entry: Entry, value: Tensor | number, weight: number): void {
+  const weighted = times(value, weight);
+  entry.total = entry.weight === 0 ? own(weighted) : replace(entry.total, entry.reduceFx, weighted);
+  entry.weight += weight;
+}
+
+/** The combination of a value that we own with another; frees the old one. */
+function replace(before: Tensor | number, how: Reduction, value: Tensor | number): Tensor | number {
+  const { onDevice, onHost } = COMBINE[how];
+  if (typeof before === "number" && typeof value === "number") return onHost(before, value);
+  const after = keep(onDevice(before, value));
+  free(before);
+  return after;
+}
+
+function times(a: Tensor | number, b: number): Tensor | number {
+  return b === 1 ? a : typeof a === "number" ? a * b : mul(a, b);
+}
+
+function over(a: Tensor | number, b: number): Tensor | number {
+  return b === 1 ? a : typeof a === "number" ? a / b : div(a, b);
+}
+
+function latest(entry: Entry): Tensor | number {
+  return over(entry.last, entry.lastCount);
+}
+
+function reduced(entry: Entry): Tensor | number {
+  return entry.reduceFx === "mean" ? over(entry.total, entry.weight) : entry.total;
+}
+
+/** A value as it was read. */
+export interface ReadValue extends Omit<NamedValue, "value"> {
+  readonly value: number;
+}
+
+/**
+ * Reads values to the host with one copy. What is needed of the device is recorded before this returns its promise, so the
+ * values may change or be freed while it is awaited.
+ *
+ * @param values Makes the values; what it computes on the way is freed
+ */
+export async function readValues(values: () => readonly NamedValue[]): Promise<ReadValue[]> {
+  const found: { of: Omit<NamedValue, "value">; at: number | null; number: number }[] = [];
+  // A promise by itself would keep scope and mode open until it settles.
+  const { reading } = scope(() =>
+    noGrad(() => {
+      const onDevice: Tensor[] = [];
+      for (const { value, ...of } of values()) {
+        if (typeof value === "number") found.push({ of, at: null, number: value });
+        else found.push({ of, at: onDevice.push(isHalf(value.dtype) ? to(value, "f32") : value) - 1, number: NaN });
+      }
+      return { reading: toHostAll(onDevice) };
+    })
+  );
+  const read = await reading;
+  return found.map(({ of, at, number }) => ({ ...of, value: at === null ? number : Number(read[at].data[0]) }));
+}

@@ -1,0 +1,144 @@
+import { div, mul } from "../kernels/mod.ts";
+import type { Optimizer } from "../optim/mod.ts";
+import { noGrad } from "../tensor/grad_mode.ts";
+import { keep } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { then } from "./_then.ts";
+import type { StepOutput } from "./lightning_module.ts";
+import type { Step } from "./loaders.ts";
+import type { Run } from "./run.ts";
+
+/**
+ * Automatic optimization of one batch: forward, backward and, where the accumulation window closes, clipping and the update.
+ * It is synchronous where the module and the hooks are, so that a whole step can be recorded.
+ */
+export class Optimization {
+  readonly #run: Run;
+  readonly #trainBatches: number;
+
+  /**
+   * @param run The run
+   * @param trainBatches Batches of an epoch, `Infinity` if unknown
+   */
+  constructor(run: Run, trainBatches: number) {
+    this.#run = run;
+    this.#trainBatches = trainBatches;
+  }
+
+  /** Whether a batch closes its accumulation window: a full one, or the epoch's last. */
+  closesWindow({ index, last }: Step): boolean {
+    return (index + 1) % this.#run.trainer.options.accumulateGradBatches === 0 || last;
+  }
+
+  /** Trains on a batch. Returns what `trainingStep` gave, with the loss as it was differentiated. */
+  train(batch: unknown, step: Step): StepOutput | Promise<StepOutput> {
+    const { module, optimizers: [optimizer], progress } = this.#run;
+    let outputs: StepOutput = null;
+    const gradients = () =>
+      then(this.#gradients(batch, step, optimizer), (given) => {
+        outputs = given;
+      });
+    if (!this.closesWindow(step)) return then(gradients(), () => outputs);
+    if (optimizer === undefined) return then(gradients(), () => this.#closeWindow(outputs));
+    const closure = () => then(gradients(), () => this.#finishGradients(optimizer));
+    const stepped = this.#run.inHook(
+      "optimizerStep",
+      () => module.optimizerStep(progress.epoch, step.index, optimizer, closure),
+    );
+    return then(stepped, () => {
+      progress.globalStep++;
+      return this.#closeWindow(outputs);
+    });
+  }
+
+  #closeWindow(outputs: StepOutput): StepOutput {
+    this.#run.progress.windowBatches = 0;
+    return outputs;
+  }
+
+  /** Forward and backward; the first batch of a window clears the gradients between them. */
+  #gradients(batch: unknown, step: Step, optimizer: Optimizer | undefined): StepOutput | Promise<StepOutput> {
+    const run = this.#run;
+    return then(run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>, (outputs) => {
+      const loss = lossOf(outputs);
+      const first = run.progress.windowBatches === 0;
+      const cleared = first && optimizer !== undefined ? this.#zeroGrad(optimizer, step) : undefined;
+      return then(cleared, () => {
+        const scaled = loss === null ? null : this.#scaled(loss, step);
+        return then(scaled === null ? undefined : run.backward(scaled), () => {
+          run.progress.windowBatches++;
+          return scaled === loss ? outputs : withLoss(outputs, scaled!.detach());
+        });
+      });
+    });
+  }
+
+  #zeroGrad(optimizer: Optimizer, step: Step): void | Promise<void> {
+    const { hooks, module, progress } = this.#run;
+    return then(
+      hooks.call("onBeforeZeroGrad", optimizer),
+      () =>
+        this.#run.inHook(
+          "optimizerZeroGrad",
+          () => module.optimizerZeroGrad(progress.epoch, step.index, optimizer),
+        ),
+    );
+  }
+
+  /** What follows the last backward of a window: an average over the batches really in it, and clipping. */
+  #finishGradients(optimizer: Optimizer): void | Promise<void> {
+    const { hooks, module, trainer: { options }, progress: { windowBatches } } = this.#run;
+    const missing = options.accumulateGradBatches - windowBatches;
+    if (missing > 0 && !Number.isFinite(this.#trainBatches) && !options.lightningCompat) {
+      scaleGradients(optimizer, options.accumulateGradBatches / windowBatches);
+    }
+    return then(
+      hooks.call("onBeforeOptimizerStep", optimizer),
+      () =>
+        this.#run.inHook(
+          "configureGradientClipping",
+          () => module.configureGradientClipping(optimizer, options.gradientClipVal, options.gradientClipAlgorithm),
+        ),
+    );
+  }
+
+  /**
+   * The loss divided so that the window's gradients average its batches: by the batches really in it, which at an epoch's
+   * end may be fewer (deviation D1); with `lightningCompat` always by `accumulateGradBatches`. Where the epoch's length is
+   * unknown, the last window is corrected when it closes.
+   */
+  #scaled(loss: Tensor, step: Step): Tensor {
+    const { accumulateGradBatches, lightningCompat } = this.#run.trainer.options;
+    if (accumulateGradBatches === 1) return loss;
+    if (lightningCompat) return div(loss, accumulateGradBatches);
+    const first = step.index - step.index % accumulateGradBatches;
+    return div(loss, Math.min(accumulateGradBatches, this.#trainBatches - first));
+  }
+}
+
+/** The loss in what a training step returned, `null` where the batch is to be skipped. */
+function lossOf(outputs: StepOutput): Tensor | null {
+  if (outputs === null || outputs === undefined) return null;
+  const loss = outputs instanceof Tensor ? outputs : (outputs as { loss?: Tensor }).loss;
+  if (loss instanceof Tensor && loss.numel === 1) return loss;
+  const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(", ")}]` : `a loss that is ${typeof loss}`;
+  throw new TypeError(
+    `Cannot train on what trainingStep returned: it must be a tensor with one element, an object with such a loss, or ` +
+      `null, got ${got}`,
+  );
+}
+
+function withLoss(outputs: StepOutput, loss: Tensor): StepOutput {
+  return outputs instanceof Tensor ? loss : { ...outputs as object, loss };
+}
+
+function scaleGradients(optimizer: Optimizer, factor: number): void {
+  noGrad(() => {
+    for (const parameter of optimizer.paramGroups.flatMap((group) => group.params)) {
+      const { grad } = parameter;
+      if (grad === null) continue;
+      parameter.grad = keep(mul(grad, factor));
+      grad.dispose();
+    }
+  });
+}

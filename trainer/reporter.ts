@@ -1,0 +1,222 @@
+import type { StateDict } from "../data/mod.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { LogOptions } from "./log.ts";
+import type { Logger, LogPoint } from "./logger.ts";
+import { MetricStore, type ReadValue, readValues } from "./metric_store.ts";
+import { type FitProgress, rowStep } from "./progress.ts";
+import { batchSizeOf } from "./transfer.ts";
+
+/** The loops that log, each into a store of its own. */
+export type Phase = "fit" | "validate" | "test" | "predict";
+
+/** Where logged values go at present. */
+interface Target {
+  readonly store: MetricStore;
+  readonly phase: Phase | null;
+}
+
+/**
+ * What becomes of logged values: it knows in which hook of which batch `log` was called, and turns stores into rows for
+ * loggers and into numbers for callbacks. Step rows are read in the background and written in order.
+ */
+export class Reporter {
+  /** Latest values under all names that callbacks may watch. */
+  callbackMetrics: Record<string, number> = {};
+  /** For each of them the optimizer step at which it was made. */
+  metricSteps: Record<string, number> = {};
+  /** Latest values sent to loggers. */
+  readonly loggedMetrics: Record<string, number> = {};
+  /** Latest values for the progress bar. */
+  readonly progressBarMetrics: Record<string, number> = {};
+  /** What training has logged in the running epoch. */
+  readonly fitStore: MetricStore = new MetricStore();
+  readonly #loggers: readonly Logger[];
+  readonly #every: number;
+  readonly #progress: FitProgress;
+  #target: Target = { store: this.fitStore, phase: null };
+  #hook = "";
+  #batch: unknown = null;
+  #batchSize: number | null = null;
+  #suffix = "";
+  /** The rows that are still being read or written, one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  #failure: { error: unknown } | null = null;
+  /** Numbers may arrive late; each name keeps the latest made. */
+  #made = 0;
+  readonly #madeLast = new Map<string, number>();
+  #seconds = 0;
+  #started = 0;
+
+  /**
+   * @param loggers Who takes rows
+   * @param every Optimizer steps between two step rows, 0 for none
+   * @param progress The trainer's counters
+   */
+  constructor(loggers: readonly Logger[], every: number, progress: FitProgress) {
+    this.#loggers = loggers;
+    this.#every = every;
+    this.#progress = progress;
+  }
+
+  /** The loop that logs now, or `null`. */
+  get phase(): Phase | null {
+    return this.#target.phase;
+  }
+
+  /** Starts the clock of rows, which goes on from the seconds of training before. */
+  startClock(seconds: number): void {
+    this.#seconds = seconds;
+    this.#started = performance.now();
+  }
+
+  /** Seconds of training until now. */
+  get seconds(): number {
+    return this.#seconds + (performance.now() - this.#started) / 1000;
+  }
+
+  /** Goes on with the metrics of a checkpoint. */
+  restore(state: {
+    readonly callbackMetrics: Readonly<Record<string, number>>;
+    readonly metricSteps: Readonly<Record<string, number>>;
+    readonly logged: StateDict;
+    readonly progress: { readonly seconds: number };
+  }): void {
+    this.callbackMetrics = { ...state.callbackMetrics };
+    this.metricSteps = { ...state.metricSteps };
+    this.fitStore.loadStateDict(state.logged);
+    this.startClock(state.progress.seconds);
+  }
+
+  /** Notes which hook runs. Returns the one before. */
+  enterHook(name: string): string {
+    const before = this.#hook;
+    this.#hook = name;
+    return before;
+  }
+
+  /** Back to the hook before. */
+  leaveHook(before: string): void {
+    this.#hook = before;
+  }
+
+  /** Notes the batch that runs, and what its loader adds to names. */
+  enterBatch(batch: unknown, suffix: string): void {
+    this.#batch = batch;
+    this.#batchSize = null;
+    this.#suffix = suffix;
+    this.#target.store.nextBatch();
+  }
+
+  /** No batch runs any more. */
+  leaveBatch(): void {
+    this.enterBatch(null, "");
+  }
+
+  /** Has values logged into a store. Returns the function that goes back to the one before. */
+  use(store: MetricStore, phase: Phase | null): () => void {
+    const before = this.#target;
+    this.#target = { store, phase };
+    return () => void (this.#target = before);
+  }
+
+  /** Takes a value that a module or a callback logs. */
+  log(name: string, value: Tensor | number, options: LogOptions): void {
+    const suffix = options.addDataloaderIdx === false ? "" : this.#suffix;
+    const size = () => this.#batchSize ??= this.#batch === null ? 1 : batchSizeOf(this.#batch);
+    this.#target.store.log(name, value, options, this.#hook, suffix, size);
+  }
+
+  /** Reads what was logged in the running loop, so that callbacks can look at numbers. */
+  async refresh(): Promise<void> {
+    const { store } = this.#target, { globalStep } = this.#progress, made = ++this.#made;
+    this.#publish(await readValues(() => store.callbackValues()), globalStep, made);
+  }
+
+  /** Begins to write a row of step metrics when one is due. Throws what went wrong with an earlier row. */
+  writeStepRow(): void {
+    this.#throwFailure();
+    if (this.#every === 0 || this.#progress.steppedBatches % this.#every !== 0) return;
+    this.#writeLater(this.#point(), true);
+  }
+
+  /** Begins to write a row of one evaluation batch; its step counts the batches of that loader over the whole run. */
+  writeEvalRow(phase: Phase, dataloaderIdx: number): void {
+    const { evalBatches } = this.#progress, key = `${phase} ${dataloaderIdx}`;
+    const step = evalBatches[key] ?? 0;
+    evalBatches[key] = step + 1;
+    this.#writeLater({ ...this.#point(), step }, false);
+  }
+
+  /** Writes the row of an epoch or an evaluation, after those that are still being read. */
+  async writeEpochRow(): Promise<void> {
+    const { store } = this.#target, at = this.#point();
+    const values = await readValues(() => store.epochValues());
+    await this.flush();
+    await this.#send(values, at);
+  }
+
+  /** Makes the values of an evaluation visible to callbacks and writes their row. Returns them. */
+  async finishEvaluation(): Promise<ReadValue[]> {
+    const { store } = this.#target, at = this.#point(), { globalStep } = this.#progress, made = ++this.#made;
+    const values = await readValues(() => store.callbackValues(false));
+    await this.flush();
+    this.#publish(values, globalStep, made);
+    await this.#send(values, at);
+    return values.filter(({ alias }) => !alias);
+  }
+
+  /** Waits until all rows are written. Throws what went wrong with one. */
+  async flush(): Promise<void> {
+    await this.#writing;
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure.error;
+  }
+
+  #point(): LogPoint {
+    const { batchesSeen, epoch } = this.#progress;
+    return { step: rowStep(this.#progress), batch: batchesSeen, epoch, seconds: this.seconds };
+  }
+
+  #publish(values: readonly ReadValue[], globalStep: number, made: number): void {
+    for (const { name, value } of values) {
+      if (made < (this.#madeLast.get(name) ?? 0)) continue;
+      this.#madeLast.set(name, made);
+      this.callbackMetrics[name] = value;
+      this.metricSteps[name] = globalStep;
+    }
+  }
+
+  #writeLater(at: LogPoint, publish: boolean): void {
+    const { store } = this.#target, { globalStep } = this.#progress, made = ++this.#made;
+    if (!store.hasStepValues) return;
+    const reading = readValues(() => store.stepValues());
+    reading.catch(() => {}); // told when its turn comes
+    const before = this.#writing;
+    this.#writing = (async () => {
+      await before;
+      try {
+        const values = await reading;
+        if (publish) this.#publish(values, globalStep, made);
+        await this.#send(values, at);
+      } catch (error) {
+        this.#failure ??= { error };
+      }
+    })();
+  }
+
+  async #send(values: readonly ReadValue[], at: LogPoint): Promise<void> {
+    const row: Record<string, number> = {};
+    for (const { name, value, logger, progBar } of values) {
+      if (progBar) this.progressBarMetrics[name] = value;
+      if (logger) row[name] = value;
+    }
+    if (Object.keys(row).length === 0) return;
+    Object.assign(this.loggedMetrics, row);
+    for (const logger of this.#loggers) await logger.logMetrics(row, at);
+  }
+}

@@ -1,0 +1,140 @@
+import { z } from "zod";
+import type { StateDict } from "../data/mod.ts";
+import { defaultGenerator, type RandomState } from "../kernels/mod.ts";
+import type { OptimizerState, SchedulerState } from "../optim/mod.ts";
+import { tensor } from "../tensor/create.ts";
+import type { DType } from "../tensor/dtype.ts";
+import { type HostTensor, isHostTensor } from "../tensor/host.ts";
+import { keep } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Callback } from "./callback.ts";
+import { CHECKPOINT_VERSION, type CheckpointData, CheckpointError } from "./checkpoint.ts";
+import type { FitLoop } from "./fit_loop.ts";
+import type { Run } from "./run.ts";
+
+const count = z.number().int().min(0);
+const record = z.record(z.string(), z.unknown());
+const numbers = z.record(z.string(), z.number().or(z.nan()).or(z.literal([Infinity, -Infinity])));
+
+/** What a checkpoint says of training, checked when it is read: files come from strangers. */
+const trainingState = z.object({
+  progress: z.strictObject({
+    epoch: count,
+    globalStep: count,
+    batchesSeen: count,
+    batchInEpoch: count,
+    lastBatch: z.boolean(),
+    steppedBatches: count,
+    windowBatches: count,
+    midEpoch: z.boolean(),
+    place: z.enum(["batch", "batchEnd", "validated", "epochEnd"]),
+    evalBatches: z.record(z.string(), count),
+    seconds: z.number().min(0),
+  }),
+  optimizers: z.array(record),
+  lrSchedulers: z.array(record),
+  gradients: z.record(z.string(), z.custom<HostTensor<DType>>(isHostTensor)),
+  loader: record.nullable(),
+  callbackMetrics: numbers,
+  metricSteps: z.record(z.string(), count),
+  logged: z.record(z.string(), record),
+  random: z.strictObject({ seed: count, step: count, stream: count }),
+  callbacks: z.record(z.string(), record),
+  dataModule: record.nullable(),
+});
+
+/** The part of a checkpoint that training goes on from. */
+export type TrainingState = z.output<typeof trainingState>;
+
+/** What a checkpoint of a run holds at this moment; its tensors are the module's own, to be read before they change. */
+export function captureState(
+  run: Run,
+  loop: FitLoop | null,
+  callbacks: readonly Callback[],
+  weightsOnly: boolean,
+): CheckpointData {
+  const { module, data, progress, reporter } = run;
+  const stateDict = new Map(module.stateDict());
+  if (weightsOnly) return { version: CHECKPOINT_VERSION, stateDict, training: null, extra: {} };
+  const states: Record<string, StateDict> = {};
+  for (const callback of callbacks) {
+    const state = callback.stateDict?.();
+    if (state !== undefined) states[callback.stateKey] = state;
+  }
+  const training: { [K in keyof TrainingState]: unknown } = {
+    progress: { ...progress, evalBatches: { ...progress.evalBatches }, seconds: reporter.seconds },
+    optimizers: run.optimizers.map((optimizer) => optimizer.stateDict()),
+    lrSchedulers: run.schedulers.map(({ scheduler }) => scheduler.stateDict()),
+    gradients: progress.windowBatches > 0 ? gradientsOf(run) : {},
+    loader: progress.midEpoch ? loop?.loaderState ?? null : null,
+    callbackMetrics: { ...reporter.callbackMetrics },
+    metricSteps: { ...reporter.metricSteps },
+    logged: reporter.fitStore.stateDict(),
+    random: loop?.randomBeforeBatch ?? defaultGenerator.state,
+    callbacks: states,
+    dataModule: data?.stateDict?.() ?? null,
+  };
+  return { version: CHECKPOINT_VERSION, stateDict, training, extra: {} };
+}
+
+/** Gradients of an open accumulation window. */
+function gradientsOf({ module }: Run): Record<string, Tensor> {
+  const gradients: Record<string, Tensor> = {};
+  for (const [name, { grad }] of module.namedParameters()) if (grad !== null) gradients[name] = grad;
+  return gradients;
+}
+
+/** The first half of a restoration, before optimizers exist: weights, data module, callbacks. */
+export async function restoreModule(
+  run: Run,
+  callbacks: readonly Callback[],
+  checkpoint: CheckpointData,
+): Promise<TrainingState | null> {
+  const state = checkpoint.training === null ? null : checkedState(checkpoint.training);
+  await run.hooks.module("onLoadCheckpoint", checkpoint);
+  run.module.loadStateDict(checkpoint.stateDict, { strict: run.module.strictLoading });
+  if (state === null) return null;
+  if (state.dataModule !== null) await run.data?.loadStateDict?.(state.dataModule);
+  await run.hooks.callbacks("onLoadCheckpoint", checkpoint);
+  for (const callback of callbacks) {
+    const saved = state.callbacks[callback.stateKey];
+    if (saved !== undefined) await callback.loadStateDict?.(saved);
+  }
+  return state;
+}
+
+function checkedState(training: Record<string, unknown>): TrainingState {
+  const result = trainingState.safeParse(training);
+  if (result.success) return result.data;
+  const wrong = result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+  throw new CheckpointError(`Cannot resume from the checkpoint: its state must be complete, ${wrong}`);
+}
+
+/** The second half: optimizers, schedulers, counters, metrics, random numbers. */
+export function restoreTraining(run: Run, state: TrainingState): void {
+  const { module, optimizers, schedulers, progress, reporter } = run;
+  if (state.optimizers.length !== optimizers.length || state.lrSchedulers.length !== schedulers.length) {
+    throw new CheckpointError(
+      `Cannot resume ${module.constructor.name}: optimizers and schedulers must be as many as were saved, it has ` +
+        `${optimizers.length} and ${schedulers.length}, the checkpoint ${state.optimizers.length} and ${state.lrSchedulers.length}`,
+    );
+  }
+  // Optimizers and schedulers check their own states.
+  for (const [i, optimizer] of optimizers.entries()) {
+    optimizer.loadStateDict(state.optimizers[i] as unknown as OptimizerState);
+  }
+  for (const [i, { scheduler }] of schedulers.entries()) {
+    scheduler.loadStateDict(state.lrSchedulers[i] as SchedulerState);
+  }
+  const parameters = new Map(module.namedParameters());
+  for (const [name, gradient] of Object.entries(state.gradients)) {
+    const parameter = parameters.get(name);
+    if (parameter === undefined) {
+      throw new CheckpointError(`Cannot resume ${module.constructor.name}: it has no parameter ${name}`);
+    }
+    parameter.grad = keep(tensor(gradient));
+  }
+  Object.assign(progress, state.progress);
+  reporter.restore(state);
+  defaultGenerator.state = state.random satisfies RandomState;
+}
