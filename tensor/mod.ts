@@ -7,6 +7,16 @@ export { autocast, autocastDType } from "./autocast.ts";
 export { tensor, type TensorData, type TensorOptions } from "./create.ts";
 export { type DType, dtypes } from "./dtype.ts";
 export { ShapeError } from "./errors.ts";
+export {
+  defaultGenerator,
+  Generator,
+  hostRandom,
+  manualSeed,
+  type RandomKey,
+  type RandomState,
+  randomState,
+  restoreRandomState,
+} from "./generator.ts";
 export type { F16Array } from "./half.ts";
 export { type HostArrays, type HostDType, type HostTensor, hostTensor, isHostTensor } from "./host.ts";
 export { uploadInto } from "./in_place.ts";

@@ -152,7 +152,9 @@ const logicalNotOp = pointwise({
  * console.log(await logicalNot(tensor([true, false])).array()); // [false, true]
  * ```
  */
-export const logicalNot: Unary = (x) => logicalNotOp([x]);
+export function logicalNot(x: Tensor): Tensor {
+  return logicalNotOp([x]);
+}
 
 /**
  * Whether x is not a number.

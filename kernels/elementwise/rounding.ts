@@ -56,7 +56,9 @@ export const trunc: Unary = whole("trunc", "trunc(x)");
  * console.log(await frac(tensor([1.5, -1.5])).array()); // [0.5, -0.5]
  * ```
  */
-export const frac: Unary = (x) => sub(x, trunc(x));
+export function frac(x: Tensor): Tensor {
+  return sub(x, trunc(x));
+}
 
 /** How many decimals {@link round} keeps. */
 export interface RoundOptions {

@@ -1,8 +1,8 @@
+import type { RandomKey } from "../../tensor/generator.ts";
 import { apply, type Op, type Spec } from "../../tensor/op.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Chain } from "../elementwise/chain.ts";
 import type { Operand, RandomDraw } from "../elementwise/operand.ts";
-import type { RandomKey } from "./generator.ts";
 
 /** The tensors that a key brings as inputs: a write in place to them must know that the numbers are not drawn yet. */
 export function keyInputs({ step }: RandomKey): Tensor[] {

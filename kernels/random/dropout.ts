@@ -1,12 +1,12 @@
 import { isFloat } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
+import { defaultGenerator, type Generator } from "../../tensor/generator.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { mul } from "../elementwise/arithmetic.ts";
 import { Chain, type Operand, read } from "../elementwise/chain.ts";
 import type { RandomDraw } from "../elementwise/operand.ts";
 import { drawn, keyInputs } from "./_drawn.ts";
-import { defaultGenerator, type Generator } from "./generator.ts";
 import { checkProbability } from "./random.ts";
 
 /** How much is dropped, and whether at all. */

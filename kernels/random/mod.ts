@@ -1,15 +1,5 @@
-/** Random tensors, their generator, and dropout. */
+/** Random tensors and dropout. */
 export { alphaDropout, dropout, dropout1d, dropout2d, dropout3d, type DropoutOptions } from "./dropout.ts";
-export {
-  defaultGenerator,
-  Generator,
-  hostRandom,
-  manualSeed,
-  type RandomKey,
-  type RandomState,
-  randomState,
-  restoreRandomState,
-} from "./generator.ts";
 export {
   bernoulli,
   type BernoulliOptions,

@@ -1,4 +1,5 @@
 import { type DType, isFloat } from "../../tensor/dtype.ts";
+import { defaultGenerator, type Generator } from "../../tensor/generator.ts";
 import { checkShape, type Shape } from "../../tensor/shape.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { tensor } from "../../tensor/create.ts";
@@ -6,7 +7,6 @@ import { to } from "../elementwise/cast.ts";
 import { asLeaf, type CreationOptions, type LikeOptions } from "../elementwise/constants.ts";
 import { read } from "../elementwise/operand.ts";
 import { drawn } from "./_drawn.ts";
-import { defaultGenerator, type Generator } from "./generator.ts";
 
 /** Type, role and source of a random tensor. */
 export interface RandomOptions extends CreationOptions {

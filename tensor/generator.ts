@@ -1,5 +1,5 @@
-import { PhiloxStream, seedKey } from "../../tensor/philox.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { PhiloxStream, seedKey } from "./philox.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Where a generator stands: plain numbers, for checkpoints. */
 export interface RandomState {
