@@ -1593,21 +1593,48 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 `,
-  pooling: `// Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
-// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
-// and edges (padding down, across, dilation down, across).
+  pooling: `// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
+// uses: split
+// Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across),
+// edges (padding down, across, dilation down, across) and by (what last_reader divides by, down and across, and window).
 
 // The first place of the window of output o, and its number of taps.
 fn window(o: u32, axis: u32) -> vec2i {
   return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
 }
 
-// The first and the last output whose window may reach place i.
-fn readers(i: u32, axis: u32) -> vec2i {
-  let stride = i32(params.steps[axis + 2u]);
-  let last = i32(i + params.edges[axis]);
-  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
-  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+// The last output whose window begins at or in front of place i.
+fn last_reader(i: u32, axis: u32) -> u32 {
+  return split(i + params.edges[axis], params.by[axis]).x;
+}
+
+// Whether the window of output o, which begins at or in front of place i, reaches it.
+fn holds(o: u32, i: u32, axis: u32) -> bool {
+  return i + params.edges[axis] - o * params.steps[axis + 2u] < params.steps[axis];
 }
 `,
   poolingDivisor: `// What the sum over a window is divided by: its places, with those of the padding (but none behind it). A given divisor
@@ -2155,6 +2182,30 @@ fn weight(t: u32, fraction: f32) -> f32 {
   return select(fraction, 1.0 - fraction, t == 0u);
 }
 `,
+  split: `// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+`,
   tree: `// Folds a value of each invocation over the \`width\` neighbours that share a row, in a workgroup of 256; all get the result.
 // The kernel declares \`Leaf\`, the type of the values, and \`join\`, which combines two of them.
 override width: u32 = 256u;
@@ -2531,30 +2582,57 @@ fn main(
 };
 
 /** kernels/pool/avg_pool.wgsl */
-export const avgPool: KernelSource<{ x: "read", y: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32", divisor: "f32" }> = {
+export const avgPool: KernelSource<{ x: "read", y: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", by: "array<vec4u,4>", rows: "vec4u", columns: "vec4u", count: "u32", divisor: "f32" }> = {
   name: "avgPool",
   bindings: { x: "read", y: "read_write" },
-  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32", divisor: "f32" },
+  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", by: "array<vec4u,4>", rows: "vec4u", columns: "vec4u", count: "u32", divisor: "f32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
+// uses: split
 // Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
-// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
-// and edges (padding down, across, dilation down, across).
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across),
+// edges (padding down, across, dilation down, across) and by (what last_reader divides by, down and across, and window).
 
 // The first place of the window of output o, and its number of taps.
 fn window(o: u32, axis: u32) -> vec2i {
   return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
 }
 
-// The first and the last output whose window may reach place i.
-fn readers(i: u32, axis: u32) -> vec2i {
-  let stride = i32(params.steps[axis + 2u]);
-  let last = i32(i + params.edges[axis]);
-  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
-  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+// The last output whose window begins at or in front of place i.
+fn last_reader(i: u32, axis: u32) -> u32 {
+  return split(i + params.edges[axis], params.by[axis]).x;
+}
+
+// Whether the window of output o, which begins at or in front of place i, reaches it.
+fn holds(o: u32, i: u32, axis: u32) -> bool {
+  return i + params.edges[axis] - o * params.steps[axis + 2u] < params.steps[axis];
 }
 
 // What the sum over a window is divided by: its places, with those of the padding (but none behind it). A given divisor
@@ -2572,6 +2650,9 @@ struct Params {
   sizes: vec4u,
   steps: vec4u,
   edges: vec4u,
+  by: array<vec4u, 4>,
+  rows: vec4u,
+  columns: vec4u,
   count: u32,
   divisor: f32,
 }
@@ -2579,6 +2660,10 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+// The most taps of a window.
+override taps_down: u32 = 2u;
+override taps_across: u32 = 2u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -2590,50 +2675,78 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let row = at / params.sizes.w;
-  let plane = row / params.sizes.z;
-  let down = window(row - plane * params.sizes.z, 0u);
-  let across = window(at - row * params.sizes.w, 1u);
-  let base = plane * params.sizes.x * params.sizes.y;
-  let left = u32(max(across.x, 0));
-  let right = u32(min(across.x + across.y, i32(params.sizes.y)));
+  let across = split(at, params.columns);
+  let down = split(across.x, params.rows);
+  let rows = window(down.y, 0u);
+  let columns = window(across.y, 1u);
+  let base = down.x * params.sizes.x * params.sizes.y;
   var total = 0.0;
-  for (var iy = u32(max(down.x, 0)); iy < u32(min(down.x + down.y, i32(params.sizes.x))); iy++) {
-    let start = base + iy * params.sizes.y;
-    for (var ix = left; ix < right; ix++) {
-      total += x[start + ix];
+  for (var ky = 0u; ky < taps_down; ky++) {
+    let iy = u32(rows.x) + ky;
+    let row_inside = iy < params.sizes.x && i32(ky) < rows.y;
+    for (var kx = 0u; kx < taps_across; kx++) {
+      let ix = u32(columns.x) + kx;
+      let inside = row_inside && ix < params.sizes.y && i32(kx) < columns.y;
+      total += select(0.0, x[base + select(0u, iy * params.sizes.y + ix, inside)], inside);
     }
   }
-  y[at] = total / divisor(down, across);
+  y[at] = total / divisor(rows, columns);
 }
 `,
 };
 
 /** kernels/pool/avg_pool_grad.wgsl */
-export const avgPoolGrad: KernelSource<{ dy: "read", dx: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32", divisor: "f32" }> = {
+export const avgPoolGrad: KernelSource<{ dy: "read", dx: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", by: "array<vec4u,4>", rows: "vec4u", columns: "vec4u", count: "u32", divisor: "f32" }> = {
   name: "avgPoolGrad",
   bindings: { dy: "read", dx: "read_write" },
-  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32", divisor: "f32" },
+  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", by: "array<vec4u,4>", rows: "vec4u", columns: "vec4u", count: "u32", divisor: "f32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
+// uses: split
 // Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
-// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
-// and edges (padding down, across, dilation down, across).
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across),
+// edges (padding down, across, dilation down, across) and by (what last_reader divides by, down and across, and window).
 
 // The first place of the window of output o, and its number of taps.
 fn window(o: u32, axis: u32) -> vec2i {
   return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
 }
 
-// The first and the last output whose window may reach place i.
-fn readers(i: u32, axis: u32) -> vec2i {
-  let stride = i32(params.steps[axis + 2u]);
-  let last = i32(i + params.edges[axis]);
-  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
-  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+// The last output whose window begins at or in front of place i.
+fn last_reader(i: u32, axis: u32) -> u32 {
+  return split(i + params.edges[axis], params.by[axis]).x;
+}
+
+// Whether the window of output o, which begins at or in front of place i, reaches it.
+fn holds(o: u32, i: u32, axis: u32) -> bool {
+  return i + params.edges[axis] - o * params.steps[axis + 2u] < params.steps[axis];
 }
 
 // What the sum over a window is divided by: its places, with those of the padding (but none behind it). A given divisor
@@ -2651,6 +2764,9 @@ struct Params {
   sizes: vec4u,
   steps: vec4u,
   edges: vec4u,
+  by: array<vec4u, 4>,
+  rows: vec4u,
+  columns: vec4u,
   count: u32,
   divisor: f32,
 }
@@ -2658,6 +2774,10 @@ struct Params {
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> dx: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+// The most outputs along an axis that read one place.
+override readers_down: u32 = 1u;
+override readers_across: u32 = 1u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -2669,16 +2789,22 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let row = at / params.sizes.y;
-  let plane = row / params.sizes.x;
-  let down = readers(row - plane * params.sizes.x, 0u);
-  let across = readers(at - row * params.sizes.y, 1u);
+  let across = split(at, params.columns);
+  let down = split(across.x, params.rows);
+  let last_row = last_reader(down.y, 0u);
+  let last_column = last_reader(across.y, 1u);
   var total = 0.0;
-  for (var oy = down.x; oy <= down.y; oy++) {
-    let start = (plane * params.sizes.z + u32(oy)) * params.sizes.w;
-    let rows = window(u32(oy), 0u);
-    for (var ox = across.x; ox <= across.y; ox++) {
-      total += dy[start + u32(ox)] / divisor(rows, window(u32(ox), 1u));
+  for (var ky = readers_down; ky > 0u; ky--) {
+    // In front of the first output this wraps around to one far behind the last.
+    let oy = last_row - (ky - 1u);
+    let row_inside = oy < params.sizes.z && holds(oy, down.y, 0u);
+    let rows = window(oy, 0u);
+    let start = (down.x * params.sizes.z + oy) * params.sizes.w;
+    for (var kx = readers_across; kx > 0u; kx--) {
+      let ox = last_column - (kx - 1u);
+      let inside = row_inside && ox < params.sizes.w && holds(ox, across.y, 1u);
+      let share = dy[select(0u, start + ox, inside)] / divisor(rows, window(ox, 1u));
+      total += select(0.0, share, inside);
     }
   }
   dx[at] = total;
@@ -2759,22 +2885,46 @@ fn main(
 };
 
 /** kernels/cat/cat.wgsl */
-export const cat: KernelSource<{ x0: "read", x1: "read", x2: "read", x3: "read", x4: "read", x5: "read", x6: "read", y: "read_write" }, { ends: "array<vec4u,2>", first: "u32", columns: "u32", row: "u32", count: "u32" }> = {
+export const cat: KernelSource<{ x0: "read", x1: "read", x2: "read", x3: "read", x4: "read", x5: "read", x6: "read", y: "read_write" }, { ends: "array<vec4u,2>", columns: "vec4u", first: "u32", row: "u32", count: "u32" }> = {
   name: "cat",
   bindings: { x0: "read", x1: "read", x2: "read", x3: "read", x4: "read", x5: "read", x6: "read", y: "read_write" },
-  params: { ends: "array<vec4u,2>", first: "u32", columns: "u32", row: "u32", count: "u32" },
+  params: { ends: "array<vec4u,2>", columns: "vec4u", first: "u32", row: "u32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, first + c] = the input whose columns hold c, at row o: up to seven inputs side by side
 // One invocation moves one word (four in the wide variant); neighbours differ in c, then in o.
-// uses: place
+// uses: place, split
 struct Params {
   ends: array<vec4u, 2>,
+  columns: vec4u,
   first: u32,
-  columns: u32,
   row: u32,
   count: u32,
 }
@@ -2813,8 +2963,9 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let c = at % params.columns;
-  let o = at / params.columns;
+  let spot = split(at, params.columns);
+  let o = spot.x;
+  let c = spot.y;
   var word: Word;
   if (inputs == 1u || c < end(0u)) {
     word = x0[place(o, c, 0u, end(0u))];
@@ -3652,22 +3803,46 @@ fn main(
 };
 
 /** kernels/gather/gather.wgsl */
-export const gather: KernelSource<{ x: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", missing: "u32" }> = {
+export const gather: KernelSource<{ x: "read", index: "read", y: "read_write" }, { length: "vec4u", inner: "vec4u", size: "u32", count: "u32", missing: "u32" }> = {
   name: "gather",
   bindings: { x: "read", index: "read", y: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", count: "u32", missing: "u32" },
+  params: { length: "vec4u", inner: "vec4u", size: "u32", count: "u32", missing: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, j, i] = x[o, index[o, j, i], i]; \`missing\` where the index lies outside
 // One invocation moves one element; neighbours differ in i, then in j.
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
   missing: u32,
 }
@@ -3688,10 +3863,11 @@ fn main(
     return;
   }
   let k = index[at];
-  let o = at / (params.length * params.inner);
+  let row = split(at, params.inner);
+  let o = split(row.x, params.length).x;
   var word = params.missing;
   if (k >= 0 && u32(k) < params.size) {
-    word = x[(o * params.size + u32(k)) * params.inner + at % params.inner];
+    word = x[(o * params.size + u32(k)) * params.inner.x + row.y];
   }
   y[at] = word;
 }
@@ -3699,23 +3875,47 @@ fn main(
 };
 
 /** kernels/gather/index_heads.wgsl */
-export const indexHeads: KernelSource<{ src: "read", order: "read", sorted: "read", heads: "read_write" }, { length: "u32", block: "u32", blocks: "u32", inner: "u32", count: "u32" }> = {
+export const indexHeads: KernelSource<{ src: "read", order: "read", sorted: "read", heads: "read_write" }, { blocks: "vec4u", inner: "vec4u", length: "u32", block: "u32", count: "u32" }> = {
   name: "indexHeads",
   bindings: { src: "read", order: "read", sorted: "read", heads: "read_write" },
-  params: { length: "u32", block: "u32", blocks: "u32", inner: "u32", count: "u32" },
+  params: { blocks: "vec4u", inner: "vec4u", length: "u32", block: "u32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // heads[o, b, i] = Σ src[o, order[t], i] over the first rows of block b that continue the key of the block in front
 // One invocation makes one element (four in the wide variant); it lets long runs of one key be summed side by side.
-// uses: place
+// uses: place, split
 struct Params {
+  blocks: vec4u,
+  inner: vec4u,
   length: u32,
   block: u32,
-  blocks: u32,
-  inner: u32,
   count: u32,
 }
 
@@ -3737,10 +3937,10 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let start = (row % params.blocks) * params.block;
-  let base = row / params.blocks * params.length * params.inner + i;
+  let row = split(at, params.inner);
+  let place = split(row.x, params.blocks);
+  let start = place.y * params.block;
+  let base = place.x * params.length * params.inner.x + row.y;
   let key = sorted[start];
   var total = Row(0);
   if (start > 0u && sorted[start - 1u] == key) {
@@ -3749,7 +3949,7 @@ fn main(
       if (sorted[t] != key) {
         break;
       }
-      total += src[base + order[t] * params.inner];
+      total += src[base + order[t] * params.inner.x];
     }
   }
   heads[at] = total;
@@ -3758,22 +3958,46 @@ fn main(
 };
 
 /** kernels/gather/index_keys.wgsl */
-export const indexKeys: KernelSource<{ index: "read", keys: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", none: "u32", skip: "i32" }> = {
+export const indexKeys: KernelSource<{ index: "read", keys: "read_write" }, { length: "vec4u", inner: "vec4u", size: "u32", count: "u32", none: "u32", skip: "i32" }> = {
   name: "indexKeys",
   bindings: { index: "read", keys: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", count: "u32", none: "u32", skip: "i32" },
+  params: { length: "vec4u", inner: "vec4u", size: "u32", count: "u32", none: "u32", skip: "i32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // keys[at] = the place that element \`at\` of index leads to; \`size\` where there is none, or where it is \`skip\`
 // One invocation makes one key. With outer · inner > 1 places are those of a whole tensor [outer, size, inner].
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
   none: u32,
   skip: i32,
@@ -3794,30 +4018,55 @@ fn main(
     return;
   }
   let k = index[at];
-  let o = at / (params.length * params.inner);
+  let row = split(at, params.inner);
+  let o = split(row.x, params.length).x;
   let found = k >= 0 && u32(k) < params.size && k != params.skip;
-  keys[at] = select(params.none, (o * params.size + u32(k)) * params.inner + at % params.inner, found);
+  keys[at] = select(params.none, (o * params.size + u32(k)) * params.inner.x + row.y, found);
 }
 `,
 };
 
 /** kernels/gather/index_select.wgsl */
-export const indexSelect: KernelSource<{ x: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", missing: "u32", skip: "i32" }> = {
+export const indexSelect: KernelSource<{ x: "read", index: "read", y: "read_write" }, { length: "vec4u", inner: "vec4u", size: "u32", count: "u32", missing: "u32", skip: "i32" }> = {
   name: "indexSelect",
   bindings: { x: "read", index: "read", y: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", count: "u32", missing: "u32", skip: "i32" },
+  params: { length: "vec4u", inner: "vec4u", size: "u32", count: "u32", missing: "u32", skip: "i32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, j, i] = x[o, index[j], i]; \`missing\` where index[j] lies outside, 0 where it is \`skip\`
 // One invocation moves one word (four in the wide variant) of y; neighbours differ in i, then in j.
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
   missing: u32,
   skip: i32,
@@ -3840,12 +4089,12 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let k = index[row % params.length];
+  let row = split(at, params.inner);
+  let place = split(row.x, params.length);
+  let k = index[place.y];
   var word = Word(params.missing);
   if (k >= 0 && u32(k) < params.size) {
-    word = x[(row / params.length * params.size + u32(k)) * params.inner + i];
+    word = x[(place.x * params.size + u32(k)) * params.inner.x + row.y];
   }
   if (k == params.skip) {
     word = Word(0u);
@@ -3906,23 +4155,47 @@ fn main(
 };
 
 /** kernels/gather/index_sum.wgsl */
-export const indexSum: KernelSource<{ src: "read", order: "read", starts: "read", heads: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", block: "u32", blocks: "u32", count: "u32" }> = {
+export const indexSum: KernelSource<{ src: "read", order: "read", starts: "read", heads: "read", y: "read_write" }, { size: "vec4u", inner: "vec4u", block: "vec4u", length: "u32", blocks: "u32", count: "u32" }> = {
   name: "indexSum",
   bindings: { src: "read", order: "read", starts: "read", heads: "read", y: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", block: "u32", blocks: "u32", count: "u32" },
+  params: { size: "vec4u", inner: "vec4u", block: "vec4u", length: "u32", blocks: "u32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, k, i] = Σ src[o, order[t], i] over starts[k] ≤ t < starts[k + 1]: in place up to the end of a block, then by heads
 // One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in k.
-// uses: place
+// uses: place, split
 struct Params {
-  size: u32,
+  size: vec4u,
+  inner: vec4u,
+  block: vec4u,
   length: u32,
-  inner: u32,
-  block: u32,
   blocks: u32,
   count: u32,
 }
@@ -3946,23 +4219,23 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let o = row / params.size;
-  let k = row % params.size;
+  let row = split(at, params.inner);
+  let place = split(row.x, params.size);
+  let o = place.x;
+  let k = place.y;
   let start = starts[k];
   let stop = starts[k + 1u];
   var total = Row(0);
   if (start < stop) {
-    let base = o * params.length * params.inner + i;
-    let next = start / params.block + 1u;
-    let near = min(stop, next * params.block);
+    let base = o * params.length * params.inner.x + row.y;
+    let next = split(start, params.block).x + 1u;
+    let near = min(stop, next * params.block.x);
     for (var t = start; t < near; t++) {
-      total += src[base + order[t] * params.inner];
+      total += src[base + order[t] * params.inner.x];
     }
-    let last = min((stop + params.block - 1u) / params.block, params.blocks);
+    let last = min(split(stop + params.block.x - 1u, params.block).x, params.blocks);
     for (var b = next; b < last; b++) {
-      total += heads[(o * params.blocks + b) * params.inner + i];
+      total += heads[(o * params.blocks + b) * params.inner.x + row.y];
     }
   }
   y[at] = total;
@@ -3971,22 +4244,46 @@ fn main(
 };
 
 /** kernels/gather/index_sum_direct.wgsl */
-export const indexSumDirect: KernelSource<{ src: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", skip: "i32" }> = {
+export const indexSumDirect: KernelSource<{ src: "read", index: "read", y: "read_write" }, { size: "vec4u", inner: "vec4u", length: "u32", count: "u32", skip: "i32" }> = {
   name: "indexSumDirect",
   bindings: { src: "read", index: "read", y: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", count: "u32", skip: "i32" },
+  params: { size: "vec4u", inner: "vec4u", length: "u32", count: "u32", skip: "i32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, k, i] = Σ src[o, j, i] over the places j with index[j] = k, in increasing j; nothing for k = skip
 // One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in k.
-// uses: place
+// uses: place, split
 struct Params {
-  size: u32,
+  size: vec4u,
+  inner: vec4u,
   length: u32,
-  inner: u32,
   count: u32,
   skip: i32,
 }
@@ -4008,15 +4305,15 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let k = i32(row % params.size);
-  let base = row / params.size * params.length * params.inner + i;
+  let row = split(at, params.inner);
+  let place = split(row.x, params.size);
+  let k = i32(place.y);
+  let base = place.x * params.length * params.inner.x + row.y;
   var total = Row(0);
   if (k != params.skip) {
     for (var j = 0u; j < params.length; j++) {
       if (index[j] == k) {
-        total += src[base + j * params.inner];
+        total += src[base + j * params.inner.x];
       }
     }
   }
@@ -4963,10 +5260,10 @@ fn main(
 };
 
 /** kernels/pool/max_pool.wgsl */
-export const maxPool: KernelSource<{ x: "read", y: "read_write", indices: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32" }> = {
+export const maxPool: KernelSource<{ x: "read", y: "read_write", indices: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", by: "array<vec4u,4>", rows: "vec4u", columns: "vec4u", count: "u32" }> = {
   name: "maxPool",
   bindings: { x: "read", y: "read_write", indices: "read_write" },
-  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32" },
+  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", by: "array<vec4u,4>", rows: "vec4u", columns: "vec4u", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
@@ -5020,21 +5317,48 @@ fn sqrt_f32(x: f32) -> f32 {
   return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
+// uses: split
 // Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
-// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
-// and edges (padding down, across, dilation down, across).
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across),
+// edges (padding down, across, dilation down, across) and by (what last_reader divides by, down and across, and window).
 
 // The first place of the window of output o, and its number of taps.
 fn window(o: u32, axis: u32) -> vec2i {
   return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
 }
 
-// The first and the last output whose window may reach place i.
-fn readers(i: u32, axis: u32) -> vec2i {
-  let stride = i32(params.steps[axis + 2u]);
-  let last = i32(i + params.edges[axis]);
-  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
-  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+// The last output whose window begins at or in front of place i.
+fn last_reader(i: u32, axis: u32) -> u32 {
+  return split(i + params.edges[axis], params.by[axis]).x;
+}
+
+// Whether the window of output o, which begins at or in front of place i, reaches it.
+fn holds(o: u32, i: u32, axis: u32) -> bool {
+  return i + params.edges[axis] - o * params.steps[axis + 2u] < params.steps[axis];
 }
 
 // y[p, oy, ox] = max of x[p, iy, ix] in the window of (oy, ox); indices = iy·width + ix of the first maximum, NaN above all
@@ -5044,6 +5368,9 @@ struct Params {
   sizes: vec4u,
   steps: vec4u,
   edges: vec4u,
+  by: array<vec4u, 4>,
+  rows: vec4u,
+  columns: vec4u,
   count: u32,
 }
 
@@ -5051,6 +5378,10 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> indices: array<i32>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+// The most taps of a window.
+override taps_down: u32 = 2u;
+override taps_across: u32 = 2u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5062,30 +5393,28 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let row = at / params.sizes.w;
-  let plane = row / params.sizes.z;
-  let down = window(row - plane * params.sizes.z, 0u);
-  let across = window(at - row * params.sizes.w, 1u);
-  let base = plane * params.sizes.x * params.sizes.y;
-  var bits = 0xff800000u;
-  var best = bitcast<f32>(bits);
+  let across = split(at, params.columns);
+  let down = split(across.x, params.rows);
+  let rows = window(down.y, 0u);
+  let columns = window(across.y, 1u);
+  let base = down.x * params.sizes.x * params.sizes.y;
+  var infinite = 0xff800000u;
+  var best = bitcast<f32>(infinite);
   var place = -1;
-  for (var ky = 0; ky < down.y; ky++) {
-    let iy = down.x + ky * i32(params.edges.z);
-    if (iy < 0 || iy >= i32(params.sizes.x)) {
-      continue;
-    }
-    for (var kx = 0; kx < across.y; kx++) {
-      let ix = across.x + kx * i32(params.edges.w);
-      if (ix < 0 || ix >= i32(params.sizes.y)) {
-        continue;
-      }
-      let here = iy * i32(params.sizes.y) + ix;
-      let value = x[base + u32(here)];
-      if (place < 0 || (!is_nan(best) && (value > best || is_nan(value)))) {
-        best = value;
-        place = here;
-      }
+  var open = true;
+  for (var ky = 0u; ky < taps_down; ky++) {
+    let iy = u32(rows.x) + ky * params.edges.z;
+    let row_inside = iy < params.sizes.x && i32(ky) < rows.y;
+    for (var kx = 0u; kx < taps_across; kx++) {
+      let ix = u32(columns.x) + kx * params.edges.w;
+      let inside = row_inside && ix < params.sizes.y && i32(kx) < columns.y;
+      let here = select(0u, iy * params.sizes.y + ix, inside);
+      let value = x[base + here];
+      let none = is_nan(value);
+      let better = inside && open && (place < 0 || none || value > best);
+      best = select(best, value, better);
+      place = select(place, i32(here), better);
+      open = open && !(better && none);
     }
   }
   y[at] = best;
@@ -5095,30 +5424,57 @@ fn main(
 };
 
 /** kernels/pool/max_pool_grad.wgsl */
-export const maxPoolGrad: KernelSource<{ dy: "read", indices: "read", dx: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32" }> = {
+export const maxPoolGrad: KernelSource<{ dy: "read", indices: "read", dx: "read_write" }, { sizes: "vec4u", steps: "vec4u", edges: "vec4u", by: "array<vec4u,4>", rows: "vec4u", columns: "vec4u", count: "u32" }> = {
   name: "maxPoolGrad",
   bindings: { dy: "read", indices: "read", dx: "read_write" },
-  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", count: "u32" },
+  params: { sizes: "vec4u", steps: "vec4u", edges: "vec4u", by: "array<vec4u,4>", rows: "vec4u", columns: "vec4u", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
+// uses: split
 // Windows of a pool along an axis (0 down, 1 across). Kernels that use them have Params with
-// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across)
-// and edges (padding down, across, dilation down, across).
+// sizes (input down, across, output down, across), steps (kernel down, across, stride down, across),
+// edges (padding down, across, dilation down, across) and by (what last_reader divides by, down and across, and window).
 
 // The first place of the window of output o, and its number of taps.
 fn window(o: u32, axis: u32) -> vec2i {
   return vec2i(i32(o * params.steps[axis + 2u]) - i32(params.edges[axis]), i32(params.steps[axis]));
 }
 
-// The first and the last output whose window may reach place i.
-fn readers(i: u32, axis: u32) -> vec2i {
-  let stride = i32(params.steps[axis + 2u]);
-  let last = i32(i + params.edges[axis]);
-  let reach = i32((params.steps[axis] - 1u) * params.edges[axis + 2u]);
-  return vec2i(max(last - reach + stride - 1, 0) / stride, min(last / stride, i32(params.sizes[axis + 2u]) - 1));
+// The last output whose window begins at or in front of place i.
+fn last_reader(i: u32, axis: u32) -> u32 {
+  return split(i + params.edges[axis], params.by[axis]).x;
+}
+
+// Whether the window of output o, which begins at or in front of place i, reaches it.
+fn holds(o: u32, i: u32, axis: u32) -> bool {
+  return i + params.edges[axis] - o * params.steps[axis + 2u] < params.steps[axis];
 }
 
 // dx[p, iy, ix] = Σ dy[p, oy, ox] over the outputs whose maximum lies at (iy, ix), in increasing order
@@ -5128,6 +5484,9 @@ struct Params {
   sizes: vec4u,
   steps: vec4u,
   edges: vec4u,
+  by: array<vec4u, 4>,
+  rows: vec4u,
+  columns: vec4u,
   count: u32,
 }
 
@@ -5135,6 +5494,10 @@ struct Params {
 @group(0) @binding(1) var<storage, read> indices: array<i32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+// The most outputs along an axis that read one place.
+override readers_down: u32 = 1u;
+override readers_across: u32 = 1u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5146,21 +5509,21 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let row = at / params.sizes.y;
-  let plane = row / params.sizes.x;
-  let iy = row - plane * params.sizes.x;
-  let ix = at - row * params.sizes.y;
-  let here = i32(iy * params.sizes.y + ix);
-  let down = readers(iy, 0u);
-  let across = readers(ix, 1u);
+  let across = split(at, params.columns);
+  let down = split(across.x, params.rows);
+  let last_row = last_reader(down.y, 0u);
+  let last_column = last_reader(across.y, 1u);
+  let here = i32(down.y * params.sizes.y + across.y);
   var total = 0.0;
-  for (var oy = down.x; oy <= down.y; oy++) {
-    let start = (plane * params.sizes.z + u32(oy)) * params.sizes.w;
-    for (var ox = across.x; ox <= across.y; ox++) {
-      let o = start + u32(ox);
-      if (indices[o] == here) {
-        total += dy[o];
-      }
+  for (var ky = readers_down; ky > 0u; ky--) {
+    // In front of the first output this wraps around to one far behind the last.
+    let oy = last_row - (ky - 1u);
+    let start = (down.x * params.sizes.z + oy) * params.sizes.w;
+    for (var kx = readers_across; kx > 0u; kx--) {
+      let ox = last_column - (kx - 1u);
+      let inside = oy < params.sizes.z && ox < params.sizes.w;
+      let o = select(0u, start + ox, inside);
+      total += select(0.0, dy[o], inside && indices[o] == here);
     }
   }
   dx[at] = total;
@@ -6455,13 +6818,37 @@ fn main(
 };
 
 /** kernels/resample/resample.wgsl */
-export const resample: KernelSource<{ x: "read", y: "read_write" }, { step: "vec4u", start: "vec4u", size: "u32", outSize: "u32", inner: "u32", count: "u32", scale: "f32", offset: "f32" }> = {
+export const resample: KernelSource<{ x: "read", y: "read_write" }, { step: "vec4u", start: "vec4u", sizes: "vec4u", inner: "vec4u", size: "u32", outSize: "u32", count: "u32", scale: "f32", offset: "f32" }> = {
   name: "resample",
   bindings: { x: "read", y: "read_write" },
-  params: { step: "vec4u", start: "vec4u", size: "u32", outSize: "u32", inner: "u32", count: "u32", scale: "f32", offset: "f32" },
+  params: { step: "vec4u", start: "vec4u", sizes: "vec4u", inner: "vec4u", size: "u32", outSize: "u32", count: "u32", scale: "f32", offset: "f32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
 }
 
 // Where place q of a resampled axis lies in the axis, and what the neighbours count; other modes put theirs in the place.
@@ -6498,13 +6885,14 @@ fn weight(t: u32, fraction: f32) -> f32 {
 
 // y[o, q, i] = Σ weight(t, p − ⌊p⌋) · x[o, ⌊p⌋ + t − lead, i], p the spot of q; places beyond the ends are the ends
 // One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in q.
-// uses: place, resample_taps
+// uses: place, split, resample_taps
 struct Params {
   step: vec4u,
   start: vec4u,
+  sizes: vec4u,
+  inner: vec4u,
   size: u32,
   outSize: u32,
-  inner: u32,
   count: u32,
   scale: f32,
   offset: f32,
@@ -6529,14 +6917,14 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let base = row / params.outSize * params.size * params.inner + i;
-  let p = spot(row % params.outSize);
+  let row = split(at, params.inner);
+  let place = split(row.x, params.sizes);
+  let base = place.x * params.size * params.inner.x + row.y;
+  let p = spot(place.y);
   var total = Row(0.0);
   for (var t = 0u; t < taps; t++) {
-    let place = clamp(p.whole + i32(t) - lead, 0, i32(params.size) - 1);
-    total += weight(t, p.fraction) * x[base + u32(place) * params.inner];
+    let from_x = clamp(p.whole + i32(t) - lead, 0, i32(params.size) - 1);
+    total += weight(t, p.fraction) * x[base + u32(from_x) * params.inner.x];
   }
   y[at] = total;
 }
@@ -6544,13 +6932,37 @@ fn main(
 };
 
 /** kernels/resample/resample_grad.wgsl */
-export const resampleGrad: KernelSource<{ dy: "read", dx: "read_write" }, { step: "vec4u", start: "vec4u", size: "u32", outSize: "u32", inner: "u32", count: "u32", scale: "f32", offset: "f32" }> = {
+export const resampleGrad: KernelSource<{ dy: "read", dx: "read_write" }, { step: "vec4u", start: "vec4u", sizes: "vec4u", inner: "vec4u", size: "u32", outSize: "u32", count: "u32", scale: "f32", offset: "f32" }> = {
   name: "resampleGrad",
   bindings: { dy: "read", dx: "read_write" },
-  params: { step: "vec4u", start: "vec4u", size: "u32", outSize: "u32", inner: "u32", count: "u32", scale: "f32", offset: "f32" },
+  params: { step: "vec4u", start: "vec4u", sizes: "vec4u", inner: "vec4u", size: "u32", outSize: "u32", count: "u32", scale: "f32", offset: "f32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
 }
 
 // Where place q of a resampled axis lies in the axis, and what the neighbours count; other modes put theirs in the place.
@@ -6587,13 +6999,14 @@ fn weight(t: u32, fraction: f32) -> f32 {
 
 // dx[o, p, i] = Σ weight(t, …) · dy[o, q, i] over the places q and taps t that read p, in increasing q
 // One invocation makes one element (four in the wide variant) of dx; neighbours differ in i, then in p.
-// uses: place, resample_taps
+// uses: place, split, resample_taps
 struct Params {
   step: vec4u,
   start: vec4u,
+  sizes: vec4u,
+  inner: vec4u,
   size: u32,
   outSize: u32,
-  inner: u32,
   count: u32,
   scale: f32,
   offset: f32,
@@ -6618,10 +7031,10 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let base = row / params.size * params.outSize * params.inner + i;
-  let p = i32(row % params.size);
+  let row = split(at, params.inner);
+  let place = split(row.x, params.sizes);
+  let base = place.x * params.outSize * params.inner.x + row.y;
+  let p = i32(place.y);
   // Places that may read p: a little more than the taps reach; at the ends also all those beyond.
   let last = f32(params.outSize - 1u);
   var first = 0u;
@@ -6644,7 +7057,7 @@ fn main(
       }
     }
     if (factor != 0.0) {
-      total += factor * dy[base + q * params.inner];
+      total += factor * dy[base + q * params.inner.x];
     }
   }
   dx[at] = total;
@@ -6717,22 +7130,46 @@ fn main(
 };
 
 /** kernels/gather/scatter.wgsl */
-export const scatter: KernelSource<{ x: "read", index: "read", src: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32", value: "u32" }> = {
+export const scatter: KernelSource<{ x: "read", index: "read", src: "read", y: "read_write" }, { size: "vec4u", inner: "vec4u", length: "u32", count: "u32", value: "u32" }> = {
   name: "scatter",
   bindings: { x: "read", index: "read", src: "read", y: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", count: "u32", value: "u32" },
+  params: { size: "vec4u", inner: "vec4u", length: "u32", count: "u32", value: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, k, i] = src[o, j, i] (or \`value\`) for the last place j with index[o, j, i] = k; x[o, k, i] where there is none
 // One invocation makes one element of y; neighbours differ in i, then in k.
-// uses: place
+// uses: place, split
 struct Params {
-  size: u32,
+  size: vec4u,
+  inner: vec4u,
   length: u32,
-  inner: u32,
   count: u32,
   value: u32,
 }
@@ -6755,13 +7192,13 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let k = i32(row % params.size);
-  let base = row / params.size * params.length * params.inner + i;
+  let row = split(at, params.inner);
+  let spot = split(row.x, params.size);
+  let k = i32(spot.y);
+  let base = spot.x * params.length * params.inner.x + row.y;
   var found = 0u;
   for (var j = 0u; j < params.length; j++) {
-    if (index[base + j * params.inner] == k) {
+    if (index[base + j * params.inner.x] == k) {
       found = j + 1u;
     }
   }
@@ -6769,7 +7206,7 @@ fn main(
   if (found == 0u) {
     word = x[at];
   } else if (!constant) {
-    word = src[base + (found - 1u) * params.inner];
+    word = src[base + (found - 1u) * params.inner.x];
   }
   y[at] = word;
 }
@@ -6777,22 +7214,46 @@ fn main(
 };
 
 /** kernels/gather/scatter_claim.wgsl */
-export const scatterClaim: KernelSource<{ index: "read", claims: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32" }> = {
+export const scatterClaim: KernelSource<{ index: "read", claims: "read_write" }, { length: "vec4u", inner: "vec4u", size: "u32", count: "u32" }> = {
   name: "scatterClaim",
   bindings: { index: "read", claims: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", count: "u32" },
+  params: { length: "vec4u", inner: "vec4u", size: "u32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // claims[o, index[o, j, i], i] = 1 + the largest place, counted through src, that leads there
 // One invocation makes one claim. The largest of whole numbers does not depend on who comes first.
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
 }
 
@@ -6812,8 +7273,9 @@ fn main(
   }
   let k = index[at];
   if (k >= 0 && u32(k) < params.size) {
-    let o = at / (params.length * params.inner);
-    atomicMax(&claims[(o * params.size + u32(k)) * params.inner + at % params.inner], at + 1u);
+    let row = split(at, params.inner);
+    let o = split(row.x, params.length).x;
+    atomicMax(&claims[(o * params.size + u32(k)) * params.inner.x + row.y], at + 1u);
   }
 }
 `,
@@ -6868,22 +7330,46 @@ fn main(
 };
 
 /** kernels/gather/scatter_sum.wgsl */
-export const scatterSum: KernelSource<{ src: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32" }> = {
+export const scatterSum: KernelSource<{ src: "read", index: "read", y: "read_write" }, { size: "vec4u", inner: "vec4u", length: "u32", count: "u32" }> = {
   name: "scatterSum",
   bindings: { src: "read", index: "read", y: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", count: "u32" },
+  params: { size: "vec4u", inner: "vec4u", length: "u32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, k, i] = Σ src[o, j, i] over the places j with index[o, j, i] = k, in increasing j
 // One invocation makes one element of y; neighbours differ in i, then in k.
-// uses: place
+// uses: place, split
 struct Params {
-  size: u32,
+  size: vec4u,
+  inner: vec4u,
   length: u32,
-  inner: u32,
   count: u32,
 }
 
@@ -6904,13 +7390,13 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let k = i32(row % params.size);
-  let base = row / params.size * params.length * params.inner + i;
+  let row = split(at, params.inner);
+  let spot = split(row.x, params.size);
+  let k = i32(spot.y);
+  let base = spot.x * params.length * params.inner.x + row.y;
   var total = Row(0);
   for (var j = 0u; j < params.length; j++) {
-    let place = base + j * params.inner;
+    let place = base + j * params.inner.x;
     if (index[place] == k) {
       total += src[place];
     }
@@ -6921,22 +7407,46 @@ fn main(
 };
 
 /** kernels/gather/scatter_unique.wgsl */
-export const scatterUnique: KernelSource<{ src: "read", index: "read", y: "read_write" }, { size: "u32", length: "u32", inner: "u32", count: "u32" }> = {
+export const scatterUnique: KernelSource<{ src: "read", index: "read", y: "read_write" }, { length: "vec4u", inner: "vec4u", size: "u32", count: "u32" }> = {
   name: "scatterUnique",
   bindings: { src: "read", index: "read", y: "read_write" },
-  params: { size: "u32", length: "u32", inner: "u32", count: "u32" },
+  params: { length: "vec4u", inner: "vec4u", size: "u32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, index[o, j, i], i] = src[o, j, i], for indices of which no two lead to the same place
 // One invocation moves one element.
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
 }
 
@@ -6957,8 +7467,9 @@ fn main(
   }
   let k = index[at];
   if (k >= 0 && u32(k) < params.size) {
-    let o = at / (params.length * params.inner);
-    y[(o * params.size + u32(k)) * params.inner + at % params.inner] = src[at];
+    let row = split(at, params.inner);
+    let o = split(row.x, params.length).x;
+    y[(o * params.size + u32(k)) * params.inner.x + row.y] = src[at];
   }
 }
 `,
@@ -7536,24 +8047,45 @@ fn main(
 };
 
 /** kernels/pad/spread.wgsl */
-export const spread: KernelSource<{ x: "read", y: "read_write" }, { outSizes: "array<vec4u,2>", inSizes: "array<vec4u,2>", before: "array<vec4u,2>", step: "array<vec4u,2>", rank: "u32", count: "u32", value: "u32" }> = {
+export const spread: KernelSource<{ x: "read", y: "read_write" }, { axes: "array<vec4u,7>", places: "array<vec4u,7>", count: "u32", value: "u32" }> = {
   name: "spread",
   bindings: { x: "read", y: "read_write" },
-  params: { outSizes: "array<vec4u,2>", inSizes: "array<vec4u,2>", before: "array<vec4u,2>", step: "array<vec4u,2>", rank: "u32", count: "u32", value: "u32" },
+  params: { axes: "array<vec4u,7>", places: "array<vec4u,7>", count: "u32", value: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[q0, q1, …] = x[(q0 − before0) / step0, …] where all of these are whole and inside x, and \`value\` elsewhere
 // One invocation writes one word (four in the wide variant) of y; neighbours differ in the last axis.
-// uses: place
+// uses: place, split
 struct Params {
-  outSizes: array<vec4u, 2>,
-  inSizes: array<vec4u, 2>,
-  before: array<vec4u, 2>,
-  step: array<vec4u, 2>,
-  rank: u32,
+  axes: array<vec4u, 7>,
+  places: array<vec4u, 7>,
   count: u32,
   value: u32,
 }
@@ -7563,6 +8095,9 @@ alias Word = u32;
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<Word>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+override rank: u32 = 7u;
+override stepped: bool = true;
 
 @compute @workgroup_size(64)
 fn main(
@@ -7578,19 +8113,24 @@ fn main(
   var source = 0u;
   var stride = 1u;
   var inside = true;
-  for (var k = 0u; k < 8u; k++) {
-    if (k >= params.rank) {
-      break;
+  for (var k = 0u; k < rank; k++) {
+    let axis = rank - 1u - k;
+    let size = params.places[axis].x;
+    var p = rest;
+    if (axis > 0u) {
+      let q = split(rest, params.axes[axis]);
+      rest = q.x;
+      p = q.y;
     }
-    let axis = params.rank - 1u - k;
-    let a = axis >> 2u;
-    let b = axis & 3u;
-    let q = rest % params.outSizes[a][b];
-    rest = rest / params.outSizes[a][b];
-    let before = params.before[a][b];
-    let size = params.inSizes[a][b];
-    let p = (q - before) / params.step[a][b];
-    inside = inside && q >= before && p * params.step[a][b] == q - before && p < size;
+    // In front of x this wraps around to a place far behind it.
+    p -= params.axes[axis].w;
+    if (stepped) {
+      inside = inside && p < 0x80000000u;
+      let place = split(p & 0x7fffffffu, params.places[axis].yzwy);
+      inside = inside && place.y == 0u;
+      p = place.x;
+    }
+    inside = inside && p < size;
     source += p * stride;
     stride *= size;
   }
@@ -7699,22 +8239,46 @@ fn main(
 };
 
 /** kernels/pad/wrap.wgsl */
-export const wrap: KernelSource<{ x: "read", y: "read_write" }, { size: "i32", outSize: "u32", inner: "u32", before: "i32", count: "u32" }> = {
+export const wrap: KernelSource<{ x: "read", y: "read_write" }, { outSize: "vec4u", inner: "vec4u", size: "i32", before: "i32", count: "u32" }> = {
   name: "wrap",
   bindings: { x: "read", y: "read_write" },
-  params: { size: "i32", outSize: "u32", inner: "u32", before: "i32", count: "u32" },
+  params: { outSize: "vec4u", inner: "vec4u", size: "i32", before: "i32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // y[o, q, i] = x[o, source(q − before), i], where source folds places beyond the ends back inside
 // One invocation writes one word (four in the wide variant) of y; neighbours differ in i, then in q.
-// uses: place
+// uses: place, split
 struct Params {
+  outSize: vec4u,
+  inner: vec4u,
   size: i32,
-  outSize: u32,
-  inner: u32,
   before: i32,
   count: u32,
 }
@@ -7726,7 +8290,7 @@ alias Word = u32;
 @group(1) @binding(0) var<uniform> params: Params;
 
 fn source(p: i32, n: i32) -> i32 {
-  return ((p % n) + n) % n;
+  return select(select(p, p - n, p >= n), p + n, p < 0);
 }
 
 @compute @workgroup_size(64)
@@ -7739,33 +8303,56 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let q = row % params.outSize;
-  let o = row / params.outSize;
-  let p = source(i32(q) - params.before, params.size);
-  y[at] = x[(o * u32(params.size) + u32(p)) * params.inner + i];
+  let row = split(at, params.inner);
+  let spot = split(row.x, params.outSize);
+  let p = source(i32(spot.y) - params.before, params.size);
+  y[at] = x[(spot.x * u32(params.size) + u32(p)) * params.inner.x + row.y];
 }
 `,
 };
 
 /** kernels/pad/wrap_grad.wgsl */
-export const wrapGrad: KernelSource<{ dy: "read", dx: "read_write" }, { size: "i32", outSize: "i32", inner: "u32", before: "i32", most: "u32", count: "u32" }> = {
+export const wrapGrad: KernelSource<{ dy: "read", dx: "read_write" }, { sizes: "vec4u", inner: "vec4u", size: "i32", outSize: "i32", before: "i32", most: "u32", count: "u32" }> = {
   name: "wrapGrad",
   bindings: { dy: "read", dx: "read_write" },
-  params: { size: "i32", outSize: "i32", inner: "u32", before: "i32", most: "u32", count: "u32" },
+  params: { sizes: "vec4u", inner: "vec4u", size: "i32", outSize: "i32", before: "i32", most: "u32", count: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
 // dx[o, p, i] = Σ dy[o, q, i] over the places q that read p, in increasing q
 // One invocation makes one element (four in the wide variant) of dx; neighbours differ in i, then in p.
-// uses: place
+// uses: place, split
 struct Params {
+  sizes: vec4u,
+  inner: vec4u,
   size: i32,
   outSize: i32,
-  inner: u32,
   before: i32,
   most: u32,
   count: u32,
@@ -7792,15 +8379,15 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let p = i32(row % u32(params.size));
-  let o = row / u32(params.size);
+  let row = split(at, params.inner);
+  let spot = split(row.x, params.sizes);
+  let p = i32(spot.y);
+  let o = spot.x;
   var total = Row(0.0);
   for (var t = 0u; t < params.most; t++) {
     let q = reader(p, i32(t));
     if (q >= 0 && q < params.outSize) {
-      total += dy[(o * u32(params.outSize) + u32(q)) * params.inner + i];
+      total += dy[(o * u32(params.outSize) + u32(q)) * params.inner.x + row.y];
     }
   }
   dx[at] = total;

@@ -4,6 +4,7 @@ import { apply, type Inputs, type Op } from "../../tensor/op.ts";
 import { normalizeDim, numel, sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
+import { splitBy } from "../_split.ts";
 import { cat as catKernel } from "../_wgsl.ts";
 import { to } from "../elementwise/cast.ts";
 import { reshape } from "../layout/reshape.ts";
@@ -41,7 +42,7 @@ const catOp: Op<{ dim: number }> = {
       launch(
         catKernel,
         { x0: at(0), x1: at(1), x2: at(2), x3: at(3), x4: at(4), x5: at(5), x6: at(6), y },
-        { ends, first, columns, row, count: rows * columns },
+        { ends, first, columns: splitBy(columns), row, count: rows * columns },
         Math.ceil(rows * columns / 64),
         { overrides: { inputs: part.length }, aliases: wide ? { Word: "vec4u" } : {} },
       );

@@ -1,10 +1,10 @@
 // y[o, first + c] = the input whose columns hold c, at row o: up to seven inputs side by side
 // One invocation moves one word (four in the wide variant); neighbours differ in c, then in o.
-// uses: place
+// uses: place, split
 struct Params {
   ends: array<vec4u, 2>,
+  columns: vec4u,
   first: u32,
-  columns: u32,
   row: u32,
   count: u32,
 }
@@ -43,8 +43,9 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let c = at % params.columns;
-  let o = at / params.columns;
+  let spot = split(at, params.columns);
+  let o = spot.x;
+  let c = spot.y;
   var word: Word;
   if (inputs == 1u || c < end(0u)) {
     word = x0[place(o, c, 0u, end(0u))];

@@ -1,6 +1,8 @@
 import type { DType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { family } from "../_family.ts";
 import { launch } from "../_run.ts";
+import { splitBy } from "../_split.ts";
 import { indexHeads, indexKeys, indexStarts, indexSum, indexSumDirect, scatterSum } from "../_wgsl.ts";
 import { orderOf, temporary } from "../sort/_order.ts";
 
@@ -21,12 +23,12 @@ export interface SumSizes {
 /** Rows of one key that one invocation adds up; longer runs are summed in blocks, side by side. */
 const BLOCK = 64;
 
-/** Looking through all indices pays up to this many comparisons, or when each result has few to look through. */
-const DIRECT_COMPARISONS = 2 ** 22;
+/** Looking through all indices is one dispatch, and pays when results have few to look through or a GPU does it. */
 const DIRECT_LENGTH = 16;
 
 function methodFor(results: number, length: number): SumMethod {
-  return length <= DIRECT_LENGTH || results * length <= DIRECT_COMPARISONS ? "direct" : "sorted";
+  const most = family() === "lanes" ? 2 ** 19 : 2 ** 24;
+  return length <= DIRECT_LENGTH || results * length <= most ? "direct" : "sorted";
 }
 
 function rowType(dtype: DType, wide: boolean): string {
@@ -51,14 +53,14 @@ export function sumByIndex(
     launch(
       indexSumDirect,
       { src, index, y },
-      { size, length, inner: row, count, skip },
+      { size: splitBy(size), length, inner: splitBy(row), count, skip },
       Math.ceil(count / 64),
       special,
     );
     return;
   }
   const keys = temporary([1, length], "u32", label);
-  const params = { size, length, inner: 1, count: length, none: size, skip };
+  const params = { size, length: splitBy(length), inner: splitBy(1), count: length, none: size, skip };
   launch(indexKeys, { index, keys }, params, Math.ceil(length / 64));
   sumByKeys(label, src, keys, y, { outer, length, inner: row, size }, special, wide ? 4 : 1);
 }
@@ -75,12 +77,18 @@ export function sumByIndices(
   const count = outer * size * inner;
   const special = { aliases: { Row: rowType(y.dtype, false) } };
   if ((method ?? methodFor(count, length)) === "direct") {
-    launch(scatterSum, { src, index, y }, { size, length, inner, count }, Math.ceil(count / 64), special);
+    launch(
+      scatterSum,
+      { src, index, y },
+      { size: splitBy(size), length, inner: splitBy(inner), count },
+      Math.ceil(count / 64),
+      special,
+    );
     return;
   }
   const total = outer * length * inner;
   const keys = temporary([1, total], "u32", label);
-  const params = { size, length, inner, count: total, none: count, skip: -1 };
+  const params = { size, length: splitBy(length), inner: splitBy(inner), count: total, none: count, skip: -1 };
   launch(indexKeys, { index, keys }, params, Math.ceil(total / 64));
   sumByKeys(label, src, keys, y, { outer: 1, length: total, inner: 1, size: count }, special, 1);
 }
@@ -103,10 +111,18 @@ function sumByKeys(
   const block = long ? BLOCK : length, blocks = Math.ceil(length / block);
   const heads = long ? temporary([outer * blocks * inner * unit], y.dtype, label) : src;
   if (long) {
-    const params = { length, block, blocks, inner, count: outer * blocks * inner };
-    launch(indexHeads, { src, order, sorted, heads }, params, Math.ceil(params.count / 64), special);
+    const count = outer * blocks * inner;
+    const params = { length, block, blocks: splitBy(blocks), inner: splitBy(inner), count };
+    launch(indexHeads, { src, order, sorted, heads }, params, Math.ceil(count / 64), special);
   }
-  const params = { size, length, inner, block, blocks, count: outer * size * inner };
+  const params = {
+    size: splitBy(size),
+    length,
+    inner: splitBy(inner),
+    block: splitBy(block),
+    blocks,
+    count: outer * size * inner,
+  };
   launch(indexSum, { src, order, starts, heads, y }, params, Math.ceil(params.count / 64), special);
   for (const t of [order, sorted, starts]) t.dispose();
   if (long) heads.dispose();

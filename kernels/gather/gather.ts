@@ -3,6 +3,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import { broadcastShapes, normalizeDim, numel, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
+import { splitBy } from "../_split.ts";
 import { fill, gather as gatherKernel, scatterUnique } from "../_wgsl.ts";
 import { reshape } from "../layout/reshape.ts";
 import { expand } from "../layout/views.ts";
@@ -41,7 +42,13 @@ const gatherOp: Op<GatherAttrs> = {
     launch(
       gatherKernel,
       { x: x!, index: index!, y },
-      { size: x!.shape[dim], length: y.shape[dim], inner, count: y.numel, missing: missingWord(y.dtype) },
+      {
+        size: x!.shape[dim],
+        length: splitBy(y.shape[dim]),
+        inner: splitBy(inner),
+        count: y.numel,
+        missing: missingWord(y.dtype),
+      },
       Math.ceil(y.numel / 64),
     );
   },
@@ -66,7 +73,8 @@ const sumOp: Op<ScatterAttrs> = {
     launch(fill, { y }, { count: y.numel, value: 0 }, Math.ceil(y.numel / 64));
     const count = src!.numel;
     if (count === 0) return;
-    launch(scatterUnique, { src: src!, index: index!, y }, { size, length, inner, count }, Math.ceil(count / 64));
+    const params = { size, length: splitBy(length), inner: splitBy(inner), count };
+    launch(scatterUnique, { src: src!, index: index!, y }, params, Math.ceil(count / 64));
   },
   saves: { inputs: [1] },
   grad: (ddy, { x }, { dim, unique }) => [takePlaces(ddy, x(1), { dim, unique }), null],

@@ -1,10 +1,10 @@
 // y[o, j, i] = x[o, index[o, j, i], i]; `missing` where the index lies outside
 // One invocation moves one element; neighbours differ in i, then in j.
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
   missing: u32,
 }
@@ -25,10 +25,11 @@ fn main(
     return;
   }
   let k = index[at];
-  let o = at / (params.length * params.inner);
+  let row = split(at, params.inner);
+  let o = split(row.x, params.length).x;
   var word = params.missing;
   if (k >= 0 && u32(k) < params.size) {
-    word = x[(o * params.size + u32(k)) * params.inner + at % params.inner];
+    word = x[(o * params.size + u32(k)) * params.inner.x + row.y];
   }
   y[at] = word;
 }

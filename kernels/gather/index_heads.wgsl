@@ -1,11 +1,11 @@
 // heads[o, b, i] = Σ src[o, order[t], i] over the first rows of block b that continue the key of the block in front
 // One invocation makes one element (four in the wide variant); it lets long runs of one key be summed side by side.
-// uses: place
+// uses: place, split
 struct Params {
+  blocks: vec4u,
+  inner: vec4u,
   length: u32,
   block: u32,
-  blocks: u32,
-  inner: u32,
   count: u32,
 }
 
@@ -27,10 +27,10 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let start = (row % params.blocks) * params.block;
-  let base = row / params.blocks * params.length * params.inner + i;
+  let row = split(at, params.inner);
+  let place = split(row.x, params.blocks);
+  let start = place.y * params.block;
+  let base = place.x * params.length * params.inner.x + row.y;
   let key = sorted[start];
   var total = Row(0);
   if (start > 0u && sorted[start - 1u] == key) {
@@ -39,7 +39,7 @@ fn main(
       if (sorted[t] != key) {
         break;
       }
-      total += src[base + order[t] * params.inner];
+      total += src[base + order[t] * params.inner.x];
     }
   }
   heads[at] = total;

@@ -1,10 +1,10 @@
 // keys[at] = the place that element `at` of index leads to; `size` where there is none, or where it is `skip`
 // One invocation makes one key. With outer · inner > 1 places are those of a whole tensor [outer, size, inner].
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
   none: u32,
   skip: i32,
@@ -25,7 +25,8 @@ fn main(
     return;
   }
   let k = index[at];
-  let o = at / (params.length * params.inner);
+  let row = split(at, params.inner);
+  let o = split(row.x, params.length).x;
   let found = k >= 0 && u32(k) < params.size && k != params.skip;
-  keys[at] = select(params.none, (o * params.size + u32(k)) * params.inner + at % params.inner, found);
+  keys[at] = select(params.none, (o * params.size + u32(k)) * params.inner.x + row.y, found);
 }

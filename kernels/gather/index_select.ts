@@ -4,6 +4,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim, numel, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
+import { splitBy } from "../_split.ts";
 import { indexSelect as indexSelectKernel } from "../_wgsl.ts";
 import { add, mul } from "../elementwise/arithmetic.ts";
 import { to } from "../elementwise/cast.ts";
@@ -63,8 +64,8 @@ const takeOp: Op<TakeAttrs> = {
       { x: x!, index: index!, y },
       {
         size: x!.shape[dim],
-        length: index!.numel,
-        inner: inner / unit,
+        length: splitBy(index!.numel),
+        inner: splitBy(inner / unit),
         count,
         missing: missingWord(y.dtype),
         skip: masked ? skip : NOWHERE,

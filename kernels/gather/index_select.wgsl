@@ -1,10 +1,10 @@
 // y[o, j, i] = x[o, index[j], i]; `missing` where index[j] lies outside, 0 where it is `skip`
 // One invocation moves one word (four in the wide variant) of y; neighbours differ in i, then in j.
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
   missing: u32,
   skip: i32,
@@ -27,12 +27,12 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let k = index[row % params.length];
+  let row = split(at, params.inner);
+  let place = split(row.x, params.length);
+  let k = index[place.y];
   var word = Word(params.missing);
   if (k >= 0 && u32(k) < params.size) {
-    word = x[(row / params.length * params.size + u32(k)) * params.inner + i];
+    word = x[(place.x * params.size + u32(k)) * params.inner.x + row.y];
   }
   if (k == params.skip) {
     word = Word(0u);

@@ -1,11 +1,11 @@
 // y[o, k, i] = Σ src[o, order[t], i] over starts[k] ≤ t < starts[k + 1]: in place up to the end of a block, then by heads
 // One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in k.
-// uses: place
+// uses: place, split
 struct Params {
-  size: u32,
+  size: vec4u,
+  inner: vec4u,
+  block: vec4u,
   length: u32,
-  inner: u32,
-  block: u32,
   blocks: u32,
   count: u32,
 }
@@ -29,23 +29,23 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let o = row / params.size;
-  let k = row % params.size;
+  let row = split(at, params.inner);
+  let place = split(row.x, params.size);
+  let o = place.x;
+  let k = place.y;
   let start = starts[k];
   let stop = starts[k + 1u];
   var total = Row(0);
   if (start < stop) {
-    let base = o * params.length * params.inner + i;
-    let next = start / params.block + 1u;
-    let near = min(stop, next * params.block);
+    let base = o * params.length * params.inner.x + row.y;
+    let next = split(start, params.block).x + 1u;
+    let near = min(stop, next * params.block.x);
     for (var t = start; t < near; t++) {
-      total += src[base + order[t] * params.inner];
+      total += src[base + order[t] * params.inner.x];
     }
-    let last = min((stop + params.block - 1u) / params.block, params.blocks);
+    let last = min(split(stop + params.block.x - 1u, params.block).x, params.blocks);
     for (var b = next; b < last; b++) {
-      total += heads[(o * params.blocks + b) * params.inner + i];
+      total += heads[(o * params.blocks + b) * params.inner.x + row.y];
     }
   }
   y[at] = total;

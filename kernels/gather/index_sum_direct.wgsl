@@ -1,10 +1,10 @@
 // y[o, k, i] = Σ src[o, j, i] over the places j with index[j] = k, in increasing j; nothing for k = skip
 // One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in k.
-// uses: place
+// uses: place, split
 struct Params {
-  size: u32,
+  size: vec4u,
+  inner: vec4u,
   length: u32,
-  inner: u32,
   count: u32,
   skip: i32,
 }
@@ -26,15 +26,15 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let k = i32(row % params.size);
-  let base = row / params.size * params.length * params.inner + i;
+  let row = split(at, params.inner);
+  let place = split(row.x, params.size);
+  let k = i32(place.y);
+  let base = place.x * params.length * params.inner.x + row.y;
   var total = Row(0);
   if (k != params.skip) {
     for (var j = 0u; j < params.length; j++) {
       if (index[j] == k) {
-        total += src[base + j * params.inner];
+        total += src[base + j * params.inner.x];
       }
     }
   }

@@ -4,6 +4,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim, sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
+import { splitBy } from "../_split.ts";
 import { fill, scatter as scatterKernel, scatterClaim, scatterSettle } from "../_wgsl.ts";
 import { add } from "../elementwise/arithmetic.ts";
 import { to } from "../elementwise/cast.ts";
@@ -27,9 +28,8 @@ interface Attrs {
   readonly value: number;
 }
 
-/** Looking through all indices pays up to this many comparisons, or when each result has few to look through. */
-const DIRECT_COMPARISONS = 2 ** 22;
-const DIRECT_LENGTH = 16;
+/** Looking through all indices is one dispatch; beyond this many for each result, three are faster. */
+const DIRECT_LENGTH = 32;
 
 /** How the last index that leads to a place is found: by looking through all, or by letting each index claim its place. */
 export type ScatterMethod = "direct" | "claims";
@@ -59,15 +59,14 @@ export function scatterInto(
   const size = y.shape[dim], length = index.shape[dim], { inner } = around(y.shape, dim), count = y.numel;
   const special = { overrides: { constant: Number(src === null) } };
   const word = wordOf(value, y.dtype);
-  const direct = length <= DIRECT_LENGTH || count * length <= DIRECT_COMPARISONS;
-  if ((method ?? (direct ? "direct" : "claims")) === "direct") {
-    const params = { size, length, inner, count, value: word };
+  if ((method ?? (length <= DIRECT_LENGTH ? "direct" : "claims")) === "direct") {
+    const params = { size: splitBy(size), length, inner: splitBy(inner), count, value: word };
     launch(scatterKernel, { x, index, src: src ?? x, y }, params, Math.ceil(count / 64), special);
     return;
   }
   const claims = temporary(y.shape, "u32", "scatter");
   launch(fill, { y: claims }, { count, value: 0 }, Math.ceil(count / 64));
-  const claimed = { size, length, inner, count: index.numel };
+  const claimed = { size, length: splitBy(length), inner: splitBy(inner), count: index.numel };
   launch(scatterClaim, { index, claims }, claimed, Math.ceil(index.numel / 64));
   launch(scatterSettle, { x, claims, src: src ?? x, y }, { count, value: word }, Math.ceil(count / 64), special);
   claims.dispose();

@@ -1,10 +1,10 @@
 // y[o, k, i] = src[o, j, i] (or `value`) for the last place j with index[o, j, i] = k; x[o, k, i] where there is none
 // One invocation makes one element of y; neighbours differ in i, then in k.
-// uses: place
+// uses: place, split
 struct Params {
-  size: u32,
+  size: vec4u,
+  inner: vec4u,
   length: u32,
-  inner: u32,
   count: u32,
   value: u32,
 }
@@ -27,13 +27,13 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let k = i32(row % params.size);
-  let base = row / params.size * params.length * params.inner + i;
+  let row = split(at, params.inner);
+  let spot = split(row.x, params.size);
+  let k = i32(spot.y);
+  let base = spot.x * params.length * params.inner.x + row.y;
   var found = 0u;
   for (var j = 0u; j < params.length; j++) {
-    if (index[base + j * params.inner] == k) {
+    if (index[base + j * params.inner.x] == k) {
       found = j + 1u;
     }
   }
@@ -41,7 +41,7 @@ fn main(
   if (found == 0u) {
     word = x[at];
   } else if (!constant) {
-    word = src[base + (found - 1u) * params.inner];
+    word = src[base + (found - 1u) * params.inner.x];
   }
   y[at] = word;
 }

@@ -1,10 +1,10 @@
 // claims[o, index[o, j, i], i] = 1 + the largest place, counted through src, that leads there
 // One invocation makes one claim. The largest of whole numbers does not depend on who comes first.
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
 }
 
@@ -24,7 +24,8 @@ fn main(
   }
   let k = index[at];
   if (k >= 0 && u32(k) < params.size) {
-    let o = at / (params.length * params.inner);
-    atomicMax(&claims[(o * params.size + u32(k)) * params.inner + at % params.inner], at + 1u);
+    let row = split(at, params.inner);
+    let o = split(row.x, params.length).x;
+    atomicMax(&claims[(o * params.size + u32(k)) * params.inner.x + row.y], at + 1u);
   }
 }

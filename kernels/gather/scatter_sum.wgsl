@@ -1,10 +1,10 @@
 // y[o, k, i] = Σ src[o, j, i] over the places j with index[o, j, i] = k, in increasing j
 // One invocation makes one element of y; neighbours differ in i, then in k.
-// uses: place
+// uses: place, split
 struct Params {
-  size: u32,
+  size: vec4u,
+  inner: vec4u,
   length: u32,
-  inner: u32,
   count: u32,
 }
 
@@ -25,13 +25,13 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let k = i32(row % params.size);
-  let base = row / params.size * params.length * params.inner + i;
+  let row = split(at, params.inner);
+  let spot = split(row.x, params.size);
+  let k = i32(spot.y);
+  let base = spot.x * params.length * params.inner.x + row.y;
   var total = Row(0);
   for (var j = 0u; j < params.length; j++) {
-    let place = base + j * params.inner;
+    let place = base + j * params.inner.x;
     if (index[place] == k) {
       total += src[place];
     }

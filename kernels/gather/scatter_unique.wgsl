@@ -1,10 +1,10 @@
 // y[o, index[o, j, i], i] = src[o, j, i], for indices of which no two lead to the same place
 // One invocation moves one element.
-// uses: place
+// uses: place, split
 struct Params {
+  length: vec4u,
+  inner: vec4u,
   size: u32,
-  length: u32,
-  inner: u32,
   count: u32,
 }
 
@@ -25,7 +25,8 @@ fn main(
   }
   let k = index[at];
   if (k >= 0 && u32(k) < params.size) {
-    let o = at / (params.length * params.inner);
-    y[(o * params.size + u32(k)) * params.inner + at % params.inner] = src[at];
+    let row = split(at, params.inner);
+    let o = split(row.x, params.length).x;
+    y[(o * params.size + u32(k)) * params.inner.x + row.y] = src[at];
   }
 }

@@ -4,6 +4,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
+import { splitBy } from "../_split.ts";
 import { spread as spreadKernel } from "../_wgsl.ts";
 import { to } from "../elementwise/cast.ts";
 import { window } from "../layout/window.ts";
@@ -27,6 +28,9 @@ interface Axis {
   before: number;
   step: number;
 }
+
+/** Axes that the kernel has parameters for. */
+const MOST_AXES = 7;
 
 /** Axes that are taken whole become part of the axis in front of them. */
 function mergedAxes(from: Shape, { shape, before, step }: Spreading): Axis[] {
@@ -75,16 +79,16 @@ const spreadOp: Op<Spreading> = {
       spreadKernel,
       { x: x!, y },
       {
-        outSizes: words.map(({ out }) => out),
-        inSizes: words.map(({ size }) => size),
-        before: words.map(({ before }) => before),
-        step: words.map(({ step }) => step),
-        rank: words.length,
+        axes: words.flatMap(({ out, before }) => [...splitBy(out), before]),
+        places: words.flatMap(({ size, step }) => [size, ...splitBy(step)]),
         count,
         value: wordOf(spreading.value ?? 0, x!.dtype),
       },
       Math.ceil(count / 64),
-      wide ? { aliases: { Word: "vec4u" } } : undefined,
+      {
+        overrides: { rank: words.length, stepped: Number(words.some(({ step }) => step !== 1)) },
+        aliases: wide ? { Word: "vec4u" } : {},
+      },
     );
   },
   grad: (dy, { inputs }, { before, step }) => [window(dy, "pad_grad", { start: before, size: inputs[0]!.shape, step })],
@@ -93,8 +97,8 @@ const spreadOp: Op<Spreading> = {
 /** Puts a tensor's elements at regular places of a larger tensor. */
 export function spread(x: Tensor, spreading: Spreading): Tensor {
   const axes = mergedAxes(x.shape, spreading);
-  if (axes.length > 8) {
-    throw new RangeError(`Cannot pad in pad: at most 8 axes can be told apart, got ${axes.length}`);
+  if (axes.length > MOST_AXES) {
+    throw new RangeError(`Cannot pad in pad: at most ${MOST_AXES} axes can be told apart, got ${axes.length}`);
   }
   if (numel(spreading.shape) > 0 && isHalf(x.dtype) && !movesBy(2, axes[axes.length - 1])) {
     // A word would have two owners; f32 holds every value exactly.

@@ -1,12 +1,9 @@
 // y[q0, q1, …] = x[(q0 − before0) / step0, …] where all of these are whole and inside x, and `value` elsewhere
 // One invocation writes one word (four in the wide variant) of y; neighbours differ in the last axis.
-// uses: place
+// uses: place, split
 struct Params {
-  outSizes: array<vec4u, 2>,
-  inSizes: array<vec4u, 2>,
-  before: array<vec4u, 2>,
-  step: array<vec4u, 2>,
-  rank: u32,
+  axes: array<vec4u, 7>,
+  places: array<vec4u, 7>,
   count: u32,
   value: u32,
 }
@@ -16,6 +13,9 @@ alias Word = u32;
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<Word>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+override rank: u32 = 7u;
+override stepped: bool = true;
 
 @compute @workgroup_size(64)
 fn main(
@@ -31,19 +31,24 @@ fn main(
   var source = 0u;
   var stride = 1u;
   var inside = true;
-  for (var k = 0u; k < 8u; k++) {
-    if (k >= params.rank) {
-      break;
+  for (var k = 0u; k < rank; k++) {
+    let axis = rank - 1u - k;
+    let size = params.places[axis].x;
+    var p = rest;
+    if (axis > 0u) {
+      let q = split(rest, params.axes[axis]);
+      rest = q.x;
+      p = q.y;
     }
-    let axis = params.rank - 1u - k;
-    let a = axis >> 2u;
-    let b = axis & 3u;
-    let q = rest % params.outSizes[a][b];
-    rest = rest / params.outSizes[a][b];
-    let before = params.before[a][b];
-    let size = params.inSizes[a][b];
-    let p = (q - before) / params.step[a][b];
-    inside = inside && q >= before && p * params.step[a][b] == q - before && p < size;
+    // In front of x this wraps around to a place far behind it.
+    p -= params.axes[axis].w;
+    if (stepped) {
+      inside = inside && p < 0x80000000u;
+      let place = split(p & 0x7fffffffu, params.places[axis].yzwy);
+      inside = inside && place.y == 0u;
+      p = place.x;
+    }
+    inside = inside && p < size;
     source += p * stride;
     stride *= size;
   }

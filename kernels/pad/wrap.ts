@@ -2,6 +2,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
+import { splitBy } from "../_split.ts";
 import { wrap as wrapKernel, wrapGrad as wrapGradKernel } from "../_wgsl.ts";
 
 /** How places beyond the ends are filled. */
@@ -57,7 +58,7 @@ const wrapOp: Op<Attrs> = {
     launch(
       wrapKernel,
       { x: x!, y },
-      { size, outSize, inner: inner / unit, before, count: y.numel / unit },
+      { size, outSize: splitBy(outSize), inner: splitBy(inner / unit), before, count: y.numel / unit },
       Math.ceil(y.numel / unit / 64),
       { aliases: wide ? { Word: "vec4u" } : {}, functions: source === null ? {} : { source } },
     );
@@ -78,9 +79,10 @@ const wrapGradOp: Op<Attrs> = {
       wrapGradKernel,
       { dy: dy!, dx },
       {
+        sizes: splitBy(size),
         size,
         outSize,
-        inner: inner / unit,
+        inner: splitBy(inner / unit),
         before,
         most: mode === "replicate" ? outSize - size + 1 : 3,
         count: dx.numel / unit,

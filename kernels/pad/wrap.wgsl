@@ -1,10 +1,10 @@
 // y[o, q, i] = x[o, source(q − before), i], where source folds places beyond the ends back inside
 // One invocation writes one word (four in the wide variant) of y; neighbours differ in i, then in q.
-// uses: place
+// uses: place, split
 struct Params {
+  outSize: vec4u,
+  inner: vec4u,
   size: i32,
-  outSize: u32,
-  inner: u32,
   before: i32,
   count: u32,
 }
@@ -16,7 +16,7 @@ alias Word = u32;
 @group(1) @binding(0) var<uniform> params: Params;
 
 fn source(p: i32, n: i32) -> i32 {
-  return ((p % n) + n) % n;
+  return select(select(p, p - n, p >= n), p + n, p < 0);
 }
 
 @compute @workgroup_size(64)
@@ -29,10 +29,8 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let q = row % params.outSize;
-  let o = row / params.outSize;
-  let p = source(i32(q) - params.before, params.size);
-  y[at] = x[(o * u32(params.size) + u32(p)) * params.inner + i];
+  let row = split(at, params.inner);
+  let spot = split(row.x, params.outSize);
+  let p = source(i32(spot.y) - params.before, params.size);
+  y[at] = x[(spot.x * u32(params.size) + u32(p)) * params.inner.x + row.y];
 }

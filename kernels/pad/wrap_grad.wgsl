@@ -1,10 +1,11 @@
 // dx[o, p, i] = Σ dy[o, q, i] over the places q that read p, in increasing q
 // One invocation makes one element (four in the wide variant) of dx; neighbours differ in i, then in p.
-// uses: place
+// uses: place, split
 struct Params {
+  sizes: vec4u,
+  inner: vec4u,
   size: i32,
   outSize: i32,
-  inner: u32,
   before: i32,
   most: u32,
   count: u32,
@@ -31,15 +32,15 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let p = i32(row % u32(params.size));
-  let o = row / u32(params.size);
+  let row = split(at, params.inner);
+  let spot = split(row.x, params.sizes);
+  let p = i32(spot.y);
+  let o = spot.x;
   var total = Row(0.0);
   for (var t = 0u; t < params.most; t++) {
     let q = reader(p, i32(t));
     if (q >= 0 && q < params.outSize) {
-      total += dy[(o * u32(params.outSize) + u32(q)) * params.inner + i];
+      total += dy[(o * u32(params.outSize) + u32(q)) * params.inner.x + row.y];
     }
   }
   dx[at] = total;

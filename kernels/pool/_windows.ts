@@ -1,6 +1,7 @@
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { splitBy } from "../_split.ts";
 
 /** One number for both axes, or one for each (down, across). */
 export type PoolSize = number | readonly [number, number] | readonly number[];
@@ -104,29 +105,73 @@ export function pooledShape({ shape, out }: Windows): number[] {
   return [...shape.slice(0, -2), ...out];
 }
 
-/** The parameters that all pools share. */
-export function windowParams({ shape, out, kernel, stride, padding, dilation }: Windows): {
-  sizes: readonly number[];
-  steps: readonly number[];
-  edges: readonly number[];
-} {
-  return { sizes: [...shape.slice(-2), ...out], steps: [...kernel, ...stride], edges: [...padding, ...dilation] };
+/** Parameters and specialisation of a pool's kernel; `plane` is the one that its invocations go through. */
+export interface PoolSetup {
+  readonly params: {
+    readonly sizes: readonly number[];
+    readonly steps: readonly number[];
+    readonly edges: readonly number[];
+    readonly by: readonly number[];
+    readonly rows: readonly number[];
+    readonly columns: readonly number[];
+    readonly count: number;
+  };
+  readonly functions: Record<string, string>;
+  readonly overrides: Record<string, number>;
 }
 
-/** Functions that take the place of those of sliding windows. */
-export function windowFunctions({ adaptive }: Windows): Record<string, string> {
-  return adaptive ? { window: ADAPTIVE_WINDOW, readers: ADAPTIVE_READERS } : {};
+function setup(windows: Windows, plane: Shape): PoolSetup["params"] {
+  const { shape, out, kernel, stride, padding, dilation, adaptive } = windows;
+  const size = shape.slice(-2);
+  return {
+    sizes: [...size, ...out],
+    steps: [...kernel, ...stride],
+    edges: [...padding, ...dilation],
+    by: [...(adaptive ? size : stride), ...out].flatMap((d) => [...splitBy(d), 0]),
+    rows: splitBy(plane.at(-2)!),
+    columns: splitBy(plane.at(-1)!),
+    count: numel(plane),
+  };
 }
 
-const ADAPTIVE_WINDOW = `fn window(o: u32, axis: u32) -> vec2i {
-  let size = params.sizes[axis];
-  let count = params.sizes[axis + 2u];
-  let start = o * size / count;
-  return vec2i(i32(start), i32(((o + 1u) * size + count - 1u) / count - start));
-}`;
+/** For kernels that make outputs of windows. */
+export function forWindows(windows: Windows): PoolSetup {
+  const { shape, out, kernel, adaptive } = windows;
+  // The parts of an uneven division differ by up to two places.
+  const [down, across] = adaptive ? shape.slice(-2).map((n, i) => Math.ceil(n / out[i]) + 1) : kernel;
+  return {
+    params: setup(windows, pooledShape(windows)),
+    functions: adaptive ? { ...ADAPTIVE } : {},
+    overrides: { taps_down: down, taps_across: across },
+  };
+}
 
-const ADAPTIVE_READERS = `fn readers(i: u32, axis: u32) -> vec2i {
+/** For kernels that make elements of the input. */
+export function forPlaces(windows: Windows): PoolSetup {
+  const { shape, out, kernel, stride, dilation, adaptive } = windows;
+  const size = shape.slice(-2);
+  const [down, across] = adaptive
+    ? size.map((n, i) => Math.ceil(out[i] / n) + 1)
+    : kernel.map((k, i) => Math.ceil((dilation[i] * (k - 1) + 1) / stride[i]));
+  return {
+    params: setup(windows, shape),
+    functions: adaptive ? { ...ADAPTIVE } : {},
+    overrides: { readers_down: down, readers_across: across },
+  };
+}
+
+/** Functions that take the place of those of sliding windows: part o reaches from ⌊o·size/count⌋ to ⌈(o + 1)·size/count⌉. */
+const ADAPTIVE = {
+  window: `fn window(o: u32, axis: u32) -> vec2i {
   let size = params.sizes[axis];
-  let count = params.sizes[axis + 2u];
-  return vec2i(i32(i * count / size), i32(((i + 1u) * count + size - 1u) / size) - 1);
-}`;
+  let start = split(o * size, params.by[axis + 2u]).x;
+  let stop = split((o + 1u) * size + params.sizes[axis + 2u] - 1u, params.by[axis + 2u]).x;
+  return vec2i(i32(start), i32(stop - start));
+}`,
+  last_reader: `fn last_reader(i: u32, axis: u32) -> u32 {
+  return split((i + 1u) * params.sizes[axis + 2u] - 1u, params.by[axis]).x;
+}`,
+  holds: `fn holds(o: u32, i: u32, axis: u32) -> bool {
+  return (o + 1u) * params.sizes[axis] > i * params.sizes[axis + 2u];
+}`,
+};

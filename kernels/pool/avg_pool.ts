@@ -2,7 +2,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
 import { avgPool as avgPoolKernel, avgPoolGrad as avgPoolGradKernel } from "../_wgsl.ts";
-import { pooledShape, windowFunctions, windowParams, type Windows } from "./_windows.ts";
+import { forPlaces, forWindows, pooledShape, type PoolSetup, type Windows } from "./_windows.ts";
 
 /** Windows, and what their sums are divided by. */
 export interface Averaging {
@@ -20,22 +20,21 @@ const DIVISORS = {
   given: "fn divisor(down: vec2i, across: vec2i) -> f32 {\n  return params.divisor;\n}",
 };
 
-function special({ windows, divisor }: Averaging): { functions: Record<string, string> } {
-  const functions = windowFunctions(windows);
+/** A kernel's parameters and specialisation with the divisor's. */
+function withDivisor({ params, functions, overrides }: PoolSetup, { divisor }: Averaging) {
   if (divisor !== "padded") functions.divisor = divisor === "inside" ? DIVISORS.inside : DIVISORS.given;
-  return { functions };
-}
-
-function paramsOf({ windows, divisor }: Averaging, count: number) {
-  return { ...windowParams(windows), count, divisor: typeof divisor === "number" ? divisor : 1 };
+  return {
+    params: { ...params, divisor: typeof divisor === "number" ? divisor : 1 },
+    special: { functions, overrides },
+  };
 }
 
 const avgPoolOp: Op<Averaging> = {
   name: "avg_pool",
   infer: ([x], { windows }) => ({ shape: pooledShape(windows), dtype: x!.dtype }),
   forward: ([x], averaging, [y]) => {
-    const params = paramsOf(averaging, y.numel);
-    launch(avgPoolKernel, { x: x!, y }, params, Math.ceil(y.numel / 64), special(averaging));
+    const { params, special } = withDivisor(forWindows(averaging.windows), averaging);
+    launch(avgPoolKernel, { x: x!, y }, params, Math.ceil(y.numel / 64), special);
   },
   grad: (dy, _, averaging) => [apply(avgPoolGradOp, [dy], averaging)],
 };
@@ -44,8 +43,8 @@ const avgPoolGradOp: Op<Averaging> = {
   name: "avg_pool_grad",
   infer: ([dy], { windows }) => ({ shape: windows.shape, dtype: dy!.dtype }),
   forward: ([dy], averaging, [dx]) => {
-    const params = paramsOf(averaging, dx.numel);
-    launch(avgPoolGradKernel, { dy: dy!, dx }, params, Math.ceil(dx.numel / 64), special(averaging));
+    const { params, special } = withDivisor(forPlaces(averaging.windows), averaging);
+    launch(avgPoolGradKernel, { dy: dy!, dx }, params, Math.ceil(dx.numel / 64), special);
   },
   grad: (ddx, _, averaging) => [apply(avgPoolOp, [ddx], averaging)],
 };

@@ -5,6 +5,9 @@ struct Params {
   sizes: vec4u,
   steps: vec4u,
   edges: vec4u,
+  by: array<vec4u, 4>,
+  rows: vec4u,
+  columns: vec4u,
   count: u32,
   divisor: f32,
 }
@@ -12,6 +15,10 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+// The most taps of a window.
+override taps_down: u32 = 2u;
+override taps_across: u32 = 2u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -23,19 +30,20 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let row = at / params.sizes.w;
-  let plane = row / params.sizes.z;
-  let down = window(row - plane * params.sizes.z, 0u);
-  let across = window(at - row * params.sizes.w, 1u);
-  let base = plane * params.sizes.x * params.sizes.y;
-  let left = u32(max(across.x, 0));
-  let right = u32(min(across.x + across.y, i32(params.sizes.y)));
+  let across = split(at, params.columns);
+  let down = split(across.x, params.rows);
+  let rows = window(down.y, 0u);
+  let columns = window(across.y, 1u);
+  let base = down.x * params.sizes.x * params.sizes.y;
   var total = 0.0;
-  for (var iy = u32(max(down.x, 0)); iy < u32(min(down.x + down.y, i32(params.sizes.x))); iy++) {
-    let start = base + iy * params.sizes.y;
-    for (var ix = left; ix < right; ix++) {
-      total += x[start + ix];
+  for (var ky = 0u; ky < taps_down; ky++) {
+    let iy = u32(rows.x) + ky;
+    let row_inside = iy < params.sizes.x && i32(ky) < rows.y;
+    for (var kx = 0u; kx < taps_across; kx++) {
+      let ix = u32(columns.x) + kx;
+      let inside = row_inside && ix < params.sizes.y && i32(kx) < columns.y;
+      total += select(0.0, x[base + select(0u, iy * params.sizes.y + ix, inside)], inside);
     }
   }
-  y[at] = total / divisor(down, across);
+  y[at] = total / divisor(rows, columns);
 }

@@ -5,7 +5,7 @@ import { launch } from "../_run.ts";
 import { maxPool as maxPoolKernel, maxPoolGrad as maxPoolGradKernel } from "../_wgsl.ts";
 import { gather } from "../gather/gather.ts";
 import { reshape } from "../layout/reshape.ts";
-import { pooledShape, windowFunctions, windowParams, type Windows } from "./_windows.ts";
+import { forPlaces, forWindows, pooledShape, type Windows } from "./_windows.ts";
 
 /** Largest values and where they lie, counted row by row in each plane. */
 const maxPoolOp: Op<Windows, readonly Spec[]> = {
@@ -15,13 +15,8 @@ const maxPoolOp: Op<Windows, readonly Spec[]> = {
     return [{ shape, dtype: x!.dtype }, { shape, dtype: "i32" }];
   },
   forward: ([x], windows, [y, indices]) => {
-    launch(
-      maxPoolKernel,
-      { x: x!, y, indices },
-      { ...windowParams(windows), count: y.numel },
-      Math.ceil(y.numel / 64),
-      { functions: windowFunctions(windows) },
-    );
+    const { params, ...special } = forWindows(windows);
+    launch(maxPoolKernel, { x: x!, y, indices }, params, Math.ceil(y.numel / 64), special);
   },
   saves: { outputs: [1] },
   grad: (dy, context, windows) => [apply(maxPoolGradOp, [dy, context.output(1)], windows)],
@@ -31,13 +26,8 @@ const maxPoolGradOp: Op<Windows> = {
   name: "max_pool_grad",
   infer: ([dy], { shape }) => ({ shape, dtype: dy!.dtype }),
   forward: ([dy, indices], windows, [dx]) => {
-    launch(
-      maxPoolGradKernel,
-      { dy: dy!, indices: indices!, dx },
-      { ...windowParams(windows), count: dx.numel },
-      Math.ceil(dx.numel / 64),
-      { functions: windowFunctions(windows) },
-    );
+    const { params, ...special } = forPlaces(windows);
+    launch(maxPoolGradKernel, { dy: dy!, indices: indices!, dx }, params, Math.ceil(dx.numel / 64), special);
   },
   saves: { inputs: [1] },
   grad: (ddx, { x, inputs }, { shape, out }) => {

@@ -5,6 +5,9 @@ struct Params {
   sizes: vec4u,
   steps: vec4u,
   edges: vec4u,
+  by: array<vec4u, 4>,
+  rows: vec4u,
+  columns: vec4u,
   count: u32,
 }
 
@@ -12,6 +15,10 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> indices: array<i32>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+// The most taps of a window.
+override taps_down: u32 = 2u;
+override taps_across: u32 = 2u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -23,30 +30,28 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let row = at / params.sizes.w;
-  let plane = row / params.sizes.z;
-  let down = window(row - plane * params.sizes.z, 0u);
-  let across = window(at - row * params.sizes.w, 1u);
-  let base = plane * params.sizes.x * params.sizes.y;
-  var bits = 0xff800000u;
-  var best = bitcast<f32>(bits);
+  let across = split(at, params.columns);
+  let down = split(across.x, params.rows);
+  let rows = window(down.y, 0u);
+  let columns = window(across.y, 1u);
+  let base = down.x * params.sizes.x * params.sizes.y;
+  var infinite = 0xff800000u;
+  var best = bitcast<f32>(infinite);
   var place = -1;
-  for (var ky = 0; ky < down.y; ky++) {
-    let iy = down.x + ky * i32(params.edges.z);
-    if (iy < 0 || iy >= i32(params.sizes.x)) {
-      continue;
-    }
-    for (var kx = 0; kx < across.y; kx++) {
-      let ix = across.x + kx * i32(params.edges.w);
-      if (ix < 0 || ix >= i32(params.sizes.y)) {
-        continue;
-      }
-      let here = iy * i32(params.sizes.y) + ix;
-      let value = x[base + u32(here)];
-      if (place < 0 || (!is_nan(best) && (value > best || is_nan(value)))) {
-        best = value;
-        place = here;
-      }
+  var open = true;
+  for (var ky = 0u; ky < taps_down; ky++) {
+    let iy = u32(rows.x) + ky * params.edges.z;
+    let row_inside = iy < params.sizes.x && i32(ky) < rows.y;
+    for (var kx = 0u; kx < taps_across; kx++) {
+      let ix = u32(columns.x) + kx * params.edges.w;
+      let inside = row_inside && ix < params.sizes.y && i32(kx) < columns.y;
+      let here = select(0u, iy * params.sizes.y + ix, inside);
+      let value = x[base + here];
+      let none = is_nan(value);
+      let better = inside && open && (place < 0 || none || value > best);
+      best = select(best, value, better);
+      place = select(place, i32(here), better);
+      open = open && !(better && none);
     }
   }
   y[at] = best;

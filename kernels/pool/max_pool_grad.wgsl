@@ -5,6 +5,9 @@ struct Params {
   sizes: vec4u,
   steps: vec4u,
   edges: vec4u,
+  by: array<vec4u, 4>,
+  rows: vec4u,
+  columns: vec4u,
   count: u32,
 }
 
@@ -12,6 +15,10 @@ struct Params {
 @group(0) @binding(1) var<storage, read> indices: array<i32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+// The most outputs along an axis that read one place.
+override readers_down: u32 = 1u;
+override readers_across: u32 = 1u;
 
 @compute @workgroup_size(64)
 fn main(
@@ -23,21 +30,21 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let row = at / params.sizes.y;
-  let plane = row / params.sizes.x;
-  let iy = row - plane * params.sizes.x;
-  let ix = at - row * params.sizes.y;
-  let here = i32(iy * params.sizes.y + ix);
-  let down = readers(iy, 0u);
-  let across = readers(ix, 1u);
+  let across = split(at, params.columns);
+  let down = split(across.x, params.rows);
+  let last_row = last_reader(down.y, 0u);
+  let last_column = last_reader(across.y, 1u);
+  let here = i32(down.y * params.sizes.y + across.y);
   var total = 0.0;
-  for (var oy = down.x; oy <= down.y; oy++) {
-    let start = (plane * params.sizes.z + u32(oy)) * params.sizes.w;
-    for (var ox = across.x; ox <= across.y; ox++) {
-      let o = start + u32(ox);
-      if (indices[o] == here) {
-        total += dy[o];
-      }
+  for (var ky = readers_down; ky > 0u; ky--) {
+    // In front of the first output this wraps around to one far behind the last.
+    let oy = last_row - (ky - 1u);
+    let start = (down.x * params.sizes.z + oy) * params.sizes.w;
+    for (var kx = readers_across; kx > 0u; kx--) {
+      let ox = last_column - (kx - 1u);
+      let inside = oy < params.sizes.z && ox < params.sizes.w;
+      let o = select(0u, start + ox, inside);
+      total += select(0.0, dy[o], inside && indices[o] == here);
     }
   }
   dx[at] = total;

@@ -2,6 +2,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
+import { splitBy } from "../_split.ts";
 import { resample as resampleKernel, resampleGrad } from "../_wgsl.ts";
 
 /** How elements between elements are made. */
@@ -78,7 +79,8 @@ function setup({ mode, dim, size, outSize, scale }: Resampling, y: Tensor) {
     start: fixed(start),
     size,
     outSize,
-    inner: inner / unit,
+    inner: splitBy(inner / unit),
+    sizes: splitBy(y.shape[dim]),
     count,
     scale,
     offset: start,

@@ -1,12 +1,13 @@
 // y[o, q, i] = Σ weight(t, p − ⌊p⌋) · x[o, ⌊p⌋ + t − lead, i], p the spot of q; places beyond the ends are the ends
 // One invocation makes one element (four in the wide variant) of y; neighbours differ in i, then in q.
-// uses: place, resample_taps
+// uses: place, split, resample_taps
 struct Params {
   step: vec4u,
   start: vec4u,
+  sizes: vec4u,
+  inner: vec4u,
   size: u32,
   outSize: u32,
-  inner: u32,
   count: u32,
   scale: f32,
   offset: f32,
@@ -31,14 +32,14 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let base = row / params.outSize * params.size * params.inner + i;
-  let p = spot(row % params.outSize);
+  let row = split(at, params.inner);
+  let place = split(row.x, params.sizes);
+  let base = place.x * params.size * params.inner.x + row.y;
+  let p = spot(place.y);
   var total = Row(0.0);
   for (var t = 0u; t < taps; t++) {
-    let place = clamp(p.whole + i32(t) - lead, 0, i32(params.size) - 1);
-    total += weight(t, p.fraction) * x[base + u32(place) * params.inner];
+    let from_x = clamp(p.whole + i32(t) - lead, 0, i32(params.size) - 1);
+    total += weight(t, p.fraction) * x[base + u32(from_x) * params.inner.x];
   }
   y[at] = total;
 }

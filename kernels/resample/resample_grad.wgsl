@@ -1,12 +1,13 @@
 // dx[o, p, i] = Σ weight(t, …) · dy[o, q, i] over the places q and taps t that read p, in increasing q
 // One invocation makes one element (four in the wide variant) of dx; neighbours differ in i, then in p.
-// uses: place, resample_taps
+// uses: place, split, resample_taps
 struct Params {
   step: vec4u,
   start: vec4u,
+  sizes: vec4u,
+  inner: vec4u,
   size: u32,
   outSize: u32,
-  inner: u32,
   count: u32,
   scale: f32,
   offset: f32,
@@ -31,10 +32,10 @@ fn main(
   if (at >= params.count) {
     return;
   }
-  let i = at % params.inner;
-  let row = at / params.inner;
-  let base = row / params.size * params.outSize * params.inner + i;
-  let p = i32(row % params.size);
+  let row = split(at, params.inner);
+  let place = split(row.x, params.sizes);
+  let base = place.x * params.outSize * params.inner.x + row.y;
+  let p = i32(place.y);
   // Places that may read p: a little more than the taps reach; at the ends also all those beyond.
   let last = f32(params.outSize - 1u);
   var first = 0u;
@@ -57,7 +58,7 @@ fn main(
       }
     }
     if (factor != 0.0) {
-      total += factor * dy[base + q * params.inner];
+      total += factor * dy[base + q * params.inner.x];
     }
   }
   dx[at] = total;

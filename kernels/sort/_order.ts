@@ -2,6 +2,7 @@ import type { DType } from "../../tensor/dtype.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { family } from "../_family.ts";
 import { launch } from "../_run.ts";
 import { radixCount, radixPlace, radixScan, radixSums, rank as rankKernel } from "../_wgsl.ts";
 
@@ -21,9 +22,13 @@ export function temporary(shape: Shape, dtype: DType, label: string): Tensor {
   return new Tensor({ shape, storage: new Storage(numel(shape), dtype, label), scoped: false });
 }
 
-/** What suits the size: counting smaller keys is one dispatch, but takes length² comparisons for each row. */
+/**
+ * What suits the size. Counting smaller keys is one dispatch, but takes length² comparisons for each row, which a GPU makes
+ * thousands at a time; digit by digit it is four dispatches for every eight bits.
+ */
 export function orderMethod(rows: number, length: number): OrderMethod {
-  return length <= 4096 && rows * length * length <= 2 ** 24 ? "rank" : "radix";
+  const most = family() === "lanes" ? 2 ** 19 : 2 ** 24;
+  return length <= 64 || rows * length * length <= most ? "rank" : "radix";
 }
 
 /**
