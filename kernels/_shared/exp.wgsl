@@ -17,7 +17,7 @@ fn exp_tail(r: f32) -> f32 {
 fn exp_f32(x: f32) -> f32 {
   let bounded = clamp(x, -104.0, 89.0);
   let n = round(bounded * 1.44269504);
-  let r = bounded - n * 0.693359375 + n * 2.12194440e-4;
+  let r = opaque(bounded - n * 0.693359375) + n * 2.12194440e-4;
   let y = exp_tail(r) * r * r + r + 1.0;
   return select(scale_by_power(y, i32(n)), x, is_nan(x));
 }

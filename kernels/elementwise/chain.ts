@@ -16,7 +16,6 @@ export interface PointwiseWork {
   readonly f: string | Expression;
   readonly operands: readonly Operand[];
   readonly dtype: DType;
-  readonly uses?: readonly string[];
 }
 
 /** A chain may grow to this many operations before it is recorded: beyond, registers spill and code gets long. */

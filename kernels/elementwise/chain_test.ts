@@ -74,6 +74,23 @@ for (const shape of [[8, 12], [7, 5], [3, 1, 66]]) {
   });
 }
 
+gpuTest("compilers cannot cancel, factor out or contract across operations", async () => {
+  const draws = random(2);
+  const [a, b, c] = [made([333], draws), made([333], draws), made([333], draws)];
+  const formulas: Record<string, (step: (t: Tensor) => Tensor) => Tensor> = {
+    "a·b + a·c": (step) => f.add(step(f.mul(a, b)), step(f.mul(a, c))),
+    "a·b + c": (step) => f.add(step(f.mul(a, b)), c),
+    "(a + b) − a": (step) => f.sub(step(f.add(a, b)), a),
+    "(a − b) + b": (step) => f.add(step(f.sub(a, b)), b),
+    "(a / b) · b": (step) => f.mul(step(f.div(a, b)), b),
+    "1 / (1 / a)": (step) => f.reciprocal(step(f.reciprocal(a))),
+    "√(a·a)": (step) => f.sqrt(step(f.mul(a, a))),
+  };
+  for (const [name, formula] of Object.entries(formulas)) {
+    assertEquals(await bits(formula((t) => t)), await bits(formula(settle)), name);
+  }
+});
+
 gpuTest("forward and backward of a chain are one kernel each", () => {
   const x = settle(tensor([[1, 2], [3, 4]], { dtype: "f32", requiresGrad: true }));
   const dy = settle(ones([2, 2]));

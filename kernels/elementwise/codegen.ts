@@ -1,7 +1,7 @@
-import { type DType, dtypes, isHalf } from "../../tensor/dtype.ts";
-import { fill } from "./expression.ts";
+import { type DType, isHalf } from "../../tensor/dtype.ts";
+import { type Expression, fill } from "./expression.ts";
 import { functionsFor } from "./functions.ts";
-import { divisorOf, type Layout } from "./layout.ts";
+import { divisorOf, type Layout, type Reading } from "./layout.ts";
 import type { Argument, Plan } from "./plan.ts";
 import { type Register, registerOf } from "./register.ts";
 
@@ -67,34 +67,47 @@ export function writeParams(plan: Plan, layout: Layout, quads: number): Uint32Ar
   return packed.subarray(0, count);
 }
 
-const REGISTERS: readonly Register[] = ["f32", "i32", "u32", "bool"];
-const READINGS = ["linear", "single", "quad", "row", "gather"] as const;
-const SOURCES = ["step", "leaf", "value", "draw"] as const;
-const QUADS = ["uniform_quad", "normal_quad", null] as const;
+// Codes of what a key tells apart.
+const DTYPE: Record<DType, number> = { f32: 0, f16: 1, bf16: 2, i32: 3, u32: 4, bool: 5 };
+const REGISTER: Record<Register, number> = { f32: 0, i32: 1, u32: 2, bool: 3 };
+const READING: Record<Reading, number> = { linear: 0, single: 1, quad: 2, row: 3, gather: 4 };
+const SOURCE: Record<Argument["from"], number> = { step: 0, leaf: 1, value: 2, draw: 3 };
 
-/** What tells a fused kernel from others: everything that its text depends on. */
+/** What tells a fused kernel from others: everything that its text depends on, as characters. */
 export function kernelKey(plan: Plan, layout: Layout, dtype: DType): string {
-  const codes: number[] = [dtypes.indexOf(dtype), layout.sizes.length, plan.steps.length];
-  for (const { expression, operands, dtype } of plan.steps) {
-    codes.push(expression.id, dtypes.indexOf(dtype), operands.length);
+  const { steps, leaves, draws } = plan;
+  const codes: number[] = [DTYPE[dtype], layout.sizes.length, steps.length, leaves.length, draws.length];
+  for (const { expression, operands, dtype } of steps) {
+    codes.push(expression.id, DTYPE[dtype] * 8 + operands.length);
     for (const { from, index, type, as } of operands) {
-      codes.push(
-        SOURCES.indexOf(from) * 16 + REGISTERS.indexOf(type) * 4 + REGISTERS.indexOf(as),
-        index,
-      );
+      codes.push(index * 64 + SOURCE[from] * 16 + REGISTER[type] * 4 + REGISTER[as]);
     }
   }
-  plan.leaves.forEach(({ storage, offset }, k) => {
+  for (let k = 0; k < leaves.length; k++) {
+    const { storage, offset } = leaves[k];
     const reading = layout.readings[k];
-    codes.push(dtypes.indexOf(storage.dtype), READINGS.indexOf(reading), offset === 0 ? 0 : 1);
-    if (reading === "linear" || reading === "single") return;
+    codes.push(DTYPE[storage.dtype] * 16 + READING[reading] * 2 + (offset === 0 ? 0 : 1));
+    if (reading === "linear" || reading === "single") continue;
     for (const stride of layout.strides[k]) codes.push(stride === 0 || stride === 1 ? stride : 2);
-  });
-  for (const { draw, at, step } of plan.draws) codes.push(QUADS.indexOf(draw.quad), at, ...step ?? [0xffff]);
+  }
+  for (const { draw, at, step } of draws) {
+    codes.push(draw.quad === null ? 0 : draw.quad === "uniform_quad" ? 1 : 2, at);
+    if (step !== null) codes.push(...step);
+  }
   return String.fromCharCode(...codes);
 }
 
 const LANES = ["x", "y", "z", "w"] as const;
+
+/**
+ * A value between operations, as if it had been stored: rounded to its type, and hidden from the compiler, which would
+ * otherwise cancel, contract or factor out across operations. So fusing never changes a value.
+ */
+function settled(value: string, { pieces }: Expression, dtype: DType): string {
+  if (isHalf(dtype)) return `round_${dtype}(${value})`;
+  const moved = pieces.every((piece) => piece === "");
+  return dtype === "f32" && !moved ? `opaque(${value})` : value;
+}
 
 /**
  * Writes a fused kernel. One invocation makes four neighbouring elements, so that words of 16-bit elements have one owner
@@ -159,8 +172,7 @@ class Writer {
     ];
     const lines = steps.map(({ expression, operands, dtype }, n) => {
       const value = fill(expression, operands.map((operand) => this.#operand(operand)));
-      // Between operations a 16-bit result is rounded as if it had been stored: fusing never changes a value.
-      return `  let t${n} = ${n < steps.length - 1 && isHalf(dtype) ? `round_${dtype}(${value})` : value};`;
+      return `  let t${n} = ${n < steps.length - 1 ? settled(value, expression, dtype) : value};`;
     });
     return [`fn element(${args.join(", ")}) -> ${out} {`, ...lines, `  return t${steps.length - 1};`, "}"];
   }
