@@ -1,4 +1,4 @@
-import { defaultGenerator, type RandomState } from "../kernels/mod.ts";
+import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { scope } from "../tensor/scope.ts";
 import { resolveAmount } from "./amounts.ts";
 import { evaluate } from "./eval_loop.ts";

@@ -1,6 +1,6 @@
 import { type DataModuleTrainer, LightningDataModule, type Loader, type Loaders, type Stage } from "../data/mod.ts";
 import { device, init, type InitOptions } from "../device/mod.ts";
-import { manualSeed } from "../kernels/mod.ts";
+import { manualSeed } from "../tensor/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { resolveAmount } from "./amounts.ts";
 import type { Callback } from "./callback.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { StateDict } from "../data/mod.ts";
-import { defaultGenerator, type RandomState } from "../kernels/mod.ts";
+import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import type { OptimizerState, SchedulerState } from "../optim/mod.ts";
 import { tensor } from "../tensor/create.ts";
 import type { DType } from "../tensor/dtype.ts";
