@@ -70,6 +70,12 @@ export function opSpec<A = undefined>(spec: OpSpec<A>): OpSpec<A> {
 /** Sizes at the edges of workgroups of 64 and 256, and the smallest. */
 export const STRADDLING = [1, 63, 65, 257] as const;
 
+/**
+ * A size whose workgroups (64 invocations, one element each) do not fit into one row of a dispatch, so that they fold into
+ * y; for `large` cases.
+ */
+export const FOLDED: number = 65_535 * 64 + 1;
+
 /** One case for each size of {@link STRADDLING}. */
 export function straddle<A>(make: (size: number) => OpCase<A>): OpCase<A>[] {
   return STRADDLING.map(make);
@@ -129,7 +135,12 @@ export function drawInput(input: InputSpec, dtype: DType, fallback: Draw, random
 }
 
 function drawValues(draw: Draw, size: number, random: Random): number[] {
-  const list = (f: () => number) => Array.from({ length: size }, f);
+  // Drawing millions of numbers takes seconds; a large input repeats a period that fits no kernel's tiling.
+  const period = Math.min(size, 65_537);
+  const list = (f: () => number) => {
+    const values = Array.from({ length: period }, f);
+    return period === size ? values : Array.from({ length: size }, (_, i) => values[i % period]);
+  };
   if (draw === "normal") return list(random.normal);
   if (draw === "positive") return list(() => 0.1 + 2 * random.uniform());
   if (draw === "distinct") {

@@ -76,22 +76,27 @@ export function broadcastShape(...shapes: (readonly number[])[]): number[] {
 /** Applies a function element by element, with broadcasting. */
 export function map(f: (...values: number[]) => number, ...inputs: NDArray[]): NDArray {
   const shape = broadcastShape(...inputs.map((x) => x.shape));
-  if (inputs.every((x) => x.data.length === sizeOf(shape) && x.shape.length === shape.length)) {
-    const data = new Float64Array(sizeOf(shape));
-    for (let i = 0; i < data.length; i++) data[i] = f(...inputs.map((x) => x.data[i]));
-    return { shape, data };
-  }
   const steps = inputs.map((x) => {
     const own = strides(x.shape);
     const lead = shape.length - x.shape.length;
     return shape.map((_, axis) => axis < lead || x.shape[axis - lead] === 1 ? 0 : own[axis - lead]);
   });
-  return build(shape, (index) =>
-    f(...inputs.map((x, k) => {
-      let flat = 0;
-      for (let axis = 0; axis < index.length; axis++) flat += index[axis] * steps[k][axis];
-      return x.data[flat];
-    })));
+  const data = new Float64Array(sizeOf(shape));
+  const index = shape.map(() => 0);
+  const places = inputs.map(() => 0);
+  const values = inputs.map(() => 0);
+  for (let i = 0; i < data.length; i++) {
+    for (let k = 0; k < inputs.length; k++) values[k] = inputs[k].data[places[k]];
+    data[i] = f(...values);
+    // The next index, with each input's place in step: an axis that is full starts again and carries over.
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      for (let k = 0; k < inputs.length; k++) places[k] += steps[k][axis];
+      if (++index[axis] < shape[axis]) break;
+      for (let k = 0; k < inputs.length; k++) places[k] -= steps[k][axis] * shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return { shape, data };
 }
 
 /**

@@ -3,7 +3,7 @@ import { apply, div, full, keep, mul, type Op, sum, type Tensor } from "../mod.t
 import { gpuTest, leavesNothing } from "./gpu.ts";
 import type { NDArray } from "./reference.ts";
 import * as reference from "./reference.ts";
-import { broadcasts, opSpec, runCase, straddle, testOp } from "./test_op.ts";
+import { broadcasts, FOLDED, opSpec, runCase, straddle, testOp } from "./test_op.ts";
 
 const product = opSpec({
   name: "mul",
@@ -17,7 +17,7 @@ const quotient = opSpec({
   name: "div",
   run: ([a, b]) => div(a, b),
   reference: ([a, b]) => reference.map((x, y) => x / y, a, b),
-  cases: [...broadcasts(), { inputs: [[2, 3, 65537], [65537]], large: true }],
+  cases: [...broadcasts(), { inputs: [[2, 3, 65537], [65537]], large: true }, { inputs: [[FOLDED], [1]], large: true }],
   draw: "positive",
 });
 
