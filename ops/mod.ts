@@ -13,7 +13,6 @@ export {
   type TripletMarginLossOptions,
 } from "./embedding_losses.ts";
 export { groupNorm, type GroupNormOptions, instanceNorm, type InstanceNormOptions } from "./group_norm.ts";
-export { interpolate, type InterpolateMode, type InterpolateOptions } from "./interpolate.ts";
 export { linear, type LinearOptions } from "./linear.ts";
 export { oneHot, type OneHotOptions } from "./one_hot.ts";
 export {

@@ -1,2 +1,2 @@
 /** Changing the size of axes. */
-export { resample, type ResampleMode, type Resampling } from "./resample.ts";
+export { interpolate, type InterpolateMode, type InterpolateOptions } from "./interpolate.ts";

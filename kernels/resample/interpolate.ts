@@ -1,9 +1,9 @@
-import { to } from "../kernels/elementwise/mod.ts";
-import { adaptiveAvgPool1d, adaptiveAvgPool2d } from "../kernels/pool/mod.ts";
-import { resample, type ResampleMode } from "../kernels/resample/mod.ts";
-import { isFloat, isHalf } from "../tensor/dtype.ts";
-import { ShapeError, showShape } from "../tensor/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { to } from "../elementwise/cast.ts";
+import { adaptiveAvgPool1d, adaptiveAvgPool2d } from "../pool/pool.ts";
+import { resample, type ResampleMode } from "./resample.ts";
+import { isFloat, isHalf } from "../../tensor/dtype.ts";
+import { ShapeError, showShape } from "../../tensor/errors.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 /** What is made between elements. */
 export type InterpolateMode =
