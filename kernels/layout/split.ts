@@ -37,7 +37,7 @@ const splitOp: Op<Attrs, readonly Spec[]> = {
     const strides = stridesOf(x!.shape);
     const offset = strides[dim] * sizes.slice(0, index).reduce((a, b) => a + b, 0);
     const kept = drop ? strides.filter((_, i) => i !== dim) : strides;
-    return new Chain({ f: "x", operands: [readView(x!, kept, offset)], uses: [], dtype }, shape);
+    return new Chain({ f: "x", operands: [readView(x!, kept, offset)], dtype }, shape);
   },
   grad: (_, { dys, inputs }, { dim, sizes }) => {
     const { shape, dtype } = inputs[0]!;

@@ -30,7 +30,7 @@ const triangleOp: Op<Attrs> = {
       { value: columns, as: "u32" },
       { value: diagonal, as: "i32" },
     ] as const;
-    return new Chain({ f, operands, uses: [], dtype }, shape);
+    return new Chain({ f, operands, dtype }, shape);
   },
   grad: (dy, _, attrs) => [apply(triangleOp, [dy], attrs)],
 };
