@@ -1,3 +1,6 @@
+import { z } from "zod";
+import { writeErr } from "../platform/mod.ts";
+import { checkOptions } from "../trainer/check_options.ts";
 import { Callback, type StateDict, type Trainer } from "../trainer/mod.ts";
 
 /** When {@link EarlyStopping} stops. */
@@ -24,6 +27,22 @@ export interface EarlyStoppingOptions {
   verbose?: boolean;
 }
 
+const flag = (preset: boolean) => [z.boolean().default(preset), "true or false"] as const;
+const threshold = [z.number().nullable().default(null), "a number"] as const;
+
+const rules = {
+  monitor: [z.string().min(1), "the name of a metric"],
+  minDelta: [z.number().default(0), "a number"],
+  patience: [z.number().int().min(0).default(3), "a whole number from 0 on"],
+  mode: [z.enum(["min", "max"]).default("min"), '"min" or "max"'],
+  strict: flag(true),
+  checkFinite: flag(true),
+  stoppingThreshold: threshold,
+  divergenceThreshold: threshold,
+  checkOnTrainEpochEnd: [z.boolean().nullable().default(null), "true or false"],
+  verbose: flag(false),
+} as const;
+
 /** Why training was stopped. */
 export type StoppingReason = "not stopped" | "not finite" | "threshold" | "divergence" | "patience";
 
@@ -42,73 +61,67 @@ export class EarlyStopping extends Callback {
   /** Why training was stopped. */
   stoppingReason: StoppingReason = "not stopped";
   /** The epoch in which it was, −1 before. */
-  stoppedEpoch = -1;
+  stoppedEpoch: number = -1;
   /** The best value so far. */
   bestScore: number;
   /** Checks since then. */
-  waitCount = 0;
-  readonly #options:
-    & Required<Omit<EarlyStoppingOptions, "stoppingThreshold" | "divergenceThreshold" | "checkOnTrainEpochEnd">>
-    & {
-      stoppingThreshold: number | null;
-      divergenceThreshold: number | null;
-      checkOnTrainEpochEnd: boolean | null;
-    };
+  waitCount: number = 0;
+  readonly #options: ReturnType<typeof checkOptions<typeof rules>>;
+  #patience: number;
 
-  /** @param options What to watch and when to stop */
+  /**
+   * Makes the callback.
+   *
+   * @param options What to watch and when to stop
+   * @throws {TypeError} Naming each option that is wrong, what it got and what is allowed
+   */
   constructor(options: EarlyStoppingOptions) {
     super();
-    const mode = options.mode ?? "min";
-    if (mode !== "min" && mode !== "max") {
-      throw new TypeError(`Cannot make an EarlyStopping: mode must be "min" or "max", got ${JSON.stringify(mode)}`);
-    }
-    this.#options = {
-      monitor: options.monitor,
-      minDelta: Math.abs(options.minDelta ?? 0),
-      patience: options.patience ?? 3,
-      mode,
-      strict: options.strict ?? true,
-      checkFinite: options.checkFinite ?? true,
-      stoppingThreshold: options.stoppingThreshold ?? null,
-      divergenceThreshold: options.divergenceThreshold ?? null,
-      checkOnTrainEpochEnd: options.checkOnTrainEpochEnd ?? null,
-      verbose: options.verbose ?? false,
-    };
-    this.bestScore = mode === "min" ? Infinity : -Infinity;
+    this.#options = checkOptions("an EarlyStopping", rules, options);
+    this.#patience = this.#options.patience;
+    this.bestScore = this.#options.mode === "min" ? Infinity : -Infinity;
   }
 
+  /** Tells callbacks with different metrics apart. */
   override get stateKey(): string {
     const { monitor, mode } = this.#options;
     return `EarlyStopping${JSON.stringify({ monitor, mode })}`;
   }
 
+  /** It reads what other callbacks logged. */
   override get monitoring(): boolean {
     return true;
   }
 
+  /** Checks once an epoch. */
   override onTrainEpochEnd(trainer: Trainer): void {
     if (this.#checksAtEpochEnd(trainer)) this.#check(trainer);
   }
 
+  /** Checks after each validation, where these come within epochs. */
   override onValidationEnd(trainer: Trainer): void {
-    if (trainer.sanityChecking || trainer.stage !== "fit" || this.#checksAtEpochEnd(trainer)) return;
+    if (trainer.sanityChecking || trainer.interrupted || trainer.stage !== "fit" || this.#checksAtEpochEnd(trainer)) {
+      return;
+    }
     this.#check(trainer);
   }
 
+  /** The best value, and how long it has stood. */
   override stateDict(): StateDict {
     return {
       waitCount: this.waitCount,
       stoppedEpoch: this.stoppedEpoch,
       bestScore: this.bestScore,
-      patience: this.#options.patience,
+      patience: this.#patience,
     };
   }
 
+  /** Takes them back. */
   override loadStateDict(state: StateDict): void {
     this.waitCount = state.waitCount as number;
     this.stoppedEpoch = state.stoppedEpoch as number;
     this.bestScore = state.bestScore as number;
-    this.#options.patience = state.patience as number;
+    this.#patience = state.patience as number;
   }
 
   #checksAtEpochEnd(trainer: Trainer): boolean {
@@ -121,9 +134,9 @@ export class EarlyStopping extends Callback {
     const value = trainer.callbackMetrics[monitor];
     if (value === undefined) {
       const known = Object.keys(trainer.callbackMetrics).join(", ") || "none";
-      const message = `Cannot decide whether to stop early: there is no metric ${monitor}, known are ${known}`;
+      const message = `Cannot decide whether to stop early: there must be a metric ${monitor}, known are ${known}`;
       if (strict) throw new Error(message);
-      console.warn(message);
+      writeErr(`${message}\n`);
       return;
     }
     const reason = this.#judge(value);
@@ -131,20 +144,21 @@ export class EarlyStopping extends Callback {
     this.stoppingReason = reason;
     this.stoppedEpoch = trainer.currentEpoch;
     trainer.shouldStop = true;
-    if (verbose) console.log(`Stopping early (${reason}): ${monitor} is ${value}, the best was ${this.bestScore}`);
+    if (verbose) writeErr(`Stopping early (${reason}): ${monitor} is ${value}, the best was ${this.bestScore}\n`);
   }
 
   #judge(value: number): StoppingReason {
-    const { checkFinite, stoppingThreshold, divergenceThreshold, minDelta, patience, mode } = this.#options;
+    const { checkFinite, stoppingThreshold, divergenceThreshold, minDelta, mode } = this.#options;
     const better = (a: number, b: number) => mode === "min" ? a < b : a > b;
     if (checkFinite && !Number.isFinite(value)) return "not finite";
     if (stoppingThreshold !== null && better(value, stoppingThreshold)) return "threshold";
     if (divergenceThreshold !== null && better(divergenceThreshold, value)) return "divergence";
-    if (better(mode === "min" ? value + minDelta : value - minDelta, this.bestScore)) {
+    const delta = Math.abs(minDelta);
+    if (better(mode === "min" ? value + delta : value - delta, this.bestScore)) {
       this.bestScore = value;
       this.waitCount = 0;
       return "not stopped";
     }
-    return ++this.waitCount >= patience ? "patience" : "not stopped";
+    return ++this.waitCount >= this.#patience ? "patience" : "not stopped";
   }
 }

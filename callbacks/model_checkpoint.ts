@@ -1,5 +1,9 @@
-import { exists, joinPath, remove } from "../platform/mod.ts";
+import { z } from "zod";
+import { exists, joinPath, remove, writeErr } from "../platform/mod.ts";
+import { checkOptions } from "../trainer/check_options.ts";
 import { Callback, type CheckpointCallback, type StateDict, type Trainer } from "../trainer/mod.ts";
+import { CheckpointName } from "./_checkpoint_name.ts";
+import { Ranking } from "./_ranking.ts";
 
 /** When and what a {@link ModelCheckpoint} saves. */
 export interface ModelCheckpointOptions {
@@ -10,16 +14,16 @@ export interface ModelCheckpointOptions {
    */
   filename?: string;
   /** The metric that ranks checkpoints; default: none, the newest is kept. */
-  monitor?: string;
+  monitor?: string | null;
   /** Whether less (default) or more is better. */
   mode?: "min" | "max";
   /** How many of the best to keep; −1: all, 0: none. Default 1. */
   saveTopK?: number;
-  /** Also keep `last`, always the latest state; default false. */
+  /** Also keep `last`, always the latest state, also when training ends or is interrupted; default false. */
   saveLast?: boolean;
   /** Save weights only, from which training cannot be resumed; default false. */
   saveWeightsOnly?: boolean;
-  /** Save when an error ends training; default false. */
+  /** Save when an error, Ctrl-C or a signal ends training; default false. */
   saveOnException?: boolean;
   /** Save after so many optimizer steps. */
   everyNTrainSteps?: number;
@@ -37,11 +41,35 @@ export interface ModelCheckpointOptions {
   verbose?: boolean;
 }
 
+const flag = (preset: boolean) => [z.boolean().default(preset), "true or false"] as const;
+const count = z.number().int().min(0);
+
+const rules = {
+  dirpath: [z.string().min(1).nullable().default(null), "the path of a folder"],
+  filename: [z.string().min(1).default("{epoch}-{step}"), "a name that is not empty"],
+  monitor: [z.string().min(1).nullable().default(null), "the name of a metric, or null"],
+  mode: [z.enum(["min", "max"]).default("min"), '"min" or "max"'],
+  saveTopK: [count.or(z.literal(-1)).default(1), "a whole number from 0 on, or -1 for all"],
+  saveLast: flag(false),
+  saveWeightsOnly: flag(false),
+  saveOnException: flag(false),
+  everyNTrainSteps: [count.default(0), "a whole number from 0 on"],
+  trainTimeInterval: [z.number().min(0).default(0), "seconds from 0 on"],
+  everyNEpochs: [count.nullable().default(null), "a whole number from 0 on"],
+  saveOnTrainEpochEnd: [z.boolean().nullable().default(null), "true or false"],
+  autoInsertMetricName: flag(true),
+  enableVersionCounter: flag(true),
+  verbose: flag(false),
+} as const;
+
 /** The ending of a checkpoint's folder. */
 const ENDING = ".ckpt";
 
 /**
  * Saves checkpoints: the best by a metric, and the latest.
+ *
+ * A checkpoint is ranked by a metric that its own weights were measured with: where the metric comes from a validation that
+ * has not run since the last optimizer step, saving waits for it.
  *
  * @example
  * ```ts
@@ -54,127 +82,145 @@ const ENDING = ".ckpt";
  * ```
  */
 export class ModelCheckpoint extends Callback implements CheckpointCallback {
-  /** The best checkpoint's folder, `""` before the first. */
-  bestModelPath = "";
-  /** Its metric. */
-  bestModelScore: number | null = null;
-  /** The kept checkpoints and their metrics. */
-  bestKModels: Map<string, number> = new Map();
-  /** The folder of the latest state, with `saveLast`. */
-  lastModelPath = "";
-  readonly #options:
-    & Required<Omit<ModelCheckpointOptions, "dirpath" | "monitor" | "saveOnTrainEpochEnd" | "filename">>
-    & {
-      dirpath: string | null;
-      filename: string;
-      monitor: string | null;
-      saveOnTrainEpochEnd: boolean | null;
-    };
+  /** The folder of the latest state, with `saveLast`; `""` before the first. */
+  lastModelPath: string = "";
+  readonly #options: ReturnType<typeof checkOptions<typeof rules>> & { everyNEpochs: number };
+  readonly #name: CheckpointName;
+  readonly #ranking: Ranking;
   #folder = "";
   #lastSavedStep = -1;
   #lastSaveTime = 0;
-  #duePending = false;
+  /** Whether a checkpoint waits for the metric that ranks it. */
+  #pending = false;
   #validated = false;
 
   /**
+   * Makes the callback.
+   *
    * @param options When and what to save
-   * @throws {TypeError} If several triggers are given, or `saveTopK` makes no sense
+   * @throws {TypeError} Naming each option that is wrong, what it got and what is allowed
    */
   constructor(options: ModelCheckpointOptions = {}) {
     super();
-    const { everyNTrainSteps = 0, trainTimeInterval = 0 } = options;
-    const everyNEpochs = options.everyNEpochs ?? (everyNTrainSteps || trainTimeInterval ? 0 : 1);
+    const checked = checkOptions("a ModelCheckpoint", rules, options);
+    const { everyNTrainSteps, trainTimeInterval, monitor, saveTopK } = checked;
+    const everyNEpochs = checked.everyNEpochs ?? (everyNTrainSteps || trainTimeInterval ? 0 : 1);
     if ([everyNTrainSteps, trainTimeInterval, everyNEpochs].filter((every) => every > 0).length > 1) {
       throw new TypeError(
         "Cannot make a ModelCheckpoint: everyNTrainSteps, trainTimeInterval and everyNEpochs exclude each other, got " +
           `${everyNTrainSteps}, ${trainTimeInterval} and ${everyNEpochs}`,
       );
     }
-    const saveTopK = options.saveTopK ?? 1;
-    if (!Number.isInteger(saveTopK) || saveTopK < -1 || (options.monitor === undefined && saveTopK > 1)) {
+    if (monitor === null && saveTopK > 1) {
       throw new TypeError(
-        `Cannot make a ModelCheckpoint: saveTopK must be −1, 0 or 1 without a monitor, and a count with one, got ${saveTopK}`,
+        `Cannot make a ModelCheckpoint: saveTopK must be -1, 0 or 1 without a monitor, got ${saveTopK}`,
       );
     }
-    this.#options = {
-      dirpath: options.dirpath ?? null,
-      filename: options.filename ?? "{epoch}-{step}",
-      monitor: options.monitor ?? null,
-      mode: options.mode ?? "min",
-      saveTopK,
-      saveLast: options.saveLast ?? false,
-      saveWeightsOnly: options.saveWeightsOnly ?? false,
-      saveOnException: options.saveOnException ?? false,
-      everyNTrainSteps,
-      trainTimeInterval,
-      everyNEpochs,
-      saveOnTrainEpochEnd: options.saveOnTrainEpochEnd ?? null,
-      autoInsertMetricName: options.autoInsertMetricName ?? true,
-      enableVersionCounter: options.enableVersionCounter ?? true,
-      verbose: options.verbose ?? false,
-    };
+    this.#options = { ...checked, everyNEpochs };
+    this.#name = new CheckpointName(checked.filename, checked.autoInsertMetricName);
+    this.#ranking = new Ranking(checked.mode, saveTopK);
   }
 
+  /** The best checkpoint's folder, without a monitor the newest; `""` before the first. */
+  get bestModelPath(): string {
+    return this.#ranking.best;
+  }
+
+  /** Its metric. */
+  get bestModelScore(): number | null {
+    return this.#ranking.bestScore;
+  }
+
+  /** The kept checkpoints and their metrics. */
+  get bestKModels(): ReadonlyMap<string, number> {
+    return this.#ranking.kept;
+  }
+
+  /** The kept checkpoint that goes first when a better one comes, `""` before the first. */
+  get kthBestModelPath(): string {
+    return this.#ranking.worst;
+  }
+
+  /** The folder that checkpoints go to; known once a run has begun. */
+  get dirpath(): string {
+    return this.#folder;
+  }
+
+  /** Tells checkpoints of different metrics and moments apart. */
   override get stateKey(): string {
     const { monitor, mode, everyNTrainSteps, everyNEpochs, trainTimeInterval } = this.#options;
     return `ModelCheckpoint${JSON.stringify({ monitor, mode, everyNTrainSteps, everyNEpochs, trainTimeInterval })}`;
   }
 
+  /** It reads what other callbacks logged. */
   override get monitoring(): boolean {
     return true;
   }
 
+  /** It writes checkpoints. */
   override get checkpointing(): boolean {
     return true;
   }
 
-  /** The folder that checkpoints go to; known once training has begun. */
-  get dirpath(): string {
-    return this.#folder;
-  }
-
+  /** Chooses the folder. */
   override setup(trainer: Trainer): void {
     this.#folder = this.#options.dirpath ?? joinPath(trainer.logDir, "checkpoints");
   }
 
+  /** Starts the clock of `trainTimeInterval`. */
   override onTrainStart(): void {
     this.#lastSaveTime = performance.now();
-    this.#validated = false;
+    this.#validated = this.#pending = false;
   }
 
+  /** Saves after steps or seconds. */
   override async onTrainBatchEnd(trainer: Trainer): Promise<void> {
     const { everyNTrainSteps, trainTimeInterval, monitor } = this.#options;
-    const dueBySteps = everyNTrainSteps > 0 && trainer.globalStep % everyNTrainSteps === 0 &&
+    const bySteps = everyNTrainSteps > 0 && trainer.globalStep % everyNTrainSteps === 0 &&
       trainer.globalStep !== this.#lastSavedStep;
-    const dueByTime = trainTimeInterval > 0 && performance.now() - this.#lastSaveTime >= 1000 * trainTimeInterval;
-    if (!dueBySteps && !dueByTime) return;
-    // A rank must not be older than the weights: where a validation follows at once, it comes first.
-    if (monitor !== null && trainer.validationFollows) this.#duePending = true;
-    else {
-      if (monitor !== null) await trainer.refreshMetrics();
-      await this.#save(trainer);
-    }
-  }
-
-  override async onValidationEnd(trainer: Trainer): Promise<void> {
-    if (trainer.sanityChecking || trainer.stage !== "fit") return;
-    this.#validated = true;
-    if (this.#duePending) {
-      this.#duePending = false;
-      await this.#save(trainer);
+    const byTime = trainTimeInterval > 0 && performance.now() - this.#lastSaveTime >= 1000 * trainTimeInterval;
+    if (!bySteps && !byTime) return;
+    if (monitor !== null && trainer.validationFollows) {
+      this.#pending = true;
       return;
     }
-    if (!this.#savesAtEpochEnd(trainer)) await this.#saveIfEpochDue(trainer);
+    await trainer.refreshMetrics();
+    await this.#saveRanked(trainer);
   }
 
+  /** Saves what waited for the validation, and where epochs are judged by it. */
+  override async onValidationEnd(trainer: Trainer): Promise<void> {
+    if (trainer.sanityChecking || trainer.stage !== "fit" || trainer.interrupted) return;
+    this.#validated = true;
+    if (this.#pending || (!this.#savesAtEpochEnd(trainer) && this.#epochDue(trainer))) await this.#saveRanked(trainer);
+  }
+
+  /** Saves at the end of an epoch. */
   override async onTrainEpochEnd(trainer: Trainer): Promise<void> {
-    if (this.#savesAtEpochEnd(trainer)) await this.#saveIfEpochDue(trainer);
+    const waiting = this.#pending && !trainer.options.lightningCompat;
+    if (waiting || (this.#savesAtEpochEnd(trainer) && this.#epochDue(trainer))) await this.#saveRanked(trainer);
   }
 
+  /** Saves the latest state where it would be lost otherwise. */
+  override async onInterrupt(trainer: Trainer): Promise<void> {
+    const { saveLast, saveOnException } = this.#options;
+    if (saveLast || saveOnException) await this.#saveUnranked(trainer, saveOnException);
+  }
+
+  /** Brings `last` up to date. */
+  override async onTrainEnd(trainer: Trainer): Promise<void> {
+    const { saveLast } = this.#options;
+    if (!saveLast || trainer.options.lightningCompat || trainer.interrupted) return;
+    if (trainer.globalStep > Math.max(0, this.#lastSavedStep)) await this.#saveUnranked(trainer, false);
+  }
+
+  /** Saves if that is asked for. */
   override async onException(trainer: Trainer): Promise<void> {
-    if (this.#options.saveOnException && trainer.globalStep !== this.#lastSavedStep) await this.#save(trainer);
+    if (!this.#options.saveOnException || trainer.stage !== "fit" || this.#folder === "") return;
+    if (trainer.globalStep !== this.#lastSavedStep) await this.#saveUnranked(trainer, true);
   }
 
+  /** Scores and paths. */
   override stateDict(): StateDict {
     return {
       dirpath: this.#folder,
@@ -186,11 +232,12 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     };
   }
 
+  /** Takes them back; in another folder only the best checkpoint's path is. */
   override loadStateDict(state: StateDict): void {
-    this.bestModelPath = state.bestModelPath as string;
+    this.#ranking.best = state.bestModelPath as string;
     if (state.dirpath !== this.#folder) return;
-    this.bestModelScore = state.bestModelScore as number | null;
-    this.bestKModels = new Map(Object.entries(state.bestKModels as Record<string, number>));
+    this.#ranking.bestScore = state.bestModelScore as number | null;
+    this.#ranking.kept = new Map(Object.entries(state.bestKModels as Record<string, number>));
     this.lastModelPath = state.lastModelPath as string;
     this.#lastSavedStep = state.lastSavedStep as number;
   }
@@ -199,97 +246,84 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     return this.#options.saveOnTrainEpochEnd ?? (!trainer.hasValidation || !trainer.validatesWithinEpochs);
   }
 
-  async #saveIfEpochDue(trainer: Trainer): Promise<void> {
+  #epochDue(trainer: Trainer): boolean {
     const { everyNEpochs } = this.#options;
-    if (everyNEpochs === 0 || (trainer.currentEpoch + 1) % everyNEpochs !== 0) return;
-    if (trainer.globalStep === this.#lastSavedStep) return;
-    await this.#save(trainer);
+    return everyNEpochs > 0 && (trainer.currentEpoch + 1) % everyNEpochs === 0 &&
+      trainer.globalStep !== this.#lastSavedStep;
   }
 
-  async #save(trainer: Trainer): Promise<void> {
-    const { monitor, saveTopK, saveLast } = this.#options;
+  /** Saves if the metric makes it one of the best, and `last`; or waits for the metric. */
+  async #saveRanked(trainer: Trainer): Promise<void> {
+    const { monitor, saveLast } = this.#options;
+    const { lightningCompat } = trainer.options;
+    const score = monitor === null ? null : this.#scoreOf(trainer, monitor);
+    this.#pending = score === "awaited";
+    if (score === "awaited" || score === "missing") return;
     this.#lastSaveTime = performance.now();
-    let score: number | null = null;
-    if (monitor !== null) {
-      const value = trainer.callbackMetrics[monitor];
-      if (value === undefined) {
-        const known = Object.keys(trainer.callbackMetrics).join(", ") || "none";
-        const message = `Cannot rank checkpoints: there is no metric ${monitor}, known are ${known}`;
-        if (this.#validated || !trainer.hasValidation) throw new Error(message);
-        console.warn(message);
-        return;
-      }
-      score = Number.isNaN(value) ? this.#worst() : value;
-    }
-    const last = saveLast ? joinPath(this.#folder, `last${ENDING}`) : null;
-    // What the checkpoint says of itself must already hold when it is written.
-    this.#lastSavedStep = trainer.globalStep;
-    if (last !== null) this.lastModelPath = last;
-    let written = false;
-    if (saveTopK !== 0 && this.#deserves(score)) {
-      const path = await this.#freePath(trainer);
-      const dropped = this.#remember(path, score);
-      await this.#write(trainer, path);
-      written = true;
-      if (dropped !== null && dropped !== path) await this.#drop(dropped);
-    }
-    if (last !== null && (written || !trainer.options.lightningCompat)) await this.#write(trainer, last);
-  }
-
-  #worst(): number {
-    return this.#options.mode === "min" ? Infinity : -Infinity;
-  }
-
-  #better(a: number, b: number): boolean {
-    return this.#options.mode === "min" ? a < b : a > b;
-  }
-
-  /** Whether a checkpoint of this score is among the ones to keep. */
-  #deserves(score: number | null): boolean {
-    const { saveTopK } = this.#options;
-    if (score === null || saveTopK < 0 || this.bestKModels.size < saveTopK) return true;
-    return this.#better(score, this.#kth()[1]);
-  }
-
-  /** The kept checkpoint that goes first. */
-  #kth(): [string, number] {
-    return [...this.bestKModels].reduce((worst, entry) => this.#better(worst[1], entry[1]) ? entry : worst);
-  }
-
-  /** Enters a checkpoint into the list. Returns the one that has to go, if any. */
-  #remember(path: string, score: number | null): string | null {
-    const { saveTopK } = this.#options;
+    const paths: string[] = [];
     let dropped: string | null = null;
-    if (score === null) {
-      if (saveTopK === 1) dropped = this.bestModelPath || null;
-      this.bestModelPath = path;
-      return dropped;
+    this.#lastSavedStep = trainer.globalStep;
+    if (this.#ranking.deserves(score)) {
+      const path = await this.#freePath(trainer);
+      dropped = this.#ranking.add(path, score);
+      paths.push(path);
     }
-    if (saveTopK > 0 && this.bestKModels.size >= saveTopK) {
-      dropped = this.#kth()[0];
-      this.bestKModels.delete(dropped);
-    }
-    this.bestKModels.set(path, score);
-    const [bestPath, bestScore] = [...this.bestKModels].reduce((best, entry) =>
-      this.#better(entry[1], best[1]) ? entry : best
-    );
-    this.bestModelPath = bestPath;
-    this.bestModelScore = bestScore;
-    return dropped;
+    if (saveLast && (paths.length > 0 || !lightningCompat)) paths.push(this.#last());
+    await this.#write(trainer, paths);
+    if (dropped !== null) await this.#drop(trainer, dropped);
   }
 
-  async #write(trainer: Trainer, path: string): Promise<void> {
-    await trainer.saveCheckpoint(path, { weightsOnly: this.#options.saveWeightsOnly });
-    if (this.#options.verbose) console.log(`Saved ${path}`);
+  /** Saves the present state without a rank: `last`, and under a name of its own if that is wanted. */
+  async #saveUnranked(trainer: Trainer, named: boolean): Promise<void> {
+    this.#lastSavedStep = trainer.globalStep;
+    const paths = named ? [await this.#freePath(trainer)] : [];
+    if (this.#options.saveLast) paths.push(this.#last());
+    await this.#write(trainer, paths);
   }
 
-  /** Deletes a checkpoint of ours; files elsewhere are not ours to delete. */
-  async #drop(path: string): Promise<void> {
-    if (path.startsWith(this.#folder) && await exists(path)) await remove(path, { recursive: true });
+  #last(): string {
+    return this.lastModelPath = joinPath(this.#folder, `last${ENDING}`);
+  }
+
+  /**
+   * The metric's value; `"awaited"` if it is older than the weights, or does not exist yet, and a later moment of the epoch
+   * brings it; `"missing"` if Lightning would go on with a warning.
+   */
+  #scoreOf(trainer: Trainer, monitor: string): number | "awaited" | "missing" {
+    const { lightningCompat } = trainer.options;
+    const value = trainer.callbackMetrics[monitor];
+    const comes = trainer.hasValidation && !this.#validated;
+    if (value !== undefined) {
+      return lightningCompat || trainer.metricSteps[monitor] === trainer.globalStep ? value : "awaited";
+    }
+    if (!lightningCompat && comes) return "awaited";
+    const known = Object.keys(trainer.callbackMetrics).join(", ") || "none";
+    const message = `Cannot rank checkpoints: there must be a metric ${monitor}, known are ${known}`;
+    if (!comes) throw new Error(message);
+    writeErr(`${message}\n`);
+    return "missing";
+  }
+
+  async #write(trainer: Trainer, paths: readonly string[]): Promise<void> {
+    const options = { weightsOnly: this.#options.saveWeightsOnly };
+    // Lightning saves one after the other, and its hooks see each.
+    if (trainer.options.lightningCompat) { for (const path of paths) await trainer.saveCheckpoint(path, options); }
+    else if (paths.length > 0) await trainer.saveCheckpoint(paths, options);
+    if (this.#options.verbose) { for (const path of paths) writeErr(`Saved ${path}\n`); }
+  }
+
+  /** Deletes a checkpoint of ours; files elsewhere, and the one that training was resumed from, are not ours to delete. */
+  async #drop(trainer: Trainer, path: string): Promise<void> {
+    if (!path.startsWith(joinPath(this.#folder, "/")) || path === trainer.ckptPath) return;
+    if (await exists(path)) await remove(path, { recursive: true });
   }
 
   async #freePath(trainer: Trainer): Promise<string> {
-    const name = this.#name(trainer);
+    const name = this.#name.fill({
+      ...trainer.callbackMetrics,
+      epoch: trainer.currentEpoch,
+      step: trainer.globalStep,
+    });
     let path = joinPath(this.#folder, name + ENDING);
     if (!this.#options.enableVersionCounter) return path;
     for (let version = 1; path !== this.#replaceable() && await exists(path); version++) {
@@ -303,34 +337,4 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     const { monitor, saveTopK } = this.#options;
     return monitor === null && saveTopK === 1 ? this.bestModelPath : "";
   }
-
-  #name(trainer: Trainer): string {
-    const values: Record<string, number> = {
-      ...trainer.callbackMetrics,
-      epoch: trainer.currentEpoch,
-      step: trainer.globalStep,
-    };
-    return this.#options.filename.replace(
-      /\{([^}:]+)(?::([^}]*))?\}/g,
-      (_, key: string, format: string | undefined) => {
-        const text = formatNumber(values[key] ?? 0, format ?? "");
-        return this.#options.autoInsertMetricName ? `${key}=${text}` : text;
-      },
-    );
-  }
-}
-
-/** A number by Python's format notation, as far as file names need it: `.2f`, `02d`, `.3e`. */
-function formatNumber(value: number, format: string): string {
-  const match = /^(0?)(\d*)(?:\.(\d+))?([dfeg]?)$/.exec(format);
-  if (match === null) {
-    throw new TypeError(`Cannot name a checkpoint: a format must look like .2f or 02d, got ${format}`);
-  }
-  const [, zero, width, digits, kind] = match;
-  const text = kind === "f" || (kind === "" && digits !== undefined)
-    ? value.toFixed(Number(digits ?? 6))
-    : kind === "e"
-    ? value.toExponential(Number(digits ?? 6)).replace(/e([+-])(\d)$/, "e$10$2")
-    : String(value);
-  return text.padStart(Number(width || 0), zero ? "0" : " ");
 }

@@ -9,37 +9,61 @@ export interface ProgressBarOptions {
   lineSeconds?: number;
 }
 
-/** What is being shown: a loop with its count. */
+/** A loop that is being shown. */
 interface Task {
   readonly title: string;
+  /** Batches in all, `Infinity` if unknown. */
   readonly total: number;
+  /** Batches that were done before, in an epoch that is resumed. */
+  readonly before: number;
   readonly started: number;
   done: number;
 }
 
 /**
- * Shows how far training is. In a terminal one line is drawn over and over; elsewhere lines follow each other at a calm
- * pace, so that a log file stays readable. It writes to the error stream, and reads nothing from the device.
+ * Shows how far training is. In a terminal one line is drawn over and over, and each epoch leaves one; elsewhere lines follow
+ * each other at a calm pace, so that a log file stays readable. It writes to the error stream, and reads nothing from the
+ * device.
+ *
+ * @example
+ * ```ts
+ * import { ProgressBar } from "@fulgurite/core/callbacks";
+ * import { Trainer } from "@fulgurite/core/trainer";
+ *
+ * const trainer = new Trainer({ callbacks: new ProgressBar({ lineSeconds: 60 }), logger: false });
+ * console.log(trainer.callbacks.length); // 2: this one, and a ModelCheckpoint
+ * ```
  */
 export class ProgressBar extends Callback {
   readonly #refresh: number;
   readonly #line: number;
-  #task: Task | null = null;
-  #outer: Task | null = null;
-  #lastDrawn = 0;
+  readonly #terminal: boolean;
+  /** The loops that run, the innermost last: validation within training. */
+  readonly #tasks: Task[] = [];
+  #lastShown = -Infinity;
+  /** Width of the line that stands in the terminal and has no end yet. */
   #width = 0;
+  /** The line of an epoch that was not shown, since the one before had just been. */
+  #held: string | null = null;
 
-  /** @param options How often it draws */
+  /**
+   * Makes the callback.
+   *
+   * @param options How often it draws
+   */
   constructor({ refreshMilliseconds = 100, lineSeconds = 10 }: ProgressBarOptions = {}) {
     super();
     this.#refresh = refreshMilliseconds;
     this.#line = 1000 * lineSeconds;
+    this.#terminal = isTerminal("stderr");
   }
 
+  /** Begins the bar of an epoch. */
   override onTrainEpochStart(trainer: Trainer): void {
-    this.#begin(`Epoch ${trainer.currentEpoch}`, trainer.numTrainingBatches, trainer.batchIdx);
+    this.#beginEpoch(trainer, 0);
   }
 
+  /** Moves the bar. */
   override onTrainBatchEnd(
     trainer: Trainer,
     _module: LightningModule,
@@ -47,89 +71,122 @@ export class ProgressBar extends Callback {
     _batch: unknown,
     batchIdx: number,
   ): void {
+    // The start of an epoch that is resumed in its middle was in another process.
+    if (this.#tasks.length === 0) this.#beginEpoch(trainer, batchIdx);
     this.#advance(trainer, batchIdx + 1);
   }
 
+  /** Leaves the bar as a line. */
   override onTrainEpochEnd(trainer: Trainer): void {
-    this.#end(trainer);
+    this.#end(trainer, trainer.currentEpoch + 1 >= trainer.maxEpochs);
   }
 
+  /** Shows the last line if it was held back. */
+  override onTrainEnd(trainer: Trainer): void {
+    while (this.#tasks.length > 0) this.#end(trainer, true);
+    if (this.#held !== null) writeErr(this.#held + "\n");
+    this.#held = null;
+  }
+
+  /** Shows a validation in place of the epoch. */
   override onValidationStart(trainer: Trainer): void {
-    this.#outer = this.#task;
-    const total = trainer.numValBatches.reduce((sum, batches) => sum + batches, 0);
-    this.#begin(trainer.sanityChecking ? "Sanity check" : "Validation", total);
+    this.#begin(trainer.sanityChecking ? "Sanity check" : "Validation", sum(trainer.numEvalBatches));
   }
 
+  /** Moves the validation's bar. */
   override onValidationBatchEnd(trainer: Trainer): void {
-    this.#advance(trainer, (this.#task?.done ?? 0) + 1);
+    this.#step(trainer);
   }
 
-  override onValidationEnd(): void {
+  /** Goes back to the epoch; a validation by itself leaves a line. */
+  override onValidationEnd(trainer: Trainer): void {
+    if (trainer.stage === "validate") return this.#end(trainer, true);
+    this.#tasks.pop();
     this.#erase();
-    this.#task = this.#outer;
-    this.#outer = null;
   }
 
-  override onTestStart(): void {
-    this.#begin("Test", Infinity);
+  /** Begins the test's bar. */
+  override onTestStart(trainer: Trainer): void {
+    this.#begin("Test", sum(trainer.numEvalBatches));
   }
 
+  /** Moves the test's bar. */
   override onTestBatchEnd(trainer: Trainer): void {
-    this.#advance(trainer, (this.#task?.done ?? 0) + 1);
+    this.#step(trainer);
   }
 
+  /** Leaves the test's bar as a line. */
   override onTestEnd(trainer: Trainer): void {
-    this.#end(trainer);
+    this.#end(trainer, true);
   }
 
-  override onPredictStart(): void {
-    this.#begin("Prediction", Infinity);
+  /** Begins the prediction's bar. */
+  override onPredictStart(trainer: Trainer): void {
+    this.#begin("Prediction", sum(trainer.numEvalBatches));
   }
 
+  /** Moves the prediction's bar. */
   override onPredictBatchEnd(trainer: Trainer): void {
-    this.#advance(trainer, (this.#task?.done ?? 0) + 1);
+    this.#step(trainer);
   }
 
+  /** Leaves the prediction's bar as a line. */
   override onPredictEnd(trainer: Trainer): void {
-    this.#end(trainer);
+    this.#end(trainer, true);
   }
 
+  /** Leaves the bar where it is, so that the error stands below it. */
   override onException(): void {
     if (this.#width > 0) writeErr("\n");
     this.#width = 0;
-    this.#task = null;
+    this.#tasks.length = 0;
+    this.#held = null;
   }
 
-  #begin(title: string, total: number, done = 0): void {
-    this.#task = { title, total, started: performance.now(), done };
-    this.#lastDrawn = performance.now();
+  #beginEpoch(trainer: Trainer, done: number): void {
+    this.#begin(`Epoch ${trainer.currentEpoch}`, trainer.numTrainingBatches, done);
+  }
+
+  #begin(title: string, total: number, before = 0): void {
+    this.#tasks.push({ title, total, before, started: performance.now(), done: before });
+  }
+
+  #step(trainer: Trainer): void {
+    const task = this.#tasks.at(-1);
+    if (task !== undefined) this.#advance(trainer, task.done + 1);
   }
 
   #advance(trainer: Trainer, done: number): void {
-    const task = this.#task;
-    if (task === null) return;
+    const task = this.#tasks.at(-1)!;
     task.done = done;
     const now = performance.now();
-    const terminal = isTerminal();
-    if (now - this.#lastDrawn < (terminal ? this.#refresh : this.#line)) return;
-    this.#lastDrawn = now;
-    if (terminal) this.#draw(this.#text(trainer, task));
-    else writeErr(this.#text(trainer, task) + "\n");
+    if (now - this.#lastShown < (this.#terminal ? this.#refresh : this.#line)) return;
+    // A log file is not told of the first batches of what may be over at once.
+    if (!this.#terminal && now - this.#tasks[0].started < this.#line) return;
+    this.#lastShown = now;
+    if (this.#terminal) this.#draw(textOf(task, trainer));
+    else writeErr(textOf(task, trainer) + "\n");
   }
 
-  #end(trainer: Trainer): void {
-    const task = this.#task;
-    if (task === null) return;
-    const text = this.#text(trainer, task);
-    if (isTerminal()) this.#draw(text);
-    writeErr(isTerminal() ? "\n" : text + "\n");
-    this.#width = 0;
-    this.#task = null;
+  /** The end of a loop. In a log file a line is held back while the one before is young, unless it is the last. */
+  #end(trainer: Trainer, last: boolean): void {
+    const task = this.#tasks.pop();
+    if (task === undefined) return;
+    const text = textOf(task, trainer);
+    this.#held = null;
+    if (this.#terminal) {
+      this.#draw(text);
+      writeErr("\n");
+      this.#width = 0;
+    } else if (last || performance.now() - this.#lastShown >= Math.min(this.#line, 1000)) {
+      writeErr(text + "\n");
+      this.#lastShown = performance.now();
+    } else this.#held = text;
   }
 
   #draw(text: string): void {
-    const columns = terminalColumns() - 1;
-    const line = text.length > columns ? text.slice(0, columns) : text;
+    const columns = Math.max(1, terminalColumns() - 1);
+    const line = [...text].slice(0, columns).join("");
     writeErr("\r" + line.padEnd(Math.min(this.#width, columns)));
     this.#width = line.length;
   }
@@ -138,22 +195,21 @@ export class ProgressBar extends Callback {
     if (this.#width > 0) writeErr("\r" + " ".repeat(this.#width) + "\r");
     this.#width = 0;
   }
+}
 
-  #text(trainer: Trainer, { title, total, started, done }: Task): string {
-    const seconds = (performance.now() - started) / 1000;
-    const rate = seconds > 0 ? done / seconds : 0;
-    const metrics = Object.entries(trainer.progressBarMetrics).map(([name, value]) => `${name}=${shortNumber(value)}`);
-    const pace = `${rate >= 1 || rate === 0 ? `${rate.toFixed(1)} it/s` : `${(1 / rate).toFixed(1)} s/it`}`;
-    if (!Number.isFinite(total) || total === 0) {
-      return [`${title}: ${done}`, `[${clock(seconds)}, ${pace}]`, ...metrics].join(" ");
-    }
-    const left = rate > 0 ? clock((total - done) / rate) : "?";
-    const bar = bars(done / total, 20);
-    const percent = `${Math.floor(100 * done / total)}%`.padStart(4);
-    return [`${title}: ${percent} |${bar}| ${done}/${total}`, `[${clock(seconds)}<${left}, ${pace}]`, ...metrics].join(
-      " ",
-    );
+function textOf({ title, total, before, started, done }: Task, trainer: Trainer): string {
+  const seconds = (performance.now() - started) / 1000;
+  const rate = seconds > 0 ? (done - before) / seconds : 0;
+  const pace = rate >= 1 || rate === 0 ? `${rate.toFixed(1)} it/s` : `${(1 / rate).toFixed(1)} s/it`;
+  const metrics = Object.entries(trainer.progressBarMetrics).map(([name, value]) => `${name}=${shortNumber(value)}`);
+  if (!Number.isFinite(total) || total === 0) {
+    return [`${title}: ${done}`, `[${clock(seconds)}, ${pace}]`, ...metrics].join(" ");
   }
+  const left = rate > 0 ? clock((total - done) / rate) : "?";
+  const percent = `${Math.floor(100 * done / total)}%`.padStart(4);
+  const bar = bars(done / total, 20);
+  return [`${title}: ${percent} |${bar}| ${done}/${total}`, `[${clock(seconds)}<${left}, ${pace}]`, ...metrics]
+    .join(" ");
 }
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -172,5 +228,10 @@ function clock(seconds: number): string {
 function shortNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e6) return String(value);
   return size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(2) : value.toPrecision(4);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, n) => total + n, 0);
 }

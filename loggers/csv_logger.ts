@@ -1,4 +1,4 @@
-import { appendFile, exists, joinPath, listDir, makeDir, writeFileAtomic } from "../platform/mod.ts";
+import { appendFile, exists, joinPath, listDir, makeDir, readText, writeFileAtomic } from "../platform/mod.ts";
 import type { Logger, LogPoint } from "../trainer/mod.ts";
 
 /** Where a {@link CSVLogger} writes. */
@@ -15,7 +15,8 @@ const AXES = ["step", "batch", "epoch", "seconds"];
 
 /**
  * Writes metrics to `metrics.csv`: a row for each moment, a column for each metric, empty where there is none. Every row
- * carries step, batch, epoch and seconds. Hyperparameters go to `hparams.json`.
+ * carries step, batch, epoch and seconds. Hyperparameters go to `hparams.json`. A version that exists already is gone on
+ * with: its rows stay.
  *
  * @example
  * ```ts
@@ -26,52 +27,56 @@ const AXES = ["step", "batch", "epoch", "seconds"];
  * ```
  */
 export class CSVLogger implements Logger {
+  /** The experiment. */
   readonly name: string;
   readonly #root: string;
   #version: string | null;
-  #columns: string[] = [...AXES];
-  readonly #rows: Record<string, number>[] = [];
-  #opened: Promise<void> | null = null;
+  /** Columns of the file; `null` before the first row. */
+  #columns: string[] | null = null;
+  #opening: Promise<void> | null = null;
 
-  /** @param options Where to write */
+  /**
+   * Makes the logger; it writes nothing before training begins.
+   *
+   * @param options Where to write
+   */
   constructor({ saveDir = ".", name = "fulgurite_logs", version }: CSVLoggerOptions = {}) {
     this.name = name;
     this.#root = joinPath(saveDir, name);
     this.#version = version === undefined ? null : typeof version === "number" ? `version_${version}` : version;
   }
 
+  /** The run. */
   get version(): string {
     return this.#version ?? "version_0";
   }
 
+  /** The run's folder. */
   get logDir(): string {
     return joinPath(this.#root, this.version);
   }
 
   /** Chooses the run's folder and makes it; called when training begins, so that every file of the run goes there. */
   async open(): Promise<void> {
-    await (this.#opened ??= this.#prepare());
+    await (this.#opening ??= this.#prepare());
   }
 
+  /** Writes a row. */
   async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
     await this.open();
-    const row: Record<string, number> = { ...metrics, ...at };
-    const known = this.#columns.length;
-    for (const name of Object.keys(metrics)) if (!this.#columns.includes(name)) this.#columns.push(name);
-    this.#rows.push(row);
-    const file = joinPath(this.logDir, "metrics.csv");
-    // A new column changes the heading, and with it the file; otherwise a row is appended.
-    if (this.#columns.length > known || this.#rows.length === 1) {
-      await writeFileAtomic(
-        file,
-        [this.#columns.map(quote).join(","), ...this.#rows.map((r) => this.#line(r))].join("\n") + "\n",
-      );
-    } else await appendFile(file, this.#line(row) + "\n");
+    const row: Readonly<Record<string, number>> = { ...metrics, ...at };
+    const columns = await this.#columnsFor(Object.keys(metrics));
+    await appendFile(this.#file, columns.map((name) => name in row ? String(row[name]) : "").join(",") + "\n");
   }
 
+  /** Writes the hyperparameters. */
   async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
     await this.open();
     await writeFileAtomic(joinPath(this.logDir, "hparams.json"), JSON.stringify(params, null, 2) + "\n");
+  }
+
+  get #file(): string {
+    return joinPath(this.logDir, "metrics.csv");
   }
 
   async #prepare(): Promise<void> {
@@ -83,11 +88,32 @@ export class CSVLogger implements Logger {
     await makeDir(this.logDir);
   }
 
-  #line(row: Record<string, number>): string {
-    return this.#columns.map((name) => row[name] === undefined ? "" : String(row[name])).join(",");
+  /** The file's columns, after those that are new have been added to its heading and to the rows before. */
+  async #columnsFor(names: readonly string[]): Promise<readonly string[]> {
+    const known = this.#columns;
+    const missing = (columns: readonly string[]) => names.filter((name) => !columns.includes(name));
+    if (known !== null && missing(known).length === 0) return known;
+    const text = await exists(this.#file) ? await readText(this.#file) : "";
+    const [heading, ...rows] = text.split("\n").filter((line) => line !== "");
+    const before = known ?? (heading === undefined ? AXES : parseLine(heading));
+    const added = missing(before);
+    const columns = [...before, ...added];
+    const empty = ",".repeat(added.length);
+    const lines = [columns.map(quote).join(","), ...rows.map((row) => row + empty)];
+    if (added.length > 0 || heading === undefined || !text.endsWith("\n")) {
+      await writeFileAtomic(this.#file, lines.join("\n") + "\n");
+    }
+    this.#columns = columns;
+    return columns;
   }
 }
 
 function quote(text: string): string {
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""').replaceAll(/[\r\n]+/g, " ")}"` : text;
+}
+
+/** The cells of a line, unquoted. */
+function parseLine(line: string): string[] {
+  const cells = line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g);
+  return [...cells].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain);
 }

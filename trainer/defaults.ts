@@ -18,7 +18,32 @@ export function setDefaults(next: Defaults): void {
   defaults = next;
 }
 
-/** The installed preset. */
-export function currentDefaults(): Defaults {
-  return defaults;
+/**
+ * The callbacks of a trainer: the user's and the preset's, those that write checkpoints last.
+ *
+ * @throws {TypeError} If two stateful ones cannot be told apart, or one writes checkpoints against the options
+ */
+export function callbacksOf(options: ResolvedOptions): readonly Callback[] {
+  const given = [options.callbacks].flat();
+  if (!options.enableCheckpointing && options.fastDevRun === false && given.some((c) => c.checkpointing)) {
+    throw new TypeError(
+      "Cannot make a Trainer: enableCheckpointing must be true with a ModelCheckpoint among the callbacks, got false",
+    );
+  }
+  const active = options.fastDevRun === false ? given : given.filter((callback) => !callback.checkpointing);
+  const all = [...active, ...defaults.callbacks(options, active)];
+  const stateful = all.filter((callback) => callback.stateDict !== undefined).map((callback) => callback.stateKey);
+  const twice = stateful.find((key, i) => stateful.indexOf(key) !== i);
+  if (twice !== undefined) {
+    throw new TypeError(
+      `Cannot make a Trainer: stateful callbacks must have different keys, two have ${twice}; their options tell them apart`,
+    );
+  }
+  return [...all.filter((callback) => !callback.checkpointing), ...all.filter((callback) => callback.checkpointing)];
+}
+
+/** The loggers of a trainer. */
+export function loggersOf(options: ResolvedOptions): readonly Logger[] {
+  if (typeof options.logger !== "boolean") return [options.logger].flat();
+  return options.logger ? defaults.loggers(options) : [];
 }

@@ -1,4 +1,4 @@
-import type { LightningDataModule, Loaders } from "../data/mod.ts";
+import type { LightningDataModule, Loader, Loaders, Stage } from "../data/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { enableGrad } from "../tensor/grad_mode.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -25,6 +25,23 @@ export interface GivenLoaders {
   test?: Loaders;
   /** Batches to predict. */
   predict?: Loaders;
+}
+
+/**
+ * Loaders given in place of a data module: a bare loader is the entry point's own kind.
+ *
+ * @throws {TypeError} If there is something else among them
+ */
+export function givenLoaders(stage: Stage, data: GivenLoaders | Loader | readonly Loader[]): GivenLoaders {
+  if (Symbol.iterator in data || Symbol.asyncIterator in data) {
+    return { [stage === "fit" ? "train" : stage === "validate" ? "val" : stage]: data as Loaders };
+  }
+  for (const key of Object.keys(data)) {
+    if (!["train", "val", "test", "predict"].includes(key)) {
+      throw new TypeError(`Cannot ${stage}: data must have train, val, test or predict, got ${key}`);
+    }
+  }
+  return data as GivenLoaders;
 }
 
 /** Kinds of loaders, by the name of their hooks. */

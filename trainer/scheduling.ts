@@ -1,3 +1,4 @@
+import { writeErr } from "../platform/mod.ts";
 import { then } from "./_then.ts";
 import type { ResolvedSchedulerConfig } from "./optimizers.ts";
 import type { Run } from "./run.ts";
@@ -24,10 +25,10 @@ export async function stepPlateauSchedulers(run: Run, interval: Interval): Promi
       continue;
     }
     const message =
-      `Cannot step the scheduler ${config.name ?? config.scheduler.constructor.name}: there is no metric ` +
+      `Cannot step the scheduler ${config.name ?? config.scheduler.constructor.name}: there must be a metric ` +
       `${config.monitor}, known are ${Object.keys(callbackMetrics).join(", ") || "none"}`;
     if (config.strict) throw new Error(message);
-    console.warn(message);
+    writeErr(`${message}\n`);
   }
 }
 

@@ -1,24 +1,22 @@
-import { type DataModuleTrainer, LightningDataModule, type Loader, type Loaders, type Stage } from "../data/mod.ts";
+import { type DataModuleTrainer, LightningDataModule, type Loader, type Stage } from "../data/mod.ts";
 import { device, init, type InitOptions } from "../device/mod.ts";
 import { manualSeed } from "../tensor/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
-import { resolveAmount } from "./amounts.ts";
+import { resolveAmount, shareOf } from "./amounts.ts";
 import type { Callback } from "./callback.ts";
 import { CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { currentDefaults } from "./defaults.ts";
+import { callbacksOf, loggersOf } from "./defaults.ts";
 import { enter } from "./entry.ts";
 import { type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.ts";
 import { FitLoop } from "./fit_loop.ts";
 import type { LightningModule } from "./lightning_module.ts";
 import { lengthOf } from "./loaders.ts";
 import type { Logger } from "./logger.ts";
-import { configureOptimizers } from "./optimizers.ts";
+import { configureOptimizers, type ResolvedSchedulerConfig } from "./optimizers.ts";
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from "./options.ts";
-import type { ResolvedSchedulerConfig } from "./optimizers.ts";
 import { type FitProgress, noProgress } from "./progress.ts";
 import { Reporter } from "./reporter.ts";
-import { type GivenLoaders, Run } from "./run.ts";
-import { shareOf } from "./amounts.ts";
+import { type GivenLoaders, givenLoaders, Run } from "./run.ts";
 import { captureState, restoreModule, restoreTraining } from "./training_state.ts";
 
 /** Where a trainer is in its life. */
@@ -77,6 +75,8 @@ export class Trainer implements DataModuleTrainer {
   readonly #reporter: Reporter;
 
   /**
+   * Makes a trainer; nothing runs yet.
+   *
    * @param options What to do and how; every option has a default
    * @throws {TypeError} Naming each option that is wrong, what it got, and what is allowed
    */
@@ -419,43 +419,6 @@ export class Trainer implements DataModuleTrainer {
     if (!path) throw new Error(`Cannot load the ${wanted} checkpoint: this trainer has saved none`);
     return path;
   }
-}
-
-function callbacksOf(options: ResolvedOptions): readonly Callback[] {
-  const given = [options.callbacks].flat();
-  if (!options.enableCheckpointing && options.fastDevRun === false && given.some((c) => c.checkpointing)) {
-    throw new TypeError(
-      "Cannot make a Trainer: enableCheckpointing must be true with a ModelCheckpoint among the callbacks, got false",
-    );
-  }
-  const active = options.fastDevRun === false ? given : given.filter((callback) => !callback.checkpointing);
-  const all = [...active, ...currentDefaults().callbacks(options, active)];
-  const stateful = all.filter((callback) => callback.stateDict !== undefined).map((callback) => callback.stateKey);
-  const twice = stateful.find((key, i) => stateful.indexOf(key) !== i);
-  if (twice !== undefined) {
-    throw new TypeError(
-      `Cannot make a Trainer: stateful callbacks must have different keys, two have ${twice}; their options tell them apart`,
-    );
-  }
-  return [...all.filter((callback) => !callback.checkpointing), ...all.filter((callback) => callback.checkpointing)];
-}
-
-function loggersOf(options: ResolvedOptions): readonly Logger[] {
-  if (typeof options.logger !== "boolean") return [options.logger].flat();
-  return options.logger ? currentDefaults().loggers(options) : [];
-}
-
-/** Loaders given in place of a data module: a bare loader is the entry point's own kind. */
-function givenLoaders(stage: Stage, data: GivenLoaders | Loader | readonly Loader[]): GivenLoaders {
-  if (Symbol.iterator in data || Symbol.asyncIterator in data) {
-    return { [stage === "fit" ? "train" : stage === "validate" ? "val" : stage]: data as Loaders };
-  }
-  for (const key of Object.keys(data)) {
-    if (!["train", "val", "test", "predict"].includes(key)) {
-      throw new TypeError(`Cannot ${stage}: data must have train, val, test or predict, got ${key}`);
-    }
-  }
-  return data as GivenLoaders;
 }
 
 /** Seeds every random number of a run: weights, shuffles, dropout. */
