@@ -3,6 +3,7 @@
  *
  * @module
  */
+import "../autograd/methods.ts";
 export { collate, type Collated } from "./collate.ts";
 export { ArrayDataset, type Dataset, type HostFields, type IterableDataset, randomSplit, Subset } from "./dataset.ts";
 export {

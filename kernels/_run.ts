@@ -38,6 +38,30 @@ export function fold(count: number, limit: number): [number, number, number] {
  * @param groups Number of workgroups: one number is folded over x, y and z where it is too large for x (the kernel then
  *   finds its place with `workgroup_index` of `_shared/place.wgsl`), three are taken as they are
  * @param special Overrides, aliases and functions
+ *
+ * @example
+ * ```ts
+ * import { apply, init, type Op, tensor } from "@fulgurite/core";
+ * import { kernelOf, launch } from "@fulgurite/core/kernels";
+ *
+ * await init();
+ * const kernel = kernelOf("plusOne", `
+ *   struct Params { count: u32 }
+ *   @group(0) @binding(0) var<storage, read> x: array<f32>;
+ *   @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+ *   @group(1) @binding(0) var<uniform> params: Params;
+ *   @compute @workgroup_size(64)
+ *   fn main(@builtin(global_invocation_id) id: vec3u) {
+ *     if (id.x < params.count) { y[id.x] = x[id.x] + 1.0; }
+ *   }`);
+ * const plusOne: Op<null> = {
+ *   name: "plusOne",
+ *   infer: ([x]) => ({ shape: x!.shape, dtype: "f32" }),
+ *   forward: ([x], _, [y]) => launch(kernel, { x: x!, y }, { count: y.numel }, Math.ceil(y.numel / 64)),
+ *   grad: (dy) => [dy],
+ * };
+ * console.log(await apply(plusOne, [tensor([1.5, 2.5])], null).array()); // [2.5, 3.5]
+ * ```
  */
 export function launch<B extends Record<string, Access>, P extends Record<string, ParamType>>(
   kernel: KernelSource<B, P>,
@@ -49,7 +73,7 @@ export function launch<B extends Record<string, Access>, P extends Record<string
   const names = Object.keys(kernel.bindings);
   const tensors: Record<string, Tensor> = buffers;
   const device = tensors[names[0]].storage.device;
-  const key = keyOf(kernel.name, special);
+  const key = keyOf(kernel.key ?? kernel.name, special);
   const hasParams = Object.keys(kernel.params).length > 0;
   const pipeline = device.pipelines.cached(key) ?? device.pipelines.pipeline(
     key,

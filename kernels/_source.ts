@@ -5,11 +5,22 @@ export type ParamType = "u32" | "i32" | "f32" | "vec4u" | "vec4i" | "vec4f" | `a
 
 /** A kernel's WGSL with the names of its bindings and parameters, as written by tools/embed_wgsl.ts. */
 export interface KernelSource<B extends Record<string, Access>, P extends Record<string, ParamType>> {
+  /** Its name, for labels and errors. */
   readonly name: string;
+  /** How each binding is used, in the order of their numbers. */
   readonly bindings: B;
+  /** Types of the fields of its `Params`, in their order. */
   readonly params: P;
+  /** The WGSL, with what it uses of `_shared/`. */
   readonly code: string;
+  /** What its pipelines are kept under; default its name, which is unique among the library's own kernels. */
+  readonly key?: string;
 }
+
+type AnyKernel = KernelSource<Record<string, Access>, Record<string, ParamType>>;
+
+/** What {@link kernelOf} has read, by name and WGSL: the same source is the same kernel, with the same pipelines. */
+const own = new Map<string, Map<string, AnyKernel>>();
 
 /**
  * Reads the bindings and parameters of a kernel from its WGSL: storage in `@group(0)` from binding 0 on without gaps, and
@@ -37,7 +48,15 @@ export interface KernelSource<B extends Record<string, Access>, P extends Record
  * ```
  */
 export function kernelOf(name: string, code: string): KernelSource<Record<string, Access>, Record<string, ParamType>> {
-  return { name, bindings: bindingsIn(name, code), params: paramsIn(name, code), code };
+  let kernel = own.get(name)?.get(code);
+  if (kernel === undefined) {
+    const sameName = own.get(name) ?? new Map<string, AnyKernel>();
+    // A space is in no name of the library's kernels.
+    const key = `${name} ${sameName.size}`;
+    kernel = { name, key, bindings: bindingsIn(name, code), params: paramsIn(name, code), code };
+    own.set(name, sameName.set(code, kernel));
+  }
+  return kernel;
 }
 
 function bindingsIn(kernel: string, code: string): Record<string, Access> {

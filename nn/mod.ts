@@ -3,6 +3,7 @@
  *
  * @module
  */
+import "../autograd/methods.ts";
 export type { ForwardHook, ForwardPreHook } from "./_hooks.ts";
 export type { LoadResult, NamedValues } from "./_load.ts";
 export * from "./activation.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import "../autograd/methods.ts";
 export { Adadelta, type AdadeltaOptions } from "./adadelta.ts";
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";

@@ -20,6 +20,7 @@ export {
 export type { F16Array } from "./half.ts";
 export { type HostArrays, type HostDType, type HostTensor, hostTensor, isHostTensor } from "./host.ts";
 export { uploadInto } from "./in_place.ts";
+export type { TensorMethods } from "./methods.ts";
 export type { GradContext, Inputs, Op, Precision, Saves, Spec } from "./op.ts";
 export { apply, applyAll } from "./op.ts";
 export { keep, scope } from "./scope.ts";

@@ -5,7 +5,7 @@ import { bf16ToF32, f16ToF32 } from "./half.ts";
 import type { TensorMethods } from "./methods.ts";
 import type { Node } from "./node.ts";
 import { track, untrack } from "./scope.ts";
-import { numel, type Shape } from "./shape.ts";
+import { normalizeDim, numel, type Shape } from "./shape.ts";
 import type { Storage } from "./storage.ts";
 
 /** Typed arrays that hold a tensor's elements on the host. */
@@ -37,8 +37,8 @@ export interface TensorParts {
 /** The safety net: a tensor that nobody disposed gives its buffer back when it is collected. */
 const collected = new FinalizationRegistry<{ storage: Storage }>(({ storage }) => storage.release());
 
-// The fluent methods of TensorMethods are installed by mod.ts, from the functions of the same names.
-// deno-lint-ignore no-unsafe-declaration-merging -- JSR forbids `declare module`, so the interface merges here.
+// The fluent methods are installed by autograd/methods.ts, which every entry point imports, from the functions of the
+// same names; their interface merges with the class here because JSR forbids `declare module`.
 export interface Tensor extends TensorMethods {}
 
 /**
@@ -56,7 +56,6 @@ export interface Tensor extends TensorMethods {}
  * console.log(await a.matmul(a).array()); // [[7, 10], [15, 22]]
  * ```
  */
-// deno-lint-ignore no-unsafe-declaration-merging -- see above
 export class Tensor {
   /** Sizes of the axes, outermost first. */
   readonly shape: Shape;
@@ -96,6 +95,27 @@ export class Tensor {
   /** Number of axes. */
   get ndim(): number {
     return this.shape.length;
+  }
+
+  /** Number of axes, as {@link ndim}. */
+  dim(): number {
+    return this.shape.length;
+  }
+
+  /**
+   * The shape, or the size of one axis.
+   *
+   * @param dim The axis; negative ones count from the end
+   * @returns Sizes outermost first, or one number
+   * @throws {RangeError} If there is no such axis
+   */
+  size(): Shape;
+  /** The size of one axis. */
+  size(dim: number): number;
+  size(dim?: number): Shape | number {
+    if (dim === undefined) return this.shape;
+    if (this.ndim === 0) throw new RangeError(`Cannot choose axis ${dim} in size: a scalar has no axes`);
+    return this.shape[normalizeDim("size", dim, this.ndim)];
   }
 
   /** Number of elements. */

@@ -35,5 +35,6 @@ export const checks: readonly Part[] = [
   command("check", () => ["check", "--frozen"]),
   command("doc lint", async () => ["doc", "--lint", ...await exportedModules()]),
   command("wgsl", () => ["run", "-A", "tools/embed_wgsl.ts", "--check"]),
+  command("methods", () => ["run", "-A", "tools/methods.ts", "--check"]),
   command("publish", () => ["publish", "--dry-run", "--allow-dirty"]),
 ];
