@@ -22,6 +22,8 @@ export interface ImageKernel {
   readonly padded: boolean;
   /** Whether only taps are taken that fall on a multiple of the stride: the gradient of a strided convolution. */
   readonly phases: boolean;
+  /** Whether the last columns of an invocation can lie beyond the end of a line. */
+  readonly ragged: boolean;
   /** Whether four neighbouring columns of the result are stored at once. */
   readonly quadsY: boolean;
 }
@@ -238,7 +240,7 @@ class Writer {
   }
 
   #store(): string[] {
-    const { rows, columns, phases, quadsY } = this.#spec;
+    const { rows, columns, phases, quadsY, ragged } = this.#spec;
     const lines = [
       "if (position >= params.positions) {",
       "  return;",
@@ -253,23 +255,21 @@ class Writer {
         ]
         : ["let toY = oy;", "let toX = ox;"]),
       "let area = params.outHeight * params.outWidth;",
-      "let to = ((n * params.groups + group) * params.rows + row) * area + u32(toY) * params.outWidth + u32(toX);",
+      "let image = (n * params.groups + group) * params.rows * area + u32(toY) * params.outWidth + u32(toX);",
       "let left = i32(params.outWidth) - toX;",
+      // Rows beyond the end repeat the last one, and store once more what is there.
+      ...range(rows).map((r) => `let to${r} = image + min(row + ${r}u, params.rows - 1u) * area;`),
     ];
-    for (const r of range(rows)) {
-      lines.push(`if (row + ${r}u < params.rows) {`);
-      if (quadsY) {
-        for (let j = 0; j < columns; j += 4) {
-          const sums = range(4).map((i) => `s${r}_${j + i}`).join(", ");
-          lines.push(`  if (${j} < left) {`, `    y[(to + ${r}u * area + ${j}u) >> 2u] = vec4f(${sums});`, "  }");
-        }
-      } else {
-        for (const j of range(columns)) {
-          const move = phases ? `${j} * i32(params.phasesX)` : `${j}`;
-          lines.push(`  if (${move} < left) {`, `    y[to + ${r}u * area + u32(${move})] = s${r}_${j};`, "  }");
-        }
-      }
-      lines.push("}");
+    const width = quadsY ? 4 : 1;
+    for (let j = 0; j < columns; j += width) {
+      const move = phases ? `${j} * i32(params.phasesX)` : `${j}`;
+      const stores = range(rows).map((r) =>
+        quadsY
+          ? `y[(to${r} + ${j}u) >> 2u] = vec4f(${range(4).map((i) => `s${r}_${j + i}`).join(", ")});`
+          : `y[to${r} + u32(${move})] = s${r}_${j};`
+      );
+      if (!ragged) lines.push(...stores);
+      else lines.push(`if (${move} < left) {`, ...stores.map((line) => `  ${line}`), "}");
     }
     return lines;
   }

@@ -200,18 +200,13 @@ class Writer {
       "  return;",
       "}",
       "let line = params.channels * params.kernelHeight * params.kernelWidth;",
-      "let to = ((slice * params.groups + group) * params.rows + row) * line + (channel * params.kernelHeight + ky) * params.kernelWidth + tap;",
+      "let to = (slice * params.groups + group) * params.rows * line + (channel * params.kernelHeight + ky) * params.kernelWidth + tap;",
+      // Rows beyond the end repeat the last one, and store once more what is there.
+      ...range(rows).map((r) => `let to${r} = to + min(row + ${r}u, params.rows - 1u) * line;`),
     ];
-    for (const r of range(rows)) {
-      lines.push(`if (row + ${r}u < params.rows) {`);
-      for (const t of range(taps)) {
-        lines.push(
-          `  if (tap + ${t}u < params.kernelWidth) {`,
-          `    dw[to + ${r}u * line + ${t}u] = s${r}_${t};`,
-          "  }",
-        );
-      }
-      lines.push("}");
+    for (const t of range(taps)) {
+      lines.push(`if (tap + ${t}u < params.kernelWidth) {`);
+      lines.push(...range(rows).map((r) => `  dw[to${r} + ${t}u] = s${r}_${t};`), "}");
     }
     return lines;
   }

@@ -17,6 +17,18 @@ function share(count: number, most: number): number {
   return Math.ceil(count / Math.ceil(count / most));
 }
 
+/** Neighbouring columns for an invocation: about four, so that least is computed beyond the end of a line. */
+function columnsFor(width: number): number {
+  if (width <= 7) return width;
+  const waste = (columns: number) => Math.ceil(width / columns) * columns;
+  return [5, 6, 7].reduce((best, columns) => waste(columns) < waste(best) ? columns : best, 4);
+}
+
+/** Channels for an invocation: of few sizes, so that few kernels are compiled. */
+function rowsFor(channels: number): number {
+  return channels <= 8 ? channels : 16;
+}
+
 /** y = conv(x, w): the image slides under the kernel. */
 export function lanesForward(x: Tensor, w: Tensor, y: Tensor, g: Geometry): void {
   const taps = g.kernelHeight * g.kernelWidth;
@@ -85,10 +97,10 @@ interface Slide {
 
 function slide(x: Tensor, w: Tensor, y: Tensor, s: Slide, g: Geometry): void {
   const { lanes, broadcast } = subgroupLanes(y.storage.device);
-  const rows = share(s.rows, broadcast ? 16 : 8);
+  const rows = rowsFor(s.rows);
   const phasesY = s.phases ? Math.min(s.stepY, s.outHeight) : 1, phasesX = s.phases ? Math.min(s.stepX, s.outWidth) : 1;
   const gridHeight = Math.ceil(s.outHeight / phasesY), gridWidth = Math.ceil(s.outWidth / phasesX);
-  const columns = share(gridWidth, 8);
+  const columns = columnsFor(gridWidth);
   const blocks = Math.ceil(gridWidth / columns);
   const window = s.phases || g.kernelWidth > WIDEST_WINDOW
     ? null
@@ -111,6 +123,7 @@ function slide(x: Tensor, w: Tensor, y: Tensor, s: Slide, g: Geometry): void {
     window,
     padded,
     phases: s.phases,
+    ragged: blocks * columns * phasesX !== s.outWidth,
     quadsY: !s.phases && columns % 4 === 0 && s.outWidth % 4 === 0,
   });
   launch(kernel, { x, w, y }, {
@@ -146,7 +159,7 @@ function slide(x: Tensor, w: Tensor, y: Tensor, s: Slide, g: Geometry): void {
 export function lanesWeight(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): void {
   const { lanes, broadcast } = subgroupLanes(dw.storage.device);
   const rowsPerGroup = g.outChannels / g.groups, channels = g.inChannels / g.groups;
-  const rows = share(rowsPerGroup, broadcast ? 32 : 8);
+  const rows = rowsFor(rowsPerGroup);
   const taps = share(g.kernelWidth, 7);
   const blocks = Math.ceil(g.kernelWidth / taps);
   const quads = g.outWidth % 4 === 0;

@@ -1,6 +1,6 @@
 import { isHalf } from "../../tensor/dtype.ts";
 import { noGrad } from "../../tensor/grad_mode.ts";
-import { apply, type GradContext, type Op } from "../../tensor/op.ts";
+import { apply, type GradContext, type Inputs, type Op, type Saves } from "../../tensor/op.ts";
 import { numel } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { to } from "../elementwise/cast.ts";
@@ -19,18 +19,20 @@ function widened(tensors: readonly Tensor[], record: (...wide: Tensor[]) => void
   wide.forEach((t, i) => t !== tensors[i] && t.dispose());
 }
 
-/** Both gradients of an operation on two tensors; each needs the other tensor. */
-function pairOfGradients(
+/** Each gradient of an operation on two tensors needs the other tensor. */
+function otherOperand(_: Geometry, needs: readonly boolean[]): Saves {
+  return { inputs: [...(needs[1] ? [0] : []), ...(needs[0] ? [1] : [])] };
+}
+
+/** Both gradients, each a function of the result's gradient and the other operand. */
+function gradients(
   first: (dy: Tensor, second: Tensor, g: Geometry) => Tensor,
   second: (dy: Tensor, first: Tensor, g: Geometry) => Tensor,
-): Pick<Op<Geometry>, "saves" | "grad"> {
-  return {
-    saves: (_, needs) => ({ inputs: [...(needs[1] ? [0] : []), ...(needs[0] ? [1] : [])] }),
-    grad: (dy, { x, needs, inputs }: GradContext, g) => [
-      needs[0] ? to(first(dy, x(1), g), inputs[0]!.dtype) : null,
-      needs[1] ? to(second(dy, x(0), g), inputs[1]!.dtype) : null,
-    ],
-  };
+): (dy: Tensor, context: GradContext, g: Geometry) => Inputs {
+  return (dy, { x, needs, inputs }, g) => [
+    needs[0] ? to(first(dy, x(1), g), inputs[0]!.dtype) : null,
+    needs[1] ? to(second(dy, x(0), g), inputs[1]!.dtype) : null,
+  ];
 }
 
 const convOp: Op<Geometry> = {
@@ -39,7 +41,8 @@ const convOp: Op<Geometry> = {
   half: "native",
   infer: (_, g) => ({ shape: resultShape(g), dtype: "f32" }),
   forward: ([x, w], g, [y]) => widened([x!, w!], (x, w) => convolve(x, w, y, g)),
-  ...pairOfGradients((dy, w, g) => convInput(dy, w, g), (dy, x, g) => convWeight(x, dy, g)),
+  saves: otherOperand,
+  grad: gradients((dy, w, g) => convInput(dy, w, g), (dy, x, g) => convWeight(x, dy, g)),
 };
 
 const convInputOp: Op<Geometry> = {
@@ -48,7 +51,8 @@ const convInputOp: Op<Geometry> = {
   half: "native",
   infer: (_, g) => ({ shape: imageShape(g), dtype: "f32" }),
   forward: ([dy, w], g, [dx]) => widened([dy!, w!], (dy, w) => inputGradient(dy, w, dx, g)),
-  ...pairOfGradients((d, w, g) => conv(d, w, g), (d, dy, g) => convWeight(d, dy, g)),
+  saves: otherOperand,
+  grad: gradients((d, w, g) => conv(d, w, g), (d, dy, g) => convWeight(d, dy, g)),
 };
 
 const convWeightOp: Op<Geometry> = {
@@ -57,7 +61,8 @@ const convWeightOp: Op<Geometry> = {
   half: "native",
   infer: (_, g) => ({ shape: kernelShape(g), dtype: "f32" }),
   forward: ([x, dy], g, [dw]) => widened([x!, dy!], (x, dy) => weightGradient(x, dy, dw, g)),
-  ...pairOfGradients((d, dy, g) => convInput(dy, d, g), (d, x, g) => conv(x, d, g)),
+  saves: otherOperand,
+  grad: gradients((d, dy, g) => convInput(dy, d, g), (d, x, g) => conv(x, d, g)),
 };
 
 /** The convolution of images with a kernel, in f32. */

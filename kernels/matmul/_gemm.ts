@@ -4,7 +4,7 @@ import { family } from "../_family.ts";
 import { launch } from "../_run.ts";
 import type { KernelSource } from "../_source.ts";
 import { matmul as plainKernel, sumSlices } from "../_wgsl.ts";
-import { groupsPlan } from "./_groups_plan.ts";
+import { groupsPlan } from "./_groups.ts";
 import { lanesPlan } from "./_lanes_plan.ts";
 import type { Matrices } from "./_operand.ts";
 
@@ -101,11 +101,10 @@ function total(sizes: readonly number[]): number {
   return sizes.reduce((product, size) => product * size, 1);
 }
 
-/** How the operands' elements can be read: four at once where everything is a multiple of four. */
-export function aligned(problem: Gemm, side: "a" | "b"): boolean {
-  const { offset, row, column } = problem[side];
-  const strides = [...problem.batch[side], ...problem.reduce[side], row === 1 ? column : row];
-  return offset % 4 === 0 && strides.every((stride) => stride % 4 === 0);
+/** Whether an operand's elements can be read four at once: `line` is the stride across its neighbours. */
+export function aligned(problem: Gemm, side: "a" | "b", line: number): boolean {
+  const strides = [problem[side].offset, line, ...problem.batch[side], ...problem.reduce[side]];
+  return strides.every((stride) => stride % 4 === 0);
 }
 
 /** The same product transposed: yᵀ = bᵀ · aᵀ. */

@@ -25,6 +25,8 @@ export interface LanesKernel {
   readonly b: "k" | "column";
   /** Whether four neighbours of `b` are loaded at once. */
   readonly quadsB: boolean;
+  /** Whether k is no multiple of four, so that loads beyond its end have to give zeros. */
+  readonly ragged: boolean;
   /** Whether four neighbouring columns of the result are stored at once; asks for `quadsB` along columns. */
   readonly quadsY: boolean;
   /** Axes of the batch, and axes that are summed, after merging. */
@@ -169,12 +171,8 @@ class Writer {
       `let baseB = ${start("B")};`,
       ...this.#addressesA(),
       ...this.#addressesB(),
-      `let whole = first + (last - first) / ${STEP}u * ${STEP}u;`,
-      `for (var k = first; k < whole; k += ${STEP}u) {`,
+      `for (var k = first; k < last; k += ${STEP}u) {`,
       ...this.#step().map((line) => `  ${line}`),
-      "}",
-      "for (var k = whole; k < last; k++) {",
-      ...this.#tail().map((line) => `  ${line}`),
       "}",
     ];
   }
@@ -183,7 +181,7 @@ class Writer {
   #addressesA(): string[] {
     const { a, lanes, quadsA, broadcast } = this.#spec;
     return range(this.#groups).flatMap((g) => {
-      if (!broadcast) return [`let a${g}_at = baseA + min(row + ${g}u, params.m - 1u) * params.rowA;`];
+      if (!broadcast) return [`let a${g}_at = baseA + ${this.#rowY(g)} * params.rowA;`];
       if (a === "k") return [`let a${g}_at = baseA + min(row + ${g * lanes}u + lane, params.m - 1u) * params.rowA;`];
       const quad = `row + ${g * lanes}u + (lane >> 2u) * 4u`;
       const at = (r: string) => `baseA + ${r} + (lane & 3u) * params.columnA`;
@@ -223,11 +221,12 @@ class Writer {
       if (a === "k") {
         return quadsA
           ? `a[(a${g}_at + k) >> 2u]`
-          : `vec4f(${range(4).map((u) => `a[a${g}_at + k + ${u}u]`).join(", ")})`;
+          : `vec4f(${range(4).map((u) => this.#upTo(u, `a[a${g}_at + k + ${u}u]`)).join(", ")})`;
       }
-      return quadsA
+      const own = quadsA
         ? `a[(a${g}_at + k * params.columnA) >> 2u]`
         : `vec4f(${range(4).map((c) => `a[a${g}_at${c} + k * params.columnA]`).join(", ")})`;
+      return this.#spec.ragged ? `select(vec4f(), ${own}, k + (lane & 3u) < last)` : own;
     };
     return range(this.#groups).map((g) => `let a${g} = ${quad(g)};`);
   }
@@ -239,26 +238,21 @@ class Writer {
       return range(rows).map((r) =>
         quadsA
           ? `let a${r} = a[(a${r}_at + k) >> 2u];`
-          : `let a${r} = vec4f(${range(4).map((u) => `a[a${r}_at + k + ${u}u]`).join(", ")});`
+          : `let a${r} = vec4f(${range(4).map((u) => this.#upTo(u, `a[a${r}_at + k + ${u}u]`)).join(", ")});`
       );
     }
-    return range(Math.ceil(rows / 4)).flatMap((g) =>
+    return range(rows / 4).flatMap((g) =>
       range(STEP).map((u) => {
-        const at = (c: number) => `a${Math.min(4 * g + c, rows - 1)}_at + (k + ${u}u) * params.columnA`;
-        return quadsA
-          ? `let a${g}_${u} = a[(${at(0)}) >> 2u];`
-          : `let a${g}_${u} = vec4f(${range(4).map((c) => `a[${at(c)}]`).join(", ")});`;
+        const at = (c: number) => `a${4 * g + c}_at + (k + ${u}u) * params.columnA`;
+        const quad = quadsA ? `a[(${at(0)}) >> 2u]` : `vec4f(${range(4).map((c) => `a[${at(c)}]`).join(", ")})`;
+        return `let a${g}_${u} = ${this.#upTo(u, quad, "vec4f()")};`;
       })
     );
   }
 
-  /** Text of one element of `a`. */
-  #oneA(at: string): string {
-    return this.#spec.quadsA ? `a[(${at}) >> 2u][(${at}) & 3u]` : `a[${at}]`;
-  }
-
-  #oneB(at: string): string {
-    return this.#spec.quadsB ? `b[(${at}) >> 2u][(${at}) & 3u]` : `b[${at}]`;
+  /** A load at step u, zero beyond the end of k. */
+  #upTo(u: number, load: string, zero = "0.0"): string {
+    return this.#spec.ragged ? `select(${zero}, ${load}, k + ${u}u < last)` : load;
   }
 
   /** Text of the element of `a` in row r at step u, the same for all lanes. */
@@ -277,11 +271,12 @@ class Writer {
       if (b === "k") {
         return quadsB
           ? `let b${s} = b[(b${s}_at + k) >> 2u];`
-          : `let b${s} = vec4f(${range(4).map((u) => `b[b${s}_at + k + ${u}u]`).join(", ")});`;
+          : `let b${s} = vec4f(${range(4).map((u) => this.#upTo(u, `b[b${s}_at + k + ${u}u]`)).join(", ")});`;
       }
       return range(STEP).map((u) => {
         const at = `b${s}_at + (k + ${u}u) * params.rowB`;
-        return `let b${s}_${u} = b[${quadsB ? `(${at}) >> 2u` : at}];`;
+        const load = this.#upTo(u, `b[${quadsB ? `(${at}) >> 2u` : at}]`, quadsB ? "vec4f()" : "0.0");
+        return `let b${s}_${u} = ${load};`;
       });
     });
   }
@@ -290,45 +285,38 @@ class Writer {
     return this.#spec.b === "k" ? `b${s}.${LETTERS[u]}` : `b${s}_${u}`;
   }
 
-  /** One step of k, for what is left when k is no multiple of four. */
-  #tail(): string[] {
-    const { rows, lanes, broadcast } = this.#spec;
-    const lines: string[] = [];
-    const perLoad = broadcast ? lanes : 1;
-    for (const g of range(this.#groups)) {
-      const lane = broadcast ? " + lane" : "";
-      const at = `baseA + min(row + ${g * perLoad}u${lane}, params.m - 1u) * params.rowA + k * params.columnA`;
-      lines.push(`let at${g} = ${at};`, `let a${g} = ${this.#oneA(`at${g}`)};`);
-    }
+  /**
+   * Rows beyond the end repeat the last ones, in loads as in stores, so they store once more what is there. That is
+   * cheaper than a condition for each, and much less code.
+   */
+  #store(): string[] {
+    const { rows, lanes, quadsY } = this.#spec;
+    const lines = [
+      "let baseY = (slice * params.batches + batch) * params.m * params.n;",
+      ...range(rows).map((r) => `let y${r} = baseY + ${this.#rowY(r)} * params.rowY;`),
+    ];
     for (const s of range(this.#sums)) {
-      const at = `b${s}_at + k * params.rowB`;
-      lines.push(`let b${s} = ${this.#quadColumns ? `b[(${at}) >> 2u]` : this.#oneB(at)};`);
-    }
-    for (const r of range(rows)) {
-      const value = broadcast ? `subgroupBroadcast(a${Math.floor(r / lanes)}, ${r % lanes}u)` : `a${r}`;
-      lines.push(`let v${r} = ${value};`);
-      for (const s of range(this.#sums)) lines.push(`s${r}_${s} += v${r} * b${s};`);
+      lines.push(
+        `let column${s} = column + ${(this.#quadColumns ? 4 : 1) * s * lanes}u;`,
+        `let x${s} = column${s} * params.columnY;`,
+        `if (column${s} < params.n) {`,
+      );
+      for (const r of range(rows)) {
+        const at = `y${r} + x${s}`;
+        if (quadsY) lines.push(`  y[(${at}) >> 2u] = s${r}_${s};`);
+        else if (!this.#quadColumns) lines.push(`  y[${at}] = s${r}_${s};`);
+        else lines.push(...range(4).map((c) => `  y[${at} + ${c}u * params.columnY] = s${r}_${s}.${LETTERS[c]};`));
+      }
+      lines.push("}");
     }
     return lines;
   }
 
-  #store(): string[] {
-    const { rows, lanes, quadsY } = this.#spec;
-    const lines = ["let baseY = (slice * params.batches + batch) * params.m * params.n;"];
-    for (const s of range(this.#sums)) {
-      const column = `column${s}`;
-      lines.push(`let ${column} = column + ${(this.#quadColumns ? 4 : 1) * s * lanes}u;`);
-      for (const r of range(rows)) {
-        const at = `at${r}_${s}`;
-        const address = `baseY + (row + ${r}u) * params.rowY + ${column} * params.columnY`;
-        lines.push(`if (row + ${r}u < params.m && ${column} < params.n) {`, `  let ${at} = ${address};`);
-        if (quadsY) lines.push(`  y[${at} >> 2u] = s${r}_${s};`);
-        else if (this.#quadColumns) {
-          for (const c of range(4)) lines.push(`  y[${at} + ${c}u * params.columnY] = s${r}_${s}.${LETTERS[c]};`);
-        } else lines.push(`  y[${at}] = s${r}_${s};`);
-        lines.push("}");
-      }
-    }
-    return lines;
+  /** Text of the row that the sums of row r belong to. */
+  #rowY(r: number): string {
+    const { a, quadsA } = this.#spec;
+    return a === "row" && quadsA
+      ? `(min(row + ${r - r % 4}u, params.m - 4u) + ${r % 4}u)`
+      : `min(row + ${r}u, params.m - 1u)`;
   }
 }

@@ -16,13 +16,17 @@ export function lanesPlan(given: Gemm, device: Device): Plan {
   const { a, b, m, n, k, batch, reduce } = problem;
   // A single step of k, or a single row or column, has neighbours along any axis.
   const alongB = b.row === 1 || k === 1 ? "k" as const : "column" as const;
-  const quadsB = aligned(problem, "b") && (alongB === "column" ? n % 4 === 0 : true);
+  const quadsB = alongB === "k"
+    ? k % 4 === 0 && aligned(problem, "b", b.column)
+    : n % 4 === 0 && aligned(problem, "b", b.row);
   const alongA = a.column === 1 || k === 1 ? "k" as const : "row" as const;
-  const quadsA = aligned(problem, "a") && (alongA === "row" ? m % 4 === 0 : true);
-  const columns = alongB === "column" && quadsB ? 4 : Math.min(4, Math.ceil(n / lanes));
-  const most = broadcast ? 32 : 8;
-  const even = Math.ceil(m / Math.ceil(m / most));
-  const rows = !broadcast && alongA === "row" ? Math.ceil(even / 4) * 4 : even;
+  const quadsA = alongA === "k"
+    ? k % 4 === 0 && aligned(problem, "a", a.row)
+    : m % 4 === 0 && aligned(problem, "a", a.column);
+  const columns = alongB === "column" && quadsB ? 4 : n > lanes ? 2 : 1;
+  // Few sizes of tiles, so that few kernels are compiled; the largest pays where there is much to do.
+  const flops = 2 * m * n * k * batch.sizes.reduce((x, y) => x * y, 1);
+  const rows = m <= 8 || !broadcast ? 8 : m > 16 && flops > 5e8 && quadsA && quadsB ? 32 : 16;
   const rowTiles = Math.ceil(m / rows), columnTiles = Math.ceil(n / (columns * lanes));
   const tiles = rowTiles * columnTiles * batch.sizes.reduce((x, y) => x * y, 1);
   const steps = reduce.sizes.reduce((x, y) => x * y, 1);
@@ -40,6 +44,7 @@ export function lanesPlan(given: Gemm, device: Device): Plan {
     quadsA,
     b: alongB,
     quadsB,
+    ragged: k % 4 !== 0,
     quadsY: !swapped && alongB === "column" && quadsB && n % 4 === 0,
     batchAxes: batch.sizes.length,
     reduceAxes: reduce.sizes.length,

@@ -1,1 +1,0 @@
-export { lanesPlan as groupsPlan } from "./_lanes_plan.ts";
