@@ -51,8 +51,61 @@ fn sqrt_f32(x: f32) -> f32 {
   return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
-// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
 // uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
 
 // 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
 fn scale_by_power(y: f32, n: i32) -> f32 {
@@ -66,22 +119,28 @@ fn exp_tail(r: f32) -> f32 {
     1.6666665459e-1) * r + 5.0000001201e-1;
 }
 
-// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
 fn exp_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -104.0, 89.0);
-  let n = round(bounded * 1.44269504);
-  let r = opaque(bounded - n * 0.693359375) + n * 2.12194440e-4;
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // 2^x
 fn exp2_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -151.0, 128.5);
-  let n = round(bounded);
-  let r = (bounded - n) * 0.693147181;
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // e^x - 1, also where x is so small that e^x rounds to 1.
@@ -248,59 +307,6 @@ fn hypot_f32(x: f32, y: f32) -> f32 {
   let q = low / high;
   let y0 = select(high * sqrt(1.0 + q * q), high, bitcast<u32>(high) == 0u || is_inf(high));
   return select(y0, nan(), any_nan(x, y) && !is_inf(x) && !is_inf(y));
-}
-
-// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
-// uses: bits
-fn eq_f32(x: f32, y: f32) -> bool {
-  return x == y && !any_nan(x, y);
-}
-
-fn ne_f32(x: f32, y: f32) -> bool {
-  return x != y || any_nan(x, y);
-}
-
-fn lt_f32(x: f32, y: f32) -> bool {
-  return x < y && !any_nan(x, y);
-}
-
-fn le_f32(x: f32, y: f32) -> bool {
-  return x <= y && !any_nan(x, y);
-}
-
-// The larger and the smaller of two; NaN if one of them is.
-fn max_f32(x: f32, y: f32) -> f32 {
-  return select(max(x, y), nan(), any_nan(x, y));
-}
-
-fn min_f32(x: f32, y: f32) -> f32 {
-  return select(min(x, y), nan(), any_nan(x, y));
-}
-
-// x > 0 and x ≤ 0, by bits alone: false for NaN.
-fn is_positive(x: f32) -> bool {
-  return bitcast<u32>(x) - 1u < 0x7f800000u;
-}
-
-fn is_not_positive(x: f32) -> bool {
-  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
-}
-
-// x ≠ 0: true for NaN.
-fn is_nonzero(x: f32) -> bool {
-  return (bitcast<u32>(x) << 1u) != 0u;
-}
-
-fn sign_f32(x: f32) -> f32 {
-  return select(sign(x), 0.0, is_nan(x));
-}
-
-fn relu_f32(x: f32) -> f32 {
-  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
-}
-
-fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
-  return select(min(max(x, low), high), x, is_nan(x));
 }
 
 // Activation functions and their slopes.
@@ -473,8 +479,61 @@ fn sqrt_f32(x: f32) -> f32 {
   return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
-// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
 // uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
 
 // 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
 fn scale_by_power(y: f32, n: i32) -> f32 {
@@ -488,22 +547,28 @@ fn exp_tail(r: f32) -> f32 {
     1.6666665459e-1) * r + 5.0000001201e-1;
 }
 
-// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
 fn exp_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -104.0, 89.0);
-  let n = round(bounded * 1.44269504);
-  let r = opaque(bounded - n * 0.693359375) + n * 2.12194440e-4;
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // 2^x
 fn exp2_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -151.0, 128.5);
-  let n = round(bounded);
-  let r = (bounded - n) * 0.693147181;
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // e^x - 1, also where x is so small that e^x rounds to 1.
@@ -661,8 +726,61 @@ fn sqrt_f32(x: f32) -> f32 {
   return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
-// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
 // uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
 
 // 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
 fn scale_by_power(y: f32, n: i32) -> f32 {
@@ -676,22 +794,28 @@ fn exp_tail(r: f32) -> f32 {
     1.6666665459e-1) * r + 5.0000001201e-1;
 }
 
-// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
 fn exp_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -104.0, 89.0);
-  let n = round(bounded * 1.44269504);
-  let r = opaque(bounded - n * 0.693359375) + n * 2.12194440e-4;
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // 2^x
 fn exp2_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -151.0, 128.5);
-  let n = round(bounded);
-  let r = (bounded - n) * 0.693147181;
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // e^x - 1, also where x is so small that e^x rounds to 1.
@@ -944,8 +1068,61 @@ fn sqrt_f32(x: f32) -> f32 {
   return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
-// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
 // uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
 
 // 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
 fn scale_by_power(y: f32, n: i32) -> f32 {
@@ -959,22 +1136,28 @@ fn exp_tail(r: f32) -> f32 {
     1.6666665459e-1) * r + 5.0000001201e-1;
 }
 
-// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
 fn exp_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -104.0, 89.0);
-  let n = round(bounded * 1.44269504);
-  let r = opaque(bounded - n * 0.693359375) + n * 2.12194440e-4;
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // 2^x
 fn exp2_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -151.0, 128.5);
-  let n = round(bounded);
-  let r = (bounded - n) * 0.693147181;
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // e^x - 1, also where x is so small that e^x rounds to 1.
@@ -1693,8 +1876,61 @@ fn sqrt_f32(x: f32) -> f32 {
   return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
-// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
 // uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
 
 // 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
 fn scale_by_power(y: f32, n: i32) -> f32 {
@@ -1708,22 +1944,28 @@ fn exp_tail(r: f32) -> f32 {
     1.6666665459e-1) * r + 5.0000001201e-1;
 }
 
-// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite).
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
 fn exp_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -104.0, 89.0);
-  let n = round(bounded * 1.44269504);
-  let r = opaque(bounded - n * 0.693359375) + n * 2.12194440e-4;
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // 2^x
 fn exp2_f32(x: f32) -> f32 {
-  let bounded = clamp(x, -151.0, 128.5);
-  let n = round(bounded);
-  let r = (bounded - n) * 0.693147181;
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
   let y = exp_tail(r) * r * r + r + 1.0;
-  return select(scale_by_power(y, i32(n)), x, is_nan(x));
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
 }
 
 // e^x - 1, also where x is so small that e^x rounds to 1.
