@@ -23,6 +23,7 @@ export interface GradcheckOptions {
 
 /** A gradient that does not agree with finite differences. */
 export class GradcheckError extends Error {
+  /** Name of the class. */
   override name = "GradcheckError";
   /** The op that made the first output. */
   readonly op: string;
@@ -36,6 +37,8 @@ export class GradcheckError extends Error {
   readonly want: number;
 
   /**
+   * Users catch it; {@link gradcheck} makes it.
+   *
    * @param op The op that made the first output
    * @param input Which input
    * @param direction Which random direction
