@@ -63,13 +63,15 @@ class FirstError {
   any = false;
   error: unknown = undefined;
 
-  /** Runs a step. A second error is printed: the first is the one that is thrown. */
+  /** Runs a step. The first error is thrown at the end; another one (a lost device fails every step alike) is printed. */
   async guard(step: () => unknown): Promise<void> {
     try {
       await step();
     } catch (error) {
-      if (this.any) writeErr(`Another error followed: ${error instanceof Error ? error.message : error}\n`);
-      else [this.any, this.error] = [true, error];
+      if (!this.any) [this.any, this.error] = [true, error];
+      else if (error !== this.error) {
+        writeErr(`Another error followed: ${error instanceof Error ? error.message : error}\n`);
+      }
     }
   }
 }
