@@ -20,6 +20,7 @@ import {
 import { gpuTest } from "../../testing/gpu.ts";
 import { at, build, type NDArray, type Random, random } from "../../testing/reference.ts";
 import { testOp } from "../../testing/test_op.ts";
+import { type Family, withFamily } from "../_family.ts";
 import { temporary } from "../sort/_order.ts";
 import { sumByIndex, sumByIndices } from "./_sum.ts";
 import { scatterInto } from "./scatter.ts";
@@ -276,4 +277,17 @@ gpuTest("nonzero: places in row-major order, of floats, whole numbers and boolea
   }
   assertEquals((await nonzero(tensor(3))).shape, [1, 0]);
   assertEquals((await nonzero(tensor(0))).shape, [0, 0]);
+});
+
+gpuTest("index sums on a GPU's terms: what looks through all indices there gives the same", async () => {
+  const draws = random(40), [rows, count, width] = [65, 700, 12];
+  const ids = tensor(Int32Array.from({ length: count }, () => draws.below(rows)));
+  const weight = tensor(Float32Array.from({ length: rows * width }, draws.normal), {
+    shape: [rows, width],
+    requiresGrad: true,
+  });
+  const dy = tensor(Float32Array.from({ length: count * width }, () => draws.below(9) - 4), { shape: [count, width] });
+  const gradient = async (name: Family) =>
+    await withFamily(name, async () => await grad([embedding(ids, weight)], [weight], { gradOutputs: dy })[0]!.data());
+  assertEquals(await gradient("groups"), await gradient("lanes"));
 });

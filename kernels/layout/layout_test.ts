@@ -369,6 +369,9 @@ gpuTest("layout: negative axes, empty tensors, tensors without axes", async () =
 
 gpuTest("layout: what does not fit is refused with the operation, the rule and the values", () => {
   const x = tensor([[0, 1, 2], [3, 4, 5]]);
+  assertThrows(() => reshape(x, [4, -1]), ShapeError, "[2, 3] and [4, -1]");
+  assertThrows(() => reshape(x, [-1, -1]), ShapeError);
+  assertThrows(() => reshape(slice(x, { end: 0 }), [-1, 0]), ShapeError);
   assertThrows(() => cat([x, reshape(x, [3, 2])]), ShapeError, "Cannot join in cat: all axes but 0 must be equal");
   assertThrows(() => stack([x, reshape(x, [3, 2])]), ShapeError, "[2, 3] and [3, 2]");
   assertThrows(() => stack([]), ShapeError, "none");

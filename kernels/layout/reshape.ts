@@ -17,7 +17,7 @@ const reshapeOp: Op<{ shape: Shape }> = {
  * @param x Any shape
  * @param shape Sizes with the same number of elements; one of them may be −1 and is then computed
  * @returns A tensor of that shape
- * @throws {ShapeError} If the element counts differ
+ * @throws {ShapeError} If the element counts differ, or −1 could be any size
  *
  * @example
  * ```ts
@@ -32,8 +32,9 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   const unknown = target.indexOf(-1);
   if (unknown >= 0) {
     const known = numel(target.filter((_, i) => i !== unknown));
-    target[unknown] = known === 0 ? 0 : x.numel / known;
-    if (!Number.isInteger(target[unknown]) || target.includes(-1) || (known === 0 && x.numel > 0)) {
+    target[unknown] = x.numel / known;
+    // With no elements in the known axes, any size would do.
+    if (known === 0 || !Number.isInteger(target[unknown]) || target.includes(-1)) {
       throw new ShapeError("reshape", mismatch(x.shape, shape), [x.shape, shape]);
     }
   }

@@ -11,6 +11,14 @@ import { sumTo } from "../reduce/sum_to.ts";
  * @param size The shape wanted; −1 keeps an axis as it is
  * @returns A tensor of that shape
  * @throws {ShapeError} If an axis of another size than 1 would change
+ *
+ * @example
+ * ```ts
+ * import { expand, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await expand(tensor([[1], [2]]), [-1, 3]).array()); // [[1, 1, 1], [2, 2, 2]]
+ * ```
  */
 export function expand(x: Tensor, size: Shape): Tensor {
   const lead = size.length - x.ndim;
@@ -40,6 +48,15 @@ export function expand(x: Tensor, size: Shape): Tensor {
  * @param x Any shape
  * @param dims The axis of `x` that comes at each place
  * @returns A tensor with the axes in that order
+ * @throws {RangeError} If an axis is missing, appears twice or does not exist
+ *
+ * @example
+ * ```ts
+ * import { init, permute, zeros } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(permute(zeros([2, 3, 4]), [2, 0, 1]).shape); // [4, 2, 3]
+ * ```
  */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
   const order = dims.map((dim) => normalizeDim("permute", dim, x.ndim));
@@ -61,11 +78,21 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
 }
 
 /**
- * Swaps two axes.
+ * Swaps two axes. Inside a chain, and as an operand of matmul, it costs nothing.
  *
  * @param x Any shape
  * @param dim0 One axis
  * @param dim1 The other
+ * @returns A tensor with the two axes swapped
+ * @throws {RangeError} If an axis does not exist
+ *
+ * @example
+ * ```ts
+ * import { init, tensor, transpose } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await transpose(tensor([[1, 2], [3, 4]]), 0, 1).array()); // [[1, 3], [2, 4]]
+ * ```
  */
 export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
   const a = normalizeDim("transpose", dim0, x.ndim), b = normalizeDim("transpose", dim1, x.ndim);

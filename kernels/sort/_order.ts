@@ -75,7 +75,9 @@ const TILE = 256;
 
 function byRadix(keys: Tensor, bits: number, label: string, into?: Tensor): Order {
   const [rows, length] = keys.shape;
-  const passes = Math.max(1, Math.ceil(bits / 8)), width = Math.max(1, Math.ceil(bits / passes));
+  // Eight bits at a time, but not many more counters than keys.
+  const most = Math.min(8, Math.max(4, Math.floor(Math.log2(length))));
+  const passes = Math.max(1, Math.ceil(bits / most)), width = Math.max(1, Math.ceil(bits / passes));
   const digits = 1 << width;
   const tiles = Math.ceil(length / TILE);
   const counters = digits * tiles, chunk = Math.ceil(Math.sqrt(counters)), chunks = Math.ceil(counters / chunk);
