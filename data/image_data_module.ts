@@ -38,7 +38,8 @@ export interface ImageDataModuleOptions extends ImageSetOptions {
   seed?: number;
 }
 
-class ImageDataModule extends LightningDataModule<ImageBatch> {
+/** Loaders of images in classes: what the data modules of MNIST and its like are made of. */
+export class ImageDataModule extends LightningDataModule<ImageBatch> {
   readonly #set: ImageSet;
   readonly #scale: { mean: number; std: number };
   readonly #options: ImageDataModuleOptions;
@@ -46,6 +47,13 @@ class ImageDataModule extends LightningDataModule<ImageBatch> {
   #train: ArrayDataset<LabelledImages> | null = null;
   #test: ArrayDataset<LabelledImages> | null = null;
 
+  /**
+   * Loads nothing yet.
+   *
+   * @param set The files
+   * @param scale Mean and standard deviation of the pixels (from 0 to 1), which become 0 and 1
+   * @param options Batch sizes, split, seed and folder
+   */
   constructor(set: ImageSet, scale: { mean: number; std: number }, options: ImageDataModuleOptions) {
     super();
     this.#set = set;
@@ -54,27 +62,33 @@ class ImageDataModule extends LightningDataModule<ImageBatch> {
     this.#batchSize = options.batchSize ?? 64;
   }
 
+  /** Fetches the files, unless they are there. */
   override async prepareData(): Promise<void> {
     await prepareImageSet(this.#set, this.#options);
   }
 
+  /** Reads the images that an entry point needs. */
   override async setup(stage: Stage): Promise<void> {
     if (stage === "fit") this.#train ??= await loadImageSet(this.#set, "train", this.#options);
     if (stage !== "fit" || !this.#options.valSize) this.#test ??= await loadImageSet(this.#set, "test", this.#options);
   }
 
+  /** Training images, shuffled anew each epoch. */
   override trainDataloader(): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
     return this.#loader(this.#split()[0], { shuffle: true });
   }
 
+  /** The images held back, or the test images where none are. */
   override valDataloader(): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
     return this.#options.valSize ? this.#loader(this.#split()[1], {}) : this.testDataloader();
   }
 
+  /** Test images, in their order. */
   override testDataloader(): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
     return this.#loader(loaded(this.#test), {});
   }
 
+  /** Test images, in their order. */
   override predictDataloader(): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
     return this.testDataloader();
   }
@@ -116,7 +130,11 @@ function loaded<T>(dataset: T | null): T {
  * ```
  */
 export class MnistDataModule extends ImageDataModule {
-  /** @param options Batch sizes, split, seed and folder */
+  /**
+   * Loads nothing yet.
+   *
+   * @param options Batch sizes, split, seed and folder
+   */
   constructor(options: ImageDataModuleOptions = {}) {
     super(mnist, { mean: mnistMean, std: mnistStd }, options);
   }
@@ -134,7 +152,11 @@ export class MnistDataModule extends ImageDataModule {
  * ```
  */
 export class FashionMnistDataModule extends ImageDataModule {
-  /** @param options Batch sizes, split, seed and folder */
+  /**
+   * Loads nothing yet.
+   *
+   * @param options Batch sizes, split, seed and folder
+   */
   constructor(options: ImageDataModuleOptions = {}) {
     super(fashionMnist, { mean: fashionMnistMean, std: fashionMnistStd }, options);
   }

@@ -28,6 +28,7 @@ export {
   FashionMnistDataModule,
   type HostImageBatch,
   type ImageBatch,
+  ImageDataModule,
   type ImageDataModuleOptions,
   MnistDataModule,
 } from "./image_data_module.ts";

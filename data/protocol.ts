@@ -9,7 +9,9 @@ export type Stage = "fit" | "validate" | "test" | "predict";
 
 /** A source of batches: a `DataLoader`, an array of batches, a generator, anything that can be walked. */
 export interface Loader<Batch = unknown> {
+  /** Walks the batches, one after the other. */
   [Symbol.iterator]?(): Iterator<Batch>;
+  /** Walks batches that have to be waited for. */
   [Symbol.asyncIterator]?(): AsyncIterator<Batch>;
   /** Number of batches, where it is known. */
   readonly length?: number;

@@ -14,10 +14,13 @@ const KEPT_READBACK_BYTES = 2 ** 24;
 
 /** What is known of the adapter behind a device. */
 export interface DeviceInfo {
+  /** The WebGPU implementation. */
   readonly backend: Backend;
   /** The adapter's own description. */
   readonly adapter: string;
+  /** Who made the hardware, as the adapter says it. */
   readonly vendor: string;
+  /** The family of the hardware, as the adapter says it. */
   readonly architecture: string;
   /** Whether it computes on the processor's cores. */
   readonly software: boolean;
@@ -29,12 +32,27 @@ export interface DeviceInfo {
  * Users get it from {@link device} after `await init()`; ops talk to it through `kernels/dispatch.ts`.
  */
 export class Device {
+  /** The WebGPU device. */
   readonly gpu: GPUDevice;
+  /** What is known of its adapter. */
   readonly info: DeviceInfo;
+  /** What it was opened with: sizes of buffers, bindings and workgroups. */
   readonly limits: GPUSupportedLimits;
+  /** WebGPU's optional features that it was opened with. */
   readonly features: ReadonlySet<string>;
+  /**
+   * Compiled kernels and bind groups.
+   *
+   * @internal
+   */
   readonly pipelines: PipelineCache;
+  /** Where buffers come from, and go back to. */
   readonly pool: BufferPool;
+  /**
+   * Where all work for the device is recorded.
+   *
+   * @internal
+   */
   readonly recorder: Recorder;
   readonly #readback: { buffer: GPUBuffer; size: number }[] = [];
   #failure: Error | null = null;
@@ -44,6 +62,8 @@ export class Device {
   readonly #whenLost: Promise<never>;
 
   /**
+   * Users call `await init()` or `await openDevice()` instead.
+   *
    * @param gpu The WebGPU device
    * @param info What is known of its adapter
    */

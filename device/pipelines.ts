@@ -6,8 +6,15 @@ export type Access = "read" | "read_write";
 
 /** A compiled kernel, ready to be dispatched. */
 export interface Pipeline {
+  /** The kernel's name. */
   readonly label: string;
+  /** What WebGPU compiled. */
   readonly gpu: GPUComputePipeline;
+  /**
+   * What it is bound with.
+   *
+   * @internal
+   */
   readonly layout: BindingLayout;
 }
 

@@ -4,6 +4,7 @@ import { OutOfMemoryError } from "./errors.ts";
 export interface PooledBuffer {
   /** Unique for the life of the process; part of bind-group cache keys. */
   readonly id: number;
+  /** The WebGPU buffer. */
   readonly gpu: GPUBuffer;
   /** Bytes, a size class of the pool. */
   readonly size: number;
@@ -55,6 +56,8 @@ export class BufferPool {
   #created = 0;
 
   /**
+   * Each device has one.
+   *
    * @param gpu The device
    * @param maxBytes The largest buffer that can be bound
    * @param dropGroup Called with each cached bind-group key that dies with a buffer

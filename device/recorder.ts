@@ -8,9 +8,13 @@ const BATCH_DISPATCHES = 96;
 
 /** Counts since the device was opened; differences of two readings tell what a step cost. */
 export interface RecorderCounts {
+  /** Kernels that were recorded. */
   dispatches: number;
+  /** Batches that were handed to the device. */
   submits: number;
+  /** Compute passes. */
   passes: number;
+  /** Writes of data from the host. */
   hostWrites: number;
 }
 

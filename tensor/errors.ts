@@ -1,5 +1,6 @@
 /** Shapes that do not fit an operation. It is a `TypeError`, and carries the operation and the shapes as data. */
 export class ShapeError extends TypeError {
+  /** Name of the class. */
   override name = "ShapeError";
   /** The operation that was attempted. */
   readonly op: string;
@@ -7,6 +8,8 @@ export class ShapeError extends TypeError {
   readonly shapes: readonly (readonly number[])[];
 
   /**
+   * Made by the operation that was attempted.
+   *
    * @param op The operation that was attempted
    * @param message What was attempted, then the rule, then the values
    * @param shapes The shapes it was given

@@ -13,8 +13,11 @@ export interface RandomState {
 
 /** What the numbers of one random operation depend on, besides the place of the element. */
 export interface RandomKey {
+  /** The two words of the seed, the lower first. */
   readonly seed: readonly [number, number];
+  /** The number of the stream within the step. */
   readonly stream: number;
+  /** The two words of the training step, the lower first, here or on the device. */
   readonly step: readonly [number, number] | Tensor;
 }
 
@@ -47,6 +50,8 @@ export class Generator {
   stepOnDevice: Tensor | null = null;
 
   /**
+   * Starts at step 0 of a seed.
+   *
    * @param seed A whole number from 0 to 2⁵³ − 1; default: one that cannot be foreseen
    * @throws {RangeError} If the seed is not such a number
    */

@@ -1133,6 +1133,14 @@ export interface TensorMethods {
     dim: number;
   }): Tensor;
 
+  /**
+   * ln(eᵃ + eᵇ) without overflow.
+   *
+   * @param b A tensor or a number
+   * @returns A tensor of the shape that both broadcast to
+   */
+  logaddexp(b: Tensor | number): Tensor;
+
   /** Whether both are true; numbers are true where they are not 0. */
   logicalAnd(b: Tensor | number): Tensor;
 
@@ -1575,6 +1583,14 @@ export interface TensorMethods {
    * whole
    */
   pow(b: Tensor | number): Tensor;
+
+  /**
+   * x above 0, x · weight below, with a learned weight for all or for each channel (He et al., 2015).
+   *
+   * @param weight One element, or one a channel
+   * @returns A tensor of the same shape
+   */
+  prelu(weight: Tensor): Tensor;
 
   /**
    * Multiplies the elements along axes.
@@ -2126,6 +2142,14 @@ export interface TensorMethods {
   where(a: Tensor | number, b: Tensor | number): Tensor;
 
   /**
+   * a · ln(b), and 0 where a is 0.
+   *
+   * @param b A tensor or a number
+   * @returns A tensor of the shape that both broadcast to
+   */
+  xlogy(b: Tensor | number): Tensor;
+
+  /**
    * A tensor of zeros, of the shape and type of another.
    *
    * @param options Another type, and whether gradients are wanted
@@ -2247,6 +2271,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "log2",
   "logSigmoid",
   "logSoftmax",
+  "logaddexp",
   "logicalAnd",
   "logicalNot",
   "logicalOr",
@@ -2282,6 +2307,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "pairwiseDistance",
   "permute",
   "pow",
+  "prelu",
   "prod",
   "randLike",
   "randintLike",
@@ -2340,5 +2366,6 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "var",
   "variance",
   "where",
+  "xlogy",
   "zerosLike",
 ];

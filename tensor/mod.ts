@@ -23,6 +23,7 @@ export { uploadInto } from "./in_place.ts";
 export type { TensorMethods } from "./methods.ts";
 export type { GradContext, Inputs, Op, Precision, Saves, Spec } from "./op.ts";
 export { apply, applyAll } from "./op.ts";
+export type { PhiloxStream } from "./philox.ts";
 export { keep, scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
 export { type GradHook, type HostArray, type NestedArray, Tensor } from "./tensor.ts";

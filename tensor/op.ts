@@ -17,7 +17,9 @@ export type Inputs = readonly (Tensor | null)[];
 
 /** Positions of the inputs and outputs that are kept for backward. */
 export interface Saves {
+  /** Positions of the inputs. */
   readonly inputs?: readonly number[];
+  /** Positions of the outputs. */
   readonly outputs?: readonly number[];
 }
 
@@ -41,6 +43,7 @@ export interface GradContext {
 
 /** The parts that all ops have. `Result` is `Spec` for one output, `readonly Spec[]` for several. */
 export interface Op<Attrs, Result = Spec> {
+  /** Its name, for errors, reports and labels of the GPU's tools. */
   readonly name: string;
   /** Behaviour under autocast; default `"follow"`. */
   readonly precision?: Precision;
@@ -53,7 +56,11 @@ export interface Op<Attrs, Result = Spec> {
   infer(x: Inputs, attrs: Attrs): Result;
   /** Records the kernels that fill `y` (never called when all outputs are empty). */
   forward?(x: Inputs, attrs: Attrs, y: readonly Tensor[]): void;
-  /** Instead of `forward`: describes the work that makes output `index` for later, so that it can be fused. */
+  /**
+   * Instead of `forward`: describes the work that makes output `index` for later, so that it can be fused.
+   *
+   * @internal
+   */
   lazy?(x: Inputs, attrs: Attrs, spec: Spec, index: number): Pending;
   /** Instead of `forward`: the result shares the first input's storage. */
   readonly alias?: true;

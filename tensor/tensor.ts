@@ -39,6 +39,7 @@ const collected = new FinalizationRegistry<{ storage: Storage }>(({ storage }) =
 
 // The fluent methods are installed by autograd/methods.ts, which every entry point imports, from the functions of the
 // same names; their interface merges with the class here because JSR forbids `declare module`.
+/** The methods of a tensor: {@link TensorMethods}. */
 export interface Tensor extends TensorMethods {}
 
 /**
@@ -59,11 +60,19 @@ export interface Tensor extends TensorMethods {}
 export class Tensor {
   /** Sizes of the axes, outermost first. */
   readonly shape: Shape;
-  /** The elements; shared between a tensor and its reshapes. */
+  /**
+   * The elements; shared between a tensor and its reshapes.
+   *
+   * @internal
+   */
   readonly storage: Storage;
   /** The gradient that `backward` accumulated, for leaves. */
   grad: Tensor | null = null;
-  /** The operation that made it, while its gradient can still be asked for. */
+  /**
+   * The operation that made it, while its gradient can still be asked for.
+   *
+   * @internal
+   */
   readonly node: Node | null;
   /** Which output of `node` it is. */
   readonly outputIndex: number;
