@@ -150,7 +150,7 @@ fn expm1_f32(x: f32) -> f32 {
 }
 
 // Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
-// uses: bits
+// uses: bits, exp
 
 // (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
 fn log_tail(f: f32) -> f32 {
@@ -206,6 +206,13 @@ fn log10_f32(x: f32) -> f32 {
 fn log1p_f32(x: f32) -> f32 {
   let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
   return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
 }
 
 // The error function and its inverse.
@@ -578,7 +585,7 @@ fn expm1_f32(x: f32) -> f32 {
 }
 
 // Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
-// uses: bits
+// uses: bits, exp
 
 // (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
 fn log_tail(f: f32) -> f32 {
@@ -634,6 +641,13 @@ fn log10_f32(x: f32) -> f32 {
 fn log1p_f32(x: f32) -> f32 {
   let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
   return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
 }
 
 // The error function and its inverse.
@@ -1167,7 +1181,7 @@ fn expm1_f32(x: f32) -> f32 {
 }
 
 // Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
-// uses: bits
+// uses: bits, exp
 
 // (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
 fn log_tail(f: f32) -> f32 {
@@ -1223,6 +1237,13 @@ fn log10_f32(x: f32) -> f32 {
 fn log1p_f32(x: f32) -> f32 {
   let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
   return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
 }
 
 // Hyperbolic functions and their inverses, without overflow where the result has none.
@@ -1473,8 +1494,106 @@ fn sqrt_f32(x: f32) -> f32 {
   return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
-// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
 // uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
+fn exp_f32(x: f32) -> f32 {
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits, exp
 
 // (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
 fn log_tail(f: f32) -> f32 {
@@ -1530,6 +1649,13 @@ fn log10_f32(x: f32) -> f32 {
 fn log1p_f32(x: f32) -> f32 {
   let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
   return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
 }
 `,
   modulo: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
@@ -1975,7 +2101,7 @@ fn expm1_f32(x: f32) -> f32 {
 }
 
 // Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
-// uses: bits
+// uses: bits, exp
 
 // (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
 fn log_tail(f: f32) -> f32 {
@@ -2031,6 +2157,13 @@ fn log10_f32(x: f32) -> f32 {
 fn log1p_f32(x: f32) -> f32 {
   let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
   return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
 }
 
 // Powers.
@@ -2190,8 +2323,106 @@ fn sqrt_f32(x: f32) -> f32 {
   return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
 }
 
-// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
 // uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
+fn exp_f32(x: f32) -> f32 {
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits, exp
 
 // (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
 fn log_tail(f: f32) -> f32 {
@@ -2247,6 +2478,13 @@ fn log10_f32(x: f32) -> f32 {
 fn log1p_f32(x: f32) -> f32 {
   let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
   return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
 }
 
 // Sine, cosine and tangent for every finite angle. WGSL's own are specified within ±π only, with an absolute error.

@@ -1,5 +1,5 @@
 // Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
-// uses: bits
+// uses: bits, exp
 
 // (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
 fn log_tail(f: f32) -> f32 {
@@ -55,4 +55,11 @@ fn log10_f32(x: f32) -> f32 {
 fn log1p_f32(x: f32) -> f32 {
   let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
   return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
 }

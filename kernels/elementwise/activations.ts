@@ -1,8 +1,11 @@
 /** Activation functions, with PyTorch's conventions at their kinks. */
+import { ShapeError, showShapes } from "../../tensor/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { reshape } from "../layout/reshape.ts";
 import { abs, add, div, mul, neg, sign, square, sub } from "./arithmetic.ts";
 import { where } from "./choice.ts";
 import { gt, le, logicalAnd, lt } from "./compare.ts";
+import { pointwise } from "./define.ts";
 import { exp, pow } from "./math.ts";
 import { tanh } from "./trigonometry.ts";
 import { type Unary, unary } from "./unary.ts";
@@ -506,4 +509,45 @@ const softshrinkOp = unary({
  */
 export function softshrink(x: Tensor, { lambda = 0.5 }: ShrinkOptions = {}): Tensor {
   return softshrinkOp(x, { width: lambda });
+}
+
+const preluOp = pointwise({
+  name: "prelu",
+  f: { f32: "select(x * y, x, is_positive(x))" },
+  reads: [[0, 1], [0]],
+  grads: [
+    (dy, { x }) => where(gt(x(0), 0), dy, mul(dy, x(1))),
+    (dy, { x }) => where(gt(x(0), 0), 0, mul(dy, x(0))),
+  ],
+});
+
+/**
+ * x above 0, x · weight below, with a learned weight for all or for each channel (He et al., 2015).
+ *
+ * @param x [batch, channels, …] or any shape
+ * @param weight One element, or one a channel
+ * @returns A tensor of the same shape
+ * @throws {ShapeError} If there are neither one weight nor as many as channels
+ *
+ * @example
+ * ```ts
+ * import { init, prelu, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await prelu(tensor([-2.5, 2]), tensor([0.5])).array()); // [-1.25, 2]
+ * ```
+ */
+export function prelu(x: Tensor, weight: Tensor): Tensor {
+  const channels = x.shape[1] ?? 1;
+  if (weight.ndim > 1 || (weight.numel !== 1 && weight.numel !== channels)) {
+    throw new ShapeError(
+      "prelu",
+      `Cannot compute prelu: there must be one weight, or one a channel, current shapes are ${
+        showShapes([x.shape, weight.shape])
+      }`,
+      [x.shape, weight.shape],
+    );
+  }
+  const shape = weight.numel === 1 ? [] : x.shape.slice(1).map((_, axis) => axis === 0 ? channels : 1);
+  return preluOp([x, reshape(weight, shape)]);
 }

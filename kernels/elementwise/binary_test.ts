@@ -39,6 +39,8 @@ const PAIRS: Row[] = [
   ["hypot", f.hypot, Math.hypot],
   ["remainder", f.remainder, (a, b) => a - b * Math.floor(a / b), { low: 0.6, high: 0.95 }],
   ["fmod", f.fmod, (a, b) => a % b, { low: 0.6, high: 0.95 }],
+  ["logaddexp", f.logaddexp, (a, b) => Math.log(Math.exp(a) + Math.exp(b))],
+  ["xlogy", f.xlogy, (a, b) => a * Math.log(b), "positive"],
   ["lerp", (a, b) => f.lerp(a, b, 0.3), (a, b) => a + Math.fround(0.3) * (b - a)],
   ["where", (a, b) => f.where(f.gt(a, b), a, b), Math.max],
 ];
@@ -73,6 +75,17 @@ testOp(opSpec({
   run: ([a, b, t]) => f.lerp(a, b, t),
   reference: ([a, b, t]) => map((a, b, t) => a + t * (b - a), a, b, t),
   cases: [{ inputs: [[3, 5], [5], { shape: [3, 1], draw: { low: 0, high: 1 } }] }],
+}));
+
+testOp(opSpec({
+  name: "prelu",
+  run: ([x, weight]) => f.prelu(x, weight),
+  reference: ([x, weight]) => {
+    const column = { shape: [weight.data.length, 1], data: weight.data };
+    return map((x, w) => x > 0 ? x : w * x, x, column);
+  },
+  draw: { low: -2, high: 2, avoid: [0] },
+  cases: [{ inputs: [[2, 3, 5], [3]] }, { inputs: [[2, 3, 5], [1]] }],
 }));
 
 testOp(opSpec({
@@ -199,6 +212,12 @@ gpuTest("NaN is in no order, whatever is fused around it", async () => {
   }
   assertEquals([...await f.maximum(a, b).data()], [NaN, NaN, NaN, 1]);
   assertEquals([...await f.minimum(a, b).data()], [NaN, NaN, NaN, 1]);
+  assertEquals([...await f.logaddexp(tensor([-Infinity, Infinity, 1000]), tensor([-Infinity, 2, 1000.5])).data()], [
+    -Infinity,
+    Infinity,
+    Math.fround(1000.5 + Math.log1p(Math.exp(-0.5))),
+  ]);
+  assertEquals([...await f.xlogy(tensor([0, 0.0, 2]), tensor([-1, NaN, 0])).data()], [0, NaN, -Infinity]);
   assertEquals([...await f.isclose(a, b, { equalNan: true }).data()], [0, 0, 1, 1]);
   assertEquals([...await f.nanToNum(tensor([NaN, Infinity, -Infinity, 2]), { nan: 7, neginf: -5 }).data()], [
     7,
@@ -242,6 +261,7 @@ gpuTest("what does not fit is refused, with the operation and the values", () =>
   assertThrows(() => f.maskedFill(x, x, 0), TypeError, "bool");
   assertThrows(() => f.pow(x, -2), RangeError, "integers need an exponent from 0 on");
   assertThrows(() => f.gelu(x, { approximate: "erf" as "none" }), RangeError, "approximate");
+  assertThrows(() => f.prelu(tensor([[1.5, 2]]), tensor([1.5, 2, 3])), ShapeError, "one weight, or one a channel");
   assertThrows(() => f.round(x, { decimals: 0.5 }), RangeError, "decimals");
   assertThrows(() => f.bitwiseAnd(tensor([1.5]), 1), TypeError, "bitwiseAnd");
 });

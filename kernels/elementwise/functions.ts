@@ -6,6 +6,8 @@ interface SharedFunction {
   calls: readonly string[];
 }
 
+const AMBIGUOUS = "";
+
 let library: Map<string, SharedFunction> | null = null;
 
 /** Every function of kernels/_shared, by name. */
@@ -13,7 +15,11 @@ function load(): Map<string, SharedFunction> {
   const found = new Map<string, { text: string; calls: readonly string[] }>();
   for (const file of Object.values(shared)) {
     // A function begins with `fn` and ends with a brace, both at the beginning of a line.
-    for (const [text, name] of file.matchAll(/^fn (\w+)\([^]*?^}$/gm)) found.set(name, { text, calls: [] });
+    for (const [text, name] of file.matchAll(/^fn (\w+)\([^]*?^}$/gm)) {
+      const other = found.get(name);
+      // Files that belong to one kind of kernel may use the same name; generated kernels then cannot have either.
+      found.set(name, { text: other === undefined || other.text === text ? text : AMBIGUOUS, calls: [] });
+    }
   }
   for (const [name, entry] of found) entry.calls = callsIn(entry.text, found).filter((called) => called !== name);
   return found;
@@ -36,6 +42,9 @@ export function functionsFor(code: string): string {
   const waiting = callsIn(code, library);
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (needed.has(name)) continue;
+    if (library.get(name)!.text === AMBIGUOUS) {
+      throw new Error(`Cannot generate a kernel: two files of kernels/_shared have a function ${name}`);
+    }
     needed.add(name);
     waiting.push(...library.get(name)!.calls);
   }

@@ -1,8 +1,10 @@
 /** Roots, exponentials, logarithms, powers, and the error function. */
 import type { Tensor } from "../../tensor/tensor.ts";
+import { sigmoid } from "./activations.ts";
 import { add, div, mul, neg, reciprocal, square, sub } from "./arithmetic.ts";
 import { where } from "./choice.ts";
-import { eq, ge, logicalAnd } from "./compare.ts";
+import { eq, ge, le, logicalAnd } from "./compare.ts";
+import { full } from "./constants.ts";
 import { pointwise, type TensorLike } from "./define.ts";
 import { type Unary, unary, vanishing } from "./unary.ts";
 
@@ -340,4 +342,67 @@ export function pow(a: TensorLike, b: TensorLike): Tensor {
     if (b === -1) return reciprocal(a);
   }
   return powOp([a, b]);
+}
+
+const logaddexpOp = pointwise({
+  name: "logaddexp",
+  f: "logaddexp_f32(x, y)",
+  result: "float",
+  reads: [[0, 1], [0, 1]],
+  grads: [(dy, { x }) => mul(dy, sigmoid(sub(x(0), x(1)))), (dy, { x }) => mul(dy, sigmoid(sub(x(1), x(0))))],
+});
+
+/**
+ * ln(eᵃ + eᵇ) without overflow.
+ *
+ * @param a A tensor
+ * @param b A tensor or a number
+ * @returns A tensor of the shape that both broadcast to
+ * @throws {ShapeError} If the shapes do not broadcast
+ *
+ * @example
+ * ```ts
+ * import { init, logaddexp, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await logaddexp(tensor([1000]), 1000).array()); // [1000.6931…]
+ * ```
+ */
+export function logaddexp(a: Tensor, b: TensorLike): Tensor {
+  return logaddexpOp([a, b]);
+}
+
+const xlogyOp = pointwise({
+  name: "xlogy",
+  f: "select(x * log_f32(y), 0.0, x == 0.0 && !any_nan(x, y))",
+  result: "float",
+  reads: [[0, 1], [0, 1]],
+  grads: [
+    (dy, { x }) => where(logicalAnd(eq(x(0), 0), le(x(1), 0)), 0, mul(dy, log(asTensor(x(1))))),
+    (dy, { x }) => mul(dy, div(x(0), x(1))),
+  ],
+});
+
+/**
+ * a · ln(b), and 0 where a is 0.
+ *
+ * @param a A tensor
+ * @param b A tensor or a number
+ * @returns A tensor of the shape that both broadcast to
+ * @throws {ShapeError} If the shapes do not broadcast
+ *
+ * @example
+ * ```ts
+ * import { init, tensor, xlogy } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await xlogy(tensor([0, 2]), tensor([0, 1])).array()); // [0, 0]
+ * ```
+ */
+export function xlogy(a: Tensor, b: TensorLike): Tensor {
+  return xlogyOp([a, b]);
+}
+
+function asTensor(x: TensorLike): Tensor {
+  return typeof x === "number" ? full([], x) : x;
 }
