@@ -1,5 +1,5 @@
 import { ShapeError, showShape, showShapes } from "../../tensor/errors.ts";
-import type { Shape } from "../../tensor/shape.ts";
+import { numel, type Shape } from "../../tensor/shape.ts";
 
 /** A number for both axes, or one for height and one for width. */
 export type Pair = number | readonly [number, number];
@@ -39,6 +39,11 @@ export function kernelShape(g: Geometry): Shape {
 /** Shape of the result. */
 export function resultShape(g: Geometry): Shape {
   return [g.n, g.outChannels, g.outHeight, g.outWidth];
+}
+
+/** Multiplications and additions of a convolution, and of each of its gradients. */
+export function convFlops(g: Geometry): number {
+  return 2 * numel(resultShape(g)) * (g.inChannels / g.groups) * g.kernelHeight * g.kernelWidth;
 }
 
 /** Both numbers of an option. */

@@ -43,7 +43,9 @@ export const WEIGHT_PARAMS = {
   kernelHeight: "u32",
   kernelWidth: "u32",
   stepY: "i32",
+  stepX: "i32",
   spacingY: "i32",
+  spacingX: "i32",
   startY: "i32",
   startX: "i32",
 } as const;
@@ -106,7 +108,7 @@ class Writer {
   }
 
   body(): string[] {
-    const { rows, taps, lanes, steps, quads, spacing } = this.#spec;
+    const { rows, taps, lanes, steps, quads } = this.#spec;
     return [
       "var rest = workgroup_index(id, count);",
       `let row = rest % params.rowTiles * ${rows}u;`,
@@ -124,7 +126,7 @@ class Writer {
       "let channel = place / (params.blocks * params.kernelHeight);",
       "let plane = params.height * params.width;",
       "let area = params.outHeight * params.outWidth;",
-      `let shift = params.startX + i32(tap) * ${spacing};`,
+      "let shift = params.startX + i32(tap) * params.spacingX;",
       ...range(this.#loads).map((g) => {
         const own = this.#spec.broadcast ? `row + ${g * lanes}u + lane` : `row + ${g}u`;
         return `let d${g}_at = (group * params.rows + min(${own}, params.rows - 1u)) * area;`;
@@ -160,11 +162,10 @@ class Writer {
   }
 
   #columns(steps: number, quads: boolean): string[] {
-    const { step } = this.#spec;
     return [
       ...this.#loadDy(steps, quads),
-      `let left = i32(ox) * ${step} + shift;`,
-      `let at = first + i32(ox) * ${step};`,
+      "let left = i32(ox) * params.stepX + shift;",
+      "let at = first + i32(ox) * params.stepX;",
       ...this.#offsets(steps).map((o) =>
         `let x${o} = select(0.0, x[u32(at + ${o})], inside && u32(left + ${o}) < params.width);`
       ),

@@ -3,7 +3,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
 import { subgroupLanes } from "../matmul/_lanes_plan.ts";
 import { sumOver } from "../matmul/_gemm.ts";
-import type { Geometry } from "./_geometry.ts";
+import { convFlops, type Geometry } from "./_geometry.ts";
 import { imageKernel } from "./_lanes_image.ts";
 import { weightKernel } from "./_lanes_kernel.ts";
 
@@ -12,21 +12,23 @@ const ENOUGH_WORKGROUPS = 64;
 /** The widest kernel whose taps are unrolled. */
 const WIDEST_WINDOW = 11;
 
-/** A part of `count` that is at most `most`, so that equal parts waste least. */
-function share(count: number, most: number): number {
-  return Math.ceil(count / Math.ceil(count / most));
+/** Below this many operations one kernel serves all strides, dilations and widths: there is little to gain by its own. */
+const SMALL_FLOPS = 2e6;
+
+/** The size of parts for which computing all of them costs least, where a part costs its size and `extra`. */
+function cheapest(count: number, sizes: readonly number[], extra: number): number {
+  const cost = (size: number) => Math.ceil(count / size) * (size + extra);
+  return sizes.reduce((best, size) => cost(size) < cost(best) ? size : best);
 }
 
-/** Neighbouring columns for an invocation: about four, so that least is computed beyond the end of a line. */
+/** Neighbouring columns for an invocation: few sizes, so that few kernels are compiled, and quads where they fit. */
 function columnsFor(width: number): number {
-  if (width <= 7) return width;
-  const waste = (columns: number) => Math.ceil(width / columns) * columns;
-  return [5, 6, 7].reduce((best, columns) => waste(columns) < waste(best) ? columns : best, 4);
+  return width % 4 === 0 ? 4 : cheapest(width, [4, 1, 2, 5, 7], 1);
 }
 
-/** Channels for an invocation: of few sizes, so that few kernels are compiled. */
+/** Channels for an invocation. */
 function rowsFor(channels: number): number {
-  return channels <= 8 ? channels : 16;
+  return cheapest(channels, [16, 1, 2, 4, 6, 8], 3);
 }
 
 /** y = conv(x, w): the image slides under the kernel. */
@@ -97,12 +99,12 @@ interface Slide {
 
 function slide(x: Tensor, w: Tensor, y: Tensor, s: Slide, g: Geometry): void {
   const { lanes, broadcast } = subgroupLanes(y.storage.device);
-  const rows = rowsFor(s.rows);
+  const rows = Math.min(rowsFor(s.rows), broadcast ? 16 : 8);
   const phasesY = s.phases ? Math.min(s.stepY, s.outHeight) : 1, phasesX = s.phases ? Math.min(s.stepX, s.outWidth) : 1;
   const gridHeight = Math.ceil(s.outHeight / phasesY), gridWidth = Math.ceil(s.outWidth / phasesX);
   const columns = columnsFor(gridWidth);
   const blocks = Math.ceil(gridWidth / columns);
-  const window = s.phases || g.kernelWidth > WIDEST_WINDOW
+  const window = s.phases || g.kernelWidth > WIDEST_WINDOW || convFlops(g) < SMALL_FLOPS
     ? null
     : { taps: g.kernelWidth, step: s.stepX, spacing: s.spacingX };
   const reach = (step: number, spacing: number, taps: number, out: number, start: number) => {
@@ -159,11 +161,12 @@ function slide(x: Tensor, w: Tensor, y: Tensor, s: Slide, g: Geometry): void {
 export function lanesWeight(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): void {
   const { lanes, broadcast } = subgroupLanes(dw.storage.device);
   const rowsPerGroup = g.outChannels / g.groups, channels = g.inChannels / g.groups;
-  const rows = rowsFor(rowsPerGroup);
-  const taps = share(g.kernelWidth, 7);
+  const rows = Math.min(rowsFor(rowsPerGroup), broadcast ? 16 : 8);
+  const small = convFlops(g) < SMALL_FLOPS;
+  const taps = small ? 1 : Math.ceil(g.kernelWidth / Math.ceil(g.kernelWidth / 7));
   const blocks = Math.ceil(g.kernelWidth / taps);
-  const quads = g.outWidth % 4 === 0;
-  const steps = quads ? 4 : Math.min(4, g.outWidth);
+  const quads = !small && g.outWidth % 4 === 0;
+  const steps = small || g.outWidth < 4 ? 1 : 4;
   const columns = channels * g.kernelHeight * blocks;
   const lines = g.n * g.outHeight;
   const rowTiles = Math.ceil(rowsPerGroup / rows), columnTiles = Math.ceil(columns / lanes);
@@ -176,7 +179,16 @@ export function lanesWeight(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): voi
     storage: new Storage(slices * dw.numel, "f32", "conv"),
     scoped: false,
   });
-  const kernel = weightKernel({ lanes, broadcast, rows, taps, steps, quads, step: g.strideX, spacing: g.dilationX });
+  const kernel = weightKernel({
+    lanes,
+    broadcast,
+    rows,
+    taps,
+    steps,
+    quads,
+    step: steps === 1 ? 1 : g.strideX,
+    spacing: taps === 1 ? 1 : g.dilationX,
+  });
   launch(kernel, { x, dy, dw: into }, {
     rowTiles,
     columnTiles,
@@ -195,7 +207,9 @@ export function lanesWeight(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): voi
     kernelHeight: g.kernelHeight,
     kernelWidth: g.kernelWidth,
     stepY: g.strideY,
+    stepX: g.strideX,
     spacingY: g.dilationY,
+    spacingX: g.dilationX,
     startY: -g.padTop,
     startX: -g.padLeft,
   }, tiles * slices);

@@ -1,7 +1,9 @@
 import type { Tensor } from "../../tensor/tensor.ts";
+import { family } from "../_family.ts";
 import { gemm } from "../matmul/_gemm.ts";
 import type { Matrices } from "../matmul/_operand.ts";
 import type { Geometry } from "./_geometry.ts";
+import { groupsForward, groupsInput, groupsWeight } from "./_groups.ts";
 import { lanesForward, lanesInput, lanesWeight } from "./_lanes_plan.ts";
 
 /** Whether each position of the result sees one position of the image, the same one. */
@@ -14,6 +16,14 @@ function pointwise(g: Geometry): boolean {
 function whole(g: Geometry): boolean {
   return g.groups === 1 && g.kernelHeight === g.height && g.kernelWidth === g.width && g.padTop === 0 &&
     g.padLeft === 0 && g.outHeight === 1 && g.outWidth === 1;
+}
+
+/**
+ * Whether the kernels that slide are used: on software adapters, and on GPUs where groups are so small that tiles of a
+ * matrix product would be nearly empty (depthwise convolutions).
+ */
+function direct(g: Geometry): boolean {
+  return family() === "lanes" || (g.groups > 1 && g.outChannels / g.groups <= 4 && g.inChannels / g.groups <= 4);
 }
 
 /** Images, or results, as matrices [n, groups, channels, positions]. */
@@ -56,7 +66,8 @@ export function convolve(x: Tensor, w: Tensor, y: Tensor, g: Geometry): void {
     const positions = g.height * g.width;
     const a = outByIn(w, g), b = channelsByPositions(x, g.inChannels, positions, g.groups);
     gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, y);
-  } else lanesForward(x, w, y, g);
+  } else if (direct(g)) lanesForward(x, w, y, g);
+  else groupsForward(x, w, y, g);
 }
 
 /** Records dx, the gradient of the image. */
@@ -69,7 +80,8 @@ export function inputGradient(dy: Tensor, w: Tensor, dx: Tensor, g: Geometry): v
     const positions = g.height * g.width;
     const a = flipped(outByIn(w, g)), b = channelsByPositions(dy, g.outChannels, positions, g.groups);
     gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, dx);
-  } else lanesInput(dy, w, dx, g);
+  } else if (direct(g)) lanesInput(dy, w, dx, g);
+  else groupsInput(dy, w, dx, g);
 }
 
 /** Records dw, the gradient of the kernel. */
@@ -91,5 +103,6 @@ export function weightGradient(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): 
       batch: { sizes: [g.groups], a: a.batch.slice(1), b: b.batch.slice(1) },
       reduce: { sizes: [g.n], a: a.batch.slice(0, 1), b: b.batch.slice(0, 1) },
     }, dw);
-  } else lanesWeight(x, dy, dw, g);
+  } else if (direct(g)) lanesWeight(x, dy, dw, g);
+  else groupsWeight(x, dy, dw, g);
 }

@@ -1,7 +1,6 @@
 import { isHalf } from "../../tensor/dtype.ts";
 import { noGrad } from "../../tensor/grad_mode.ts";
 import { apply, type GradContext, type Inputs, type Op, type Saves } from "../../tensor/op.ts";
-import { numel } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { to } from "../elementwise/cast.ts";
 import { type Geometry, imageShape, kernelShape, resultShape } from "./_geometry.ts";
@@ -78,9 +77,4 @@ export function convInput(dy: Tensor, w: Tensor, g: Geometry): Tensor {
 /** The gradient of the kernel, in f32. */
 export function convWeight(x: Tensor, dy: Tensor, g: Geometry): Tensor {
   return apply(convWeightOp, [x, dy], g);
-}
-
-/** Multiplications and additions of a convolution, for benches. */
-export function convFlops(g: Geometry): number {
-  return 2 * numel(resultShape(g)) * (g.inChannels / g.groups) * g.kernelHeight * g.kernelWidth;
 }

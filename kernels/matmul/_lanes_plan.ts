@@ -1,4 +1,5 @@
 import type { Device } from "../../device/mod.ts";
+import { family } from "../_family.ts";
 import { aligned, type Gemm, type Plan, transposed } from "./_gemm.ts";
 import { lanesKernel } from "./_lanes.ts";
 
@@ -53,10 +54,11 @@ export function lanesPlan(given: Gemm, device: Device): Plan {
 }
 
 /**
- * Lanes of a workgroup of one subgroup, and whether a lane's value can be broadcast to the others: where the adapter tells
+ * Lanes of a workgroup; on software adapters of one subgroup, and whether a lane's value can be broadcast to the others: where the adapter tells
  * how many lanes a subgroup has, and never has others.
  */
 export function subgroupLanes(device: Device): { lanes: number; broadcast: boolean } {
+  if (family() === "groups") return { lanes: 64, broadcast: false };
   const { subgroupMinSize, subgroupMaxSize } = device.gpu.adapterInfo as GPUAdapterInfo & {
     subgroupMinSize?: number;
     subgroupMaxSize?: number;
