@@ -39,7 +39,8 @@ function show(value: unknown): string {
     const { name } = value.constructor ?? {};
     return name === "Object" || name === undefined ? JSON.stringify(value) : `an object of ${name}`;
   }
-  return typeof value === "function" ? "a function" : JSON.stringify(value) ?? String(value);
+  if (typeof value === "function") return "a function";
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
 /** The name that was probably meant: written in snake_case as Lightning does, or with a slip or two. */

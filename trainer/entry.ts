@@ -54,6 +54,7 @@ export async function enter(
   const status = errors.any ? "failed" : run.cutShort ? "interrupted" : "success";
   for (const logger of loggers) await errors.guard(() => logger.finalize?.(status));
   reporter.leaveHook("");
+  if (errors.any) reporter.fitStore.reset();
   if (errors.any) throw errors.error;
   return run.cutShort ? "interrupted" : "finished";
 }
@@ -63,15 +64,17 @@ class FirstError {
   any = false;
   error: unknown = undefined;
 
-  /** Runs a step. The first error is thrown at the end; another one (a lost device fails every step alike) is printed. */
+  /** Runs a step. A second error is printed, unless it only repeats the first, which is the one that is thrown. */
   async guard(step: () => unknown): Promise<void> {
     try {
       await step();
     } catch (error) {
       if (!this.any) [this.any, this.error] = [true, error];
-      else if (error !== this.error) {
-        writeErr(`Another error followed: ${error instanceof Error ? error.message : error}\n`);
-      }
+      else if (textOf(error) !== textOf(this.error)) writeErr(`Another error followed: ${textOf(error)}\n`);
     }
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -66,7 +66,9 @@ export class FitLoop {
   async go(): Promise<void> {
     const run = this.#run, progress = this.#progress;
     const { hooks, reporter } = run;
-    if (this.#options.limitTrainBatches === 0 || this.#finished()) return;
+    if (this.#options.limitTrainBatches === 0 || this.#reachedEnd()) return;
+    run.cutShort = run.mustStop();
+    if (run.cutShort) return;
     await this.#sanityCheck();
     await this.loadTrain();
     await this.#loadVal();

@@ -1,0 +1,122 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { ModelCheckpoint } from "../callbacks/mod.ts";
+import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
+import { quiet } from "../testing/trainer.ts";
+import { resolveAmount } from "./amounts.ts";
+
+/** The message with which a Trainer refuses options. */
+function refusal(options: object): string {
+  return assertThrows(() => new Trainer(options as TrainerOptions), TypeError).message;
+}
+
+Deno.test("an option that is wrong is named, with what is allowed and what it got", () => {
+  const cases: [object, string][] = [
+    [{ maxEpochs: -2 }, "maxEpochs must be a whole number from 0 on, -1 for no end, or null, got -2"],
+    [{ maxEpochs: 1.5 }, "maxEpochs must be a whole number from 0 on, -1 for no end, or null, got 1.5"],
+    [{ maxSteps: "10" }, 'maxSteps must be a whole number from 0 on, or -1 for no limit, got "10"'],
+    [
+      { limitTrainBatches: 1.5 },
+      "limitTrainBatches must be a count of batches from 0 on, a share below 1, or { fraction } from 0 to 1, got 1.5",
+    ],
+    [{ limitValBatches: { fraction: 2 } }, 'got {"fraction":2}'],
+    [{ limitTestBatches: -1 }, "limitTestBatches must be a count of batches"],
+    [{ limitPredictBatches: null }, "got null"],
+    [{ valCheckInterval: 0 }, "valCheckInterval must be a count of batches from 1 on"],
+    [{ checkValEveryNEpoch: 0 }, "checkValEveryNEpoch must be a whole number from 1 on or null, got 0"],
+    [{ numSanityValSteps: -3 }, "numSanityValSteps must be a whole number from 0 on, or -1 for all, got -3"],
+    [{ accumulateGradBatches: 0 }, "accumulateGradBatches must be a whole number from 1 on, got 0"],
+    [{ gradientClipVal: 0 }, "gradientClipVal must be a number above 0 or null, got 0"],
+    [{ gradientClipVal: NaN }, "gradientClipVal must be a number above 0 or null, got NaN"],
+    [{ gradientClipAlgorithm: "l2" }, 'gradientClipAlgorithm must be "norm" or "value", got "l2"'],
+    [{ logEveryNSteps: 0.5 }, "logEveryNSteps must be a whole number from 0 on, got 0.5"],
+    [{ logger: {} }, "logger must be true, false, a logger or a list of loggers, got {}"],
+    [{ callbacks: [3] }, "callbacks must be a Callback or a list of them, got [3]"],
+    [{ callbacks: new Date() }, "got an object of Date"],
+    [{ enableProgressBar: 1 }, "enableProgressBar must be true or false, got 1"],
+    [{ precision: "64-true" }, 'precision must be "32-true" or "bf16-mixed", got "64-true"'],
+    [{ defaultRootDir: "" }, 'defaultRootDir must be the path of a folder, got ""'],
+    [{ fastDevRun: -1 }, "fastDevRun must be true, false or a whole number from 0 on, got -1"],
+  ];
+  for (const [options, wanted] of cases) {
+    const message = refusal(options);
+    assertStringIncludes(message, wanted);
+    assert(message.startsWith("Cannot make a Trainer: "), message);
+  }
+});
+
+Deno.test("all wrong options are listed at once", () => {
+  const message = refusal({ maxEpochs: "many", maxSteps: 0.5, foo: 1 });
+  for (const part of ["maxEpochs must be", 'got "many"', "maxSteps must be", "there is no option foo"]) {
+    assertStringIncludes(message, part);
+  }
+});
+
+Deno.test("an option that does not exist is refused, with the nearest that does", () => {
+  assertStringIncludes(refusal({ max_epochs: 3 }), "there is no option max_epochs, maxEpochs is the nearest");
+  assertStringIncludes(refusal({ limitTrainBatch: 3 }), "limitTrainBatches is the nearest");
+  assertEquals(refusal({ colour: 3 }), "Cannot make a Trainer: there is no option colour");
+});
+
+Deno.test("options that are left out, or undefined, take their defaults", () => {
+  const { options } = new Trainer({ ...quiet, maxEpochs: undefined });
+  assertEquals(options.maxEpochs, null);
+  assertEquals(options.limitTrainBatches, { fraction: 1 });
+  assertEquals(options.logEveryNSteps, 50);
+  assertEquals(options.precision, "32-true");
+});
+
+Deno.test("fastDevRun limits everything and writes no files", () => {
+  const trainer = new Trainer({
+    fastDevRun: 3,
+    maxEpochs: 100,
+    callbacks: new ModelCheckpoint(),
+    enableProgressBar: false,
+  });
+  const { options } = trainer;
+  assertEquals([options.maxEpochs, options.maxSteps, options.limitTrainBatches, options.limitValBatches], [1, 3, 3, 3]);
+  assertEquals([options.numSanityValSteps, options.enableCheckpointing], [0, false]);
+  assertEquals([trainer.loggers.length, trainer.callbacks.length], [0, 0]);
+  assertEquals(new Trainer({ ...quiet, fastDevRun: true }).options.limitTestBatches, 1);
+  assertEquals(new Trainer({ ...quiet, fastDevRun: 0 }).options.fastDevRun, false);
+});
+
+Deno.test("the preset adds a bar, a checkpoint and a CSV logger, and nothing twice", () => {
+  const names = (trainer: Trainer) => trainer.callbacks.map((callback) => callback.constructor.name);
+  assertEquals(names(new Trainer()), ["ProgressBar", "ModelCheckpoint"]);
+  assertEquals(new Trainer().loggers.map((logger) => logger.name), ["fulgurite_logs"]);
+  const own = new ModelCheckpoint({ saveLast: true });
+  assertEquals(new Trainer({ callbacks: own }).callbacks.filter((callback) => callback.checkpointing), [own]);
+  assertEquals(new Trainer({ callbacks: own }).checkpointCallback, own);
+});
+
+Deno.test("callbacks that write checkpoints come last; two that cannot be told apart are refused", () => {
+  class Watch extends Callback {
+    override stateDict(): { n: number } {
+      return { n: 1 };
+    }
+  }
+  const watch = new Watch(), save = new ModelCheckpoint();
+  assertEquals(new Trainer({ ...quiet, enableCheckpointing: true, callbacks: [save, watch] }).callbacks, [watch, save]);
+  assertStringIncludes(refusal({ callbacks: [watch, new Watch()] }), "must have different keys, two have Watch");
+  const message = refusal({ ...quiet, callbacks: save });
+  assertStringIncludes(message, "enableCheckpointing must be true with a ModelCheckpoint among the callbacks");
+});
+
+Deno.test("an amount is a count or a share", () => {
+  const batches = (amount: Parameters<typeof resolveAmount>[1], length: number | null) =>
+    resolveAmount("limitTrainBatches", amount, length);
+  assertEquals(batches(1, 10), 1);
+  assertEquals(batches(100, 10), 10);
+  assertEquals(batches(0, 10), 0);
+  assertEquals(batches(0.25, 10), 2);
+  assertEquals(batches({ fraction: 1 }, 10), 10);
+  assertEquals(batches({ fraction: 0 }, 10), 0);
+  assertEquals(batches({ fraction: 1 }, null), Infinity);
+  assertEquals(batches(7, null), 7);
+  assertThrows(
+    () => batches(0.05, 10),
+    RangeError,
+    "Cannot use limitTrainBatches: the share must come to a batch, 0.05 of 10 batches is less than one",
+  );
+  assertThrows(() => batches(0.5, null), RangeError, "a share needs a loader of known length");
+});
