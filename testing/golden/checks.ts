@@ -1,7 +1,7 @@
 /** Tensors made from fixtures, and tensors compared with fixtures. */
-import { type Tensor, tensor } from "../../mod.ts";
+import { type Tensor, tensor, toHostAll } from "../../mod.ts";
 import { describeMismatch, EXACT, type Tolerance, worstMismatch } from "./compare.ts";
-import { patternValues, sizeOf, type StoredDType, type StoredTensor } from "./format.ts";
+import { patternValues, sizeOf, type StoredDType, type StoredTensor, toNumbers } from "./format.ts";
 
 /** What a tensor should be: all its elements, or those at some flat indices. */
 export interface Expected extends StoredTensor {
@@ -45,10 +45,23 @@ export function filled(shape: readonly number[], dtype: StoredDType, fill = 0): 
 const sameShape = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((d, i) => d === b[i]);
 
-/** Reads the tensors of several checks at once and says what is wrong with them; empty when all pass. */
+/** Says what is wrong with tensors; empty when all pass. */
 export async function verify(checks: readonly Check[]): Promise<string[]> {
-  const read = await Promise.all(checks.map(({ tensor }) => tensor === null ? null : tensor.data()));
-  return checks.flatMap((check, i) => mismatch(check, read[i]) ?? []);
+  return (await verifyAll([checks]))[0];
+}
+
+/** Reads the tensors of groups of checks with one copy for all, and says for each group what is wrong with it. */
+export async function verifyAll(groups: readonly (readonly Check[])[]): Promise<string[][]> {
+  const read = await elementsOf(groups.flat().flatMap(({ tensor }) => tensor ?? []));
+  let next = 0;
+  return groups.map((checks) =>
+    checks.flatMap((check) => mismatch(check, check.tensor === null ? null : read[next++]) ?? [])
+  );
+}
+
+/** Elements of tensors as numbers, read with one copy for all. */
+export async function elementsOf(tensors: readonly Tensor[]): Promise<ArrayLike<number>[]> {
+  return (await toHostAll(tensors)).map(toNumbers);
 }
 
 /** What is wrong with one tensor whose elements have been read, or undefined. */

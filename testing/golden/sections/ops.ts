@@ -1,7 +1,7 @@
 /** Operator cases: outputs, gradients and gradients of gradients, for single operators and small graphs. */
 import { device, grad, mul, scope, sum, type Tensor } from "../../../mod.ts";
 import { type Arguments, call, type Called, groupLists } from "../calls.ts";
-import { type Check, type Expected, fromPattern, toDevice, verify } from "../checks.ts";
+import { type Check, type Expected, fromPattern, toDevice, verifyAll } from "../checks.ts";
 import type { Tolerance } from "../compare.ts";
 import { beside, type OpRow, readTensors, revive, type Sample, type Tensors } from "../format.ts";
 import { type Result, resultOf } from "../report.ts";
@@ -52,7 +52,7 @@ async function runBatch(rows: OpRow[], tensors: Tensors): Promise<Result[]> {
   try {
     const results: Result[] = [];
     const checks = recorded.map((entry) => Array.isArray(entry) ? entry : []);
-    const wrong = await Promise.all(checks.map(verify));
+    const wrong = await verifyAll(checks);
     for (const [i, entry] of recorded.entries()) {
       results.push(Array.isArray(entry) ? judge(rows[i], checks[i], wrong[i]) : entry);
     }

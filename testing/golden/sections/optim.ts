@@ -14,7 +14,7 @@ import {
   transpose,
 } from "../../../mod.ts";
 import { averagedModel } from "../averages.ts";
-import { toDevice } from "../checks.ts";
+import { elementsOf, toDevice } from "../checks.ts";
 import { describeMismatch, type Tolerance, worstMismatch } from "../compare.ts";
 import { beside, type Json, number, readTensors, type Row, stackEntry, type Suite, type Tensors } from "../format.ts";
 import { findClass, findFunction, findOp } from "../library.ts";
@@ -137,7 +137,7 @@ async function followWith(
   const trained = Object.keys(row.params);
   const sign = row.options.maximize === true ? -1 : 1;
   const losses: Promise<number>[] = [];
-  const history: Promise<ArrayLike<number>>[][] = [];
+  const history: Promise<ArrayLike<number>[]>[] = [];
   for (let step = 0; step < row.steps; step++) {
     const closure = (): Tensor => {
       optimizer.zeroGrad();
@@ -164,9 +164,9 @@ async function followWith(
       });
       if (grads !== undefined) { for (const p of Object.values(params)) p.grad = null; }
     }
-    history.push(trained.map((name) => params[name].data()));
+    history.push(elementsOf(trained.map((name) => params[name])));
   }
-  const read = await Promise.all(history.map((step) => Promise.all(step)));
+  const read = await Promise.all(history);
   const wrong = trained.flatMap((name, k) => {
     const want = tensors(row.params[name]);
     const got = read.flatMap((step) => Array.from(step[k]));
