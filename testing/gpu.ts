@@ -50,7 +50,13 @@ export async function leavesNothing(
 ): Promise<void> {
   await device.sync();
   const before = device.memory();
-  await scope(async () => await fn());
+  try {
+    await scope(async () => await fn());
+  } catch (error) {
+    // Dawn ends the process, and with it the message, when the runtime exits while answers of the device are pending.
+    await device.sync().catch((second) => console.error("The device reports too:", second));
+    throw error;
+  }
   await device.sync();
   const after = device.memory();
   const left = after.liveBytes - before.liveBytes;
