@@ -106,3 +106,15 @@ export function heldItems(
     overrides: { held_items: fits ? items : 1, all_held: fits ? 1 : 0 },
   };
 }
+
+/**
+ * Into how many slices rows are cut, so that the device has enough to do at once; a further kernel puts them together, so
+ * short rows stay whole. It depends on sizes and family alone: sums repeat bit for bit.
+ *
+ * @param shared Whether the invocations of a workgroup share a slice
+ */
+export function slicesOf(rows: Rows, shared: boolean = sharesRows(rows)): number {
+  const { rows: count, length } = pack(rows);
+  const [wanted, shortest] = family() === "lanes" ? [512, 512] : shared ? [1024, 1024] : [32768, 32];
+  return Math.max(1, Math.min(Math.floor(wanted / Math.max(1, count)), Math.floor(length / shortest)));
+}

@@ -7,6 +7,7 @@ import { reshape } from "../kernels/layout/reshape.ts";
 import { mean } from "../kernels/reduce/sum.ts";
 import { variance } from "../kernels/reduce/var.ts";
 import { autocastDType } from "../tensor/autocast.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { numel, sameShape } from "../tensor/shape.ts";
@@ -55,6 +56,11 @@ function checkChannels(op: string, x: Tensor, named: Record<string, Tensor | nul
   }
 }
 
+function checkFloat(op: string, x: Tensor): void {
+  if (isFloat(x.dtype)) return;
+  throw new TypeError(`Cannot normalise in ${op}: elements must be floating-point numbers, they are ${x.dtype}`);
+}
+
 function checkRank(op: string, x: Tensor, least: number): void {
   if (x.ndim >= least) return;
   throw new ShapeError(
@@ -84,6 +90,7 @@ function checkRank(op: string, x: Tensor, least: number): void {
  */
 export function groupNorm(x: Tensor, { numGroups, weight, bias, eps }: GroupNormOptions): Tensor {
   checkRank("groupNorm", x, 2);
+  checkFloat("groupNorm", x);
   const [samples, channels] = x.shape;
   if (!Number.isInteger(numGroups) || numGroups < 1 || channels % numGroups !== 0) {
     throw new ShapeError(

@@ -77,5 +77,10 @@ gpuTest("group and instance normalisation check shapes", () => {
   );
   assertThrows(() => instanceNorm(zeros([2, 3, 1])), ShapeError, "more than one value");
   assertThrows(() => instanceNorm(zeros([2, 3])), ShapeError, "at least 3 axes");
+  assertThrows(
+    () => groupNorm(tensor([[1, 2]]), { numGroups: 1 }),
+    TypeError,
+    "in groupNorm: elements must be floating",
+  );
   assertEquals(groupNorm(zeros([0, 4, 3]), { numGroups: 2 }).shape, [0, 4, 3]);
 });

@@ -1,6 +1,5 @@
 import type { Tensor } from "../../tensor/tensor.ts";
-import { family } from "../_family.ts";
-import { itemKernel, laneGroup } from "../_rows.ts";
+import { itemKernel, laneGroup, slicesOf } from "../_rows.ts";
 import { launch } from "../_run.ts";
 import { layerNormParams } from "../_wgsl.ts";
 import { addPairs } from "../reduce/_pairs.ts";
@@ -22,8 +21,7 @@ export function rowSums(
 ): void {
   const packing = columns % 4 === 0 ? "across" : "single";
   const items = packing === "across" ? columns / 4 : columns;
-  const [wanted, shortest] = family() === "lanes" ? [512, 64] : [32768, 32];
-  const slices = Math.max(1, Math.min(Math.floor(wanted / items), Math.floor(rows / shortest)));
+  const slices = slicesOf({ outer: 1, length: rows, inner: columns }, false);
   const { aliases, functions } = itemKernel(packing);
   const group = laneGroup(items * slices);
   const into = slices === 1 ? { a, b } : {

@@ -45,6 +45,7 @@ function cases(inputs: number): OpCase<Attrs>[] {
     [[1, 1], [1]],
     [[9, 4100], [4100]],
     [[600, 40], [40]],
+    [[1100, 8], [8]],
   ];
   return shapes.map(([shape, normalizedShape]) => ({
     inputs: [shape, ...new Array(inputs).fill(normalizedShape)],

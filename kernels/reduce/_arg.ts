@@ -1,6 +1,5 @@
 import type { Tensor } from "../../tensor/tensor.ts";
-import { family } from "../_family.ts";
-import { itemTypes, laneGroup, pack, type Rows, rowWidth, sharesRows } from "../_rows.ts";
+import { itemTypes, laneGroup, pack, type Rows, rowWidth, sharesRows, slicesOf } from "../_rows.ts";
 import { launch } from "../_run.ts";
 import { argReduce, argReduceTree } from "../_wgsl.ts";
 import { type Order, orderOf } from "./_order.ts";
@@ -14,22 +13,22 @@ const KEEP: Order = { key: () => "v", bits: () => "v" };
  */
 export function argInto(name: string, x: Tensor, rows: Rows, down: boolean, values: Tensor, indices: Tensor): void {
   const order = orderOf(x.dtype, down, true);
-  const { rows: count, length } = pack(rows);
-  const shared = sharesRows(rows);
-  const wanted = family() === "lanes" ? 512 : shared ? 1024 : 32768;
-  const slices = Math.max(1, Math.min(Math.floor(wanted / count), Math.floor(length / (shared ? 1024 : 128))));
+  const slices = slicesOf(rows);
   if (slices === 1) {
     runPass(x, null, rows, 1, order, order, values, indices);
     return;
   }
   // The last slice must not be empty: a pass starts from the first element of each.
+  const { length } = pack(rows);
   const slice = Math.ceil(length / slices);
   const used = Math.ceil(length / slice);
   const { outer, inner } = rows;
   const keys = temporary([outer * inner * used], "u32", name);
   const places = temporary([outer * inner * used], "i32", name);
   runPass(x, null, rows, used, order, KEEP, keys, places, slice);
-  const merged = shared ? { outer, length: used, inner: 1 } : { outer: 1, length: used, inner: outer * inner };
+  const merged = sharesRows(rows)
+    ? { outer, length: used, inner: 1 }
+    : { outer: 1, length: used, inner: outer * inner };
   runPass(keys, places, merged, 1, KEEP, order, values, indices);
   keys.dispose();
   places.dispose();

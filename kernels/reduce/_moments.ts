@@ -1,6 +1,5 @@
 import type { Tensor } from "../../tensor/tensor.ts";
-import { family } from "../_family.ts";
-import { itemKernel, laneGroup, pack, type Rows, rowWidth, sharesRows } from "../_rows.ts";
+import { itemKernel, laneGroup, pack, type Rows, rowWidth, sharesRows, slicesOf } from "../_rows.ts";
 import { launch } from "../_run.ts";
 import { moments, momentsTree } from "../_wgsl.ts";
 import { temporary } from "./_reduce.ts";
@@ -16,11 +15,8 @@ export interface Parts {
 
 /** How rows are cut so that the device has enough to do at once. */
 export function cut(rows: Rows): Parts {
-  const { packing, rows: count, length } = pack(rows);
-  const shared = sharesRows(rows);
-  const wanted = family() === "lanes" ? 512 : shared ? 1024 : 32768;
-  const shortest = family() === "lanes" ? 128 : shared ? 1024 : 32;
-  const slices = Math.max(1, Math.min(Math.floor(wanted / Math.max(1, count)), Math.floor(length / shortest)));
+  const { packing, length } = pack(rows);
+  const slices = slicesOf(rows);
   const items = packing === "along" ? 4 : 1;
   const slice = Math.max(1, Math.ceil(length / slices));
   const used = Math.max(1, Math.ceil(length / slice));

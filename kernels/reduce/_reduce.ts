@@ -3,8 +3,7 @@ import type { Op } from "../../tensor/op.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { family } from "../_family.ts";
-import { itemTypes, laneGroup, pack, type Rows, rowsOf, rowWidth, sharesRows } from "../_rows.ts";
+import { itemTypes, laneGroup, pack, type Rows, rowsOf, rowWidth, sharesRows, slicesOf } from "../_rows.ts";
 import { launch } from "../_run.ts";
 import { reduce, reduceTree } from "../_wgsl.ts";
 
@@ -121,15 +120,6 @@ export function reduceInto(
     if (from !== x) from.dispose();
     from = into;
   });
-}
-
-/** Into how many slices rows are cut, so that the device has enough to do at once. */
-function slicesOf(rows: Rows): number {
-  const { rows: count, length } = pack(rows);
-  const shared = sharesRows(rows);
-  const wanted = family() === "lanes" ? 512 : shared ? 1024 : 32768;
-  const shortest = family() === "lanes" ? 128 : shared ? 1024 : 32;
-  return Math.max(1, Math.min(Math.floor(wanted / Math.max(1, count)), Math.floor(length / shortest)));
 }
 
 function runPass(reduction: Reduction, x: Tensor, rows: Rows, slices: number, y: Tensor, scale: number): void {

@@ -2,8 +2,7 @@ import { isFloat } from "../../tensor/dtype.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { family } from "../_family.ts";
-import { itemTypes, laneGroup, type Packed, rowsOf } from "../_rows.ts";
+import { itemTypes, laneGroup, type Packed, rowsOf, slicesOf } from "../_rows.ts";
 import { launch } from "../_run.ts";
 import { reduce, scan } from "../_wgsl.ts";
 import { temporary, type Word } from "../reduce/_reduce.ts";
@@ -31,8 +30,7 @@ const cumsumOp: Op<Attrs> = {
     const packed: Packed = inner % 4 === 0
       ? { packing: "across", rows: outer * inner / 4, length, inner: inner / 4 }
       : { packing: "single", rows: outer * inner, length, inner };
-    const [wanted, shortest] = family() === "lanes" ? [512, 128] : [32768, 32];
-    const slices = Math.max(1, Math.min(Math.floor(wanted / packed.rows), Math.floor(length / shortest)));
+    const slices = slicesOf(rows, false);
     const slice = Math.ceil(length / slices);
     const word = countedWord(x!.dtype);
     if (slices === 1) return scanInto(word, packed, 1, length, reversed, false, x!, null, y);
