@@ -81,13 +81,15 @@ function line(context: CanvasRenderingContext2D, points: readonly (readonly numb
   context.stroke();
 }
 
-/** A canvas with a 28×28 image of bytes: black where the image is white, transparent where it is black. */
-export function drawDigit(pixels: Uint8Array): HTMLCanvasElement {
+/** A picture of 28×28 bytes: black where they are white, transparent where they are black. */
+export function drawDigit(pixels: Uint8Array): HTMLImageElement {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 28;
-  const context = canvas.getContext("2d");
-  const image = new ImageData(28, 28);
-  pixels.forEach((value, i) => image.data[4 * i + 3] = value);
-  context?.putImageData(image, 0, 0);
-  return canvas;
+  const data = new ImageData(28, 28);
+  pixels.forEach((value, i) => data.data[4 * i + 3] = value);
+  canvas.getContext("2d")?.putImageData(data, 0, 0);
+  const image = new Image(28, 28);
+  image.src = canvas.toDataURL();
+  image.alt = "A handwritten digit";
+  return image;
 }

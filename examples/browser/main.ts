@@ -203,6 +203,8 @@ options.onsubmit = async (event) => {
   }
 };
 
+// With the GPU's process a browser loses its canvases, too.
+curve.addEventListener("contextrestored", redraw);
 new ResizeObserver(redraw).observe(curve);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 open().catch(complain);

@@ -73,11 +73,13 @@ export function handler({ page, program, dataFolder }: Site): (request: Request)
     if (pathname === "/") return reply(page, "text/html; charset=utf-8");
     if (pathname === "/main.js") return reply(program, "text/javascript; charset=utf-8");
     const part = PARTS.find((name) => pathname === `/data/${name}`);
-    if (part === undefined) return new Response("There is no such file here", { status: 404 });
-    const path = joinPath(dataFolder, part);
     const type = "application/octet-stream";
-    if (await exists(path)) return reply(await readFile(path), type);
-    return reply(await readFile(`${path}.gz`), type, { "content-encoding": "gzip" });
+    if (part !== undefined) {
+      const path = joinPath(dataFolder, part), packed = `${path}.gz`;
+      if (await exists(path)) return reply(await readFile(path), type);
+      if (await exists(packed)) return reply(await readFile(packed), type, { "content-encoding": "gzip" });
+    }
+    return new Response("There is no such file here", { status: 404 });
   };
 }
 

@@ -17,6 +17,9 @@ const FLAGS = [
 /** Lets Chromium offer WebGPU on SwiftShader, its software adapter. */
 const WEBGPU = "--enable-unsafe-webgpu";
 
+/** Milliseconds to wait for anything: two busy cores compile and train slowly. */
+const PATIENCE = 120_000;
+
 const chromiumPath = await findChromium();
 
 /** What a test in a browser gets. */
@@ -62,6 +65,7 @@ export function browserTest(
       try {
         const context = await browser.newContext();
         const page = await context.newPage();
+        page.setDefaultTimeout(PATIENCE);
         const complaints: string[] = [];
         page.on("console", (message) => {
           const type = message.type();
