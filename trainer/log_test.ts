@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { Callback, type LightningModule, type LogOptions, Trainer, type TrainerOptions } from "../lightning.ts";
 import { mean, sum, type Tensor, to } from "../mod.ts";
-import { type Logger } from "../lightning.ts";
+import type { Logger } from "../lightning.ts";
 import { constantBatches, countReads, MemoryLogger, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
 /** A Slope that does something extra in a step or hook. */

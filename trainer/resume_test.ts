@@ -1,0 +1,263 @@
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { Callback, CheckpointError, LightningModule, readCheckpoint, seedEverything, Trainer } from "../lightning.ts";
+import type { ConfiguredOptimizers, Loader, TrainerOptions } from "../lightning.ts";
+import { crossEntropy } from "../mod.ts";
+import { ReduceLROnPlateau, SGD } from "../optim/mod.ts";
+import { joinPath, readText } from "../platform/mod.ts";
+import {
+  cloudLoader,
+  clouds,
+  constantBatches,
+  inFolder,
+  type LoggedRow,
+  MemoryLogger,
+  Net,
+  own,
+  type Points,
+  quiet,
+  Slope,
+  trainerTest,
+} from "../testing/trainer.ts";
+
+/** The moments of training in which a checkpoint is saved. */
+const MOMENTS = [
+  "onTrainEpochStart",
+  "onTrainBatchStart",
+  "onTrainBatchEnd",
+  "onValidationEnd",
+  "onTrainEpochEnd",
+] as const;
+type Moment = typeof MOMENTS[number];
+
+/** Saves in every moment, under a name of its own. */
+class SaveAlways extends Callback {
+  readonly saved: string[] = [];
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    super();
+    this.#folder = folder;
+    for (const moment of MOMENTS) {
+      Object.defineProperty(this, moment, { value: (trainer: Trainer) => this.#save(trainer, moment) });
+    }
+  }
+
+  override get monitoring(): boolean {
+    return true;
+  }
+
+  override get checkpointing(): boolean {
+    return true;
+  }
+
+  async #save(trainer: Trainer, moment: Moment): Promise<void> {
+    if (trainer.sanityChecking) return;
+    const name = `${trainer.batchesSeen}-${moment}`;
+    await trainer.saveCheckpoint(joinPath(this.#folder, name));
+    this.saved.push(name);
+  }
+}
+
+/** Remembers how many rows there were when a checkpoint was saved. */
+class RowsAtSave extends MemoryLogger {
+  readonly rowsAtSave = new Map<string, number>();
+
+  override afterSaveCheckpoint(path: string): void {
+    this.rowsAtSave.set(path.split("/").at(-1)!, this.rows.length);
+  }
+}
+
+/** Everything of a row but the clock. */
+function plainRows(rows: readonly LoggedRow[]): unknown[] {
+  return rows.map(({ at: { step, batch, epoch }, metrics }) => ({ step, batch, epoch, metrics }));
+}
+
+interface Scenario {
+  readonly options?: TrainerOptions;
+  readonly module: () => LightningModule;
+  readonly train: () => Loader;
+  readonly val?: () => Loader;
+}
+
+/** Fits and saves the end. Returns all of its bytes that do not depend on the clock. */
+async function fit(scenario: Scenario, folder: string, logger: MemoryLogger, extra: TrainerOptions, ckptPath?: string) {
+  const module = scenario.module();
+  const trainer = new Trainer({
+    ...quiet,
+    maxEpochs: 2,
+    logEveryNSteps: 1,
+    ...scenario.options,
+    ...extra,
+    logger,
+  });
+  await trainer.fit(module, { train: scenario.train(), val: scenario.val?.() }, { ckptPath });
+  const end = joinPath(folder, "end");
+  await trainer.saveCheckpoint(end);
+  const manifest = JSON.parse(await readText(joinPath(end, "manifest.json")));
+  const state = JSON.parse(await readText(joinPath(end, "state.json")));
+  state.training.progress.seconds = 0;
+  state.training.callbacks = {};
+  return {
+    model: manifest.files["model.safetensors"].sha256,
+    tensors: manifest.files["state.safetensors"].sha256,
+    state,
+  };
+}
+
+/** Holds a resume from every moment of a run against the run that was never interrupted. */
+async function resumesEverywhere(scenario: Scenario, least: number): Promise<void> {
+  await inFolder(async (folder) => {
+    seedEverything(1);
+    const save = new SaveAlways(folder), logger = new RowsAtSave();
+    const whole = await fit(scenario, folder, logger, { callbacks: save, enableCheckpointing: true });
+    assert(save.saved.length >= least, `only ${save.saved.length} checkpoints were saved`);
+    for (const name of save.saved) {
+      seedEverything(99);
+      const again = new MemoryLogger();
+      const resumed = await fit(scenario, folder, again, {}, joinPath(folder, name));
+      const rest = logger.rows.slice(logger.rowsAtSave.get(name));
+      assertEquals(plainRows(again.rows), plainRows(rest), `rows after ${name}`);
+      assertEquals(resumed, whole, `resumed from ${name}`);
+    }
+  });
+}
+
+const shuffled = () => cloudLoader(18, { batchSize: 4, shuffle: true, seed: 5 });
+const validation = () => cloudLoader(8, { batchSize: 4 });
+
+trainerTest("a run resumed from every moment of two epochs is the run that was never interrupted", async () => {
+  await resumesEverywhere({
+    module: () => new Net(),
+    train: shuffled,
+    val: validation,
+    options: { valCheckInterval: 2 },
+  }, 28);
+});
+
+trainerTest("also inside accumulation windows, with a short last one", async () => {
+  await resumesEverywhere({
+    module: () => new Net(),
+    train: shuffled,
+    val: validation,
+    options: { accumulateGradBatches: 3, gradientClipVal: 0.5 },
+  }, 26);
+});
+
+trainerTest("also with schedulers that react to a validation's metric", async () => {
+  class Plateau extends Net {
+    override configureOptimizers(): ConfiguredOptimizers & never {
+      const optimizer = own(new SGD(this.parameters(), { lr: 0.5, momentum: 0.9 }));
+      const scheduler = new ReduceLROnPlateau(optimizer, { patience: 0, factor: 0.5, threshold: 0.2 });
+      return { optimizer, lrScheduler: { scheduler, interval: "step", frequency: 2, monitor: "val_loss" } } as never;
+    }
+  }
+  await resumesEverywhere({
+    module: () => new Plateau(),
+    train: shuffled,
+    val: validation,
+    options: { valCheckInterval: 2 },
+  }, 28);
+});
+
+trainerTest("also with a loader that keeps no state and knows no length", async () => {
+  const data = clouds(18);
+  const stateless: Loader = {
+    *[Symbol.iterator]() {
+      for (let i = 0; i < 18; i += 4) yield data.getBatch([0, 1, 2, 3].map((k) => i + k).filter((k) => k < 18));
+    },
+  };
+  await resumesEverywhere({ module: () => new Net(), train: () => stateless, val: validation }, 26);
+});
+
+trainerTest("training that was cut off by maxSteps within an epoch goes on in it", async () => {
+  await inFolder(async (folder) => {
+    const scenario: Scenario = { module: () => new Net(), train: shuffled, val: validation };
+    seedEverything(1);
+    const whole = new MemoryLogger(), end = await fit(scenario, joinPath(folder, "a"), whole, {});
+    seedEverything(1);
+    const first = new MemoryLogger();
+    const part = joinPath(folder, "b");
+    await fit(scenario, part, first, { maxSteps: 3 });
+    const second = new MemoryLogger();
+    const resumed = await fit(scenario, joinPath(folder, "c"), second, {}, joinPath(part, "end"));
+    assertEquals(resumed, end);
+    const steps = (rows: LoggedRow[]) => plainRows(rows.filter(({ metrics }) => "train_loss_step" in metrics));
+    assertEquals([...steps(first.rows), ...steps(second.rows)], steps(whole.rows));
+    const epochs = (logger: MemoryLogger) => logger.values("train_loss_epoch");
+    assertEquals(epochs(second), epochs(whole));
+  });
+});
+
+trainerTest("dropout and order are part of what is compared", async () => {
+  await inFolder(async (folder) => {
+    const scenario: Scenario = { module: () => new Net(), train: shuffled };
+    seedEverything(1);
+    const one = await fit(scenario, folder, new MemoryLogger(), {});
+    seedEverything(2);
+    const two = await fit(scenario, folder, new MemoryLogger(), {});
+    assertNotEquals(one.model, two.model);
+  });
+});
+
+trainerTest("best, last and a path are resumed from; what is not there is named", async () => {
+  await inFolder(async (folder) => {
+    const { ModelCheckpoint } = await import("../callbacks/mod.ts");
+    class Validating extends Net {
+      override validationStep({ x, y }: Points): void {
+        this.log("val_loss", crossEntropy(this.forward(x), y));
+      }
+    }
+    const data = { train: shuffled(), val: validation() };
+    const callbacks = new ModelCheckpoint({ dirpath: folder, monitor: "val_loss", saveLast: true });
+    const trainer = new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 2, callbacks });
+    const none = await assertRejects(() => trainer.fit(new Validating(), data, { ckptPath: "best" }), Error);
+    assertEquals(none.message, "Cannot load the best checkpoint: this trainer has saved none");
+    await trainer.fit(new Validating(), data);
+    const module = new Validating();
+    const [best] = await trainer.validate(module, validation(), { ckptPath: "best" });
+    assertEquals(best.val_loss, callbacks.bestModelScore);
+    assertEquals(trainer.ckptPath, callbacks.bestModelPath);
+    const longer = new Trainer({ ...quiet, maxEpochs: 3 });
+    await longer.fit(module, data, { ckptPath: callbacks.lastModelPath });
+    assertEquals([longer.globalStep, longer.currentEpoch], [15, 3]);
+    await assertRejects(
+      () => trainer.validate(module, validation(), { ckptPath: joinPath(folder, "nothing") }),
+      CheckpointError,
+      "it does not exist",
+    );
+  });
+});
+
+trainerTest("a checkpoint that does not fit the module is refused", async () => {
+  await inFolder(async (folder) => {
+    const path = joinPath(folder, "weights");
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1 });
+    const module = new Slope();
+    await assertRejects(() => trainer.saveCheckpoint(path), Error, "the trainer has no module, call fit first");
+    await trainer.fit(module, constantBatches([1]));
+    await trainer.saveCheckpoint(path, { weightsOnly: true });
+    assertEquals((await readCheckpoint(path)).training, null);
+    await assertRejects(
+      () => new Trainer(quiet).fit(new Slope(), constantBatches([1]), { ckptPath: path }),
+      CheckpointError,
+      "it must hold training, it holds weights only",
+    );
+    await assertRejects(
+      () => new Trainer(quiet).fit(new Net(), constantBatches([1]), { ckptPath: path }),
+      Error,
+      "fc1.weight",
+    );
+    await trainer.saveCheckpoint(path);
+    class Two extends Slope {
+      override automaticOptimization = false;
+      override configureOptimizers(): never {
+        return [1, 2].map(() => own(new SGD([this.weight], { lr: 1 }))) as never;
+      }
+    }
+    await assertRejects(
+      () => new Trainer(quiet).fit(new Two(), constantBatches([1]), { ckptPath: path }),
+      CheckpointError,
+      "optimizers and schedulers must be as many as were saved",
+    );
+  });
+});
