@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { Callback, CheckpointError, LightningModule, readCheckpoint, seedEverything, Trainer } from "../lightning.ts";
+import {
+  Callback,
+  CheckpointError,
+  type LightningModule,
+  readCheckpoint,
+  seedEverything,
+  Trainer,
+} from "../lightning.ts";
 import type { ConfiguredOptimizers, Loader, TrainerOptions } from "../lightning.ts";
 import { crossEntropy } from "../mod.ts";
 import { ReduceLROnPlateau, SGD } from "../optim/mod.ts";
