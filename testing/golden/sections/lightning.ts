@@ -1,6 +1,6 @@
 /** Recorded Trainer runs: every hook call, rows, counters, files. */
 import { EarlyStopping, ModelCheckpoint } from "../../../callbacks/mod.ts";
-import { Callback, type Logger, type LogPoint, Trainer, type TrainerOptions } from "../../../lightning.ts";
+import { type Callback, type Logger, type LogPoint, Trainer, type TrainerOptions } from "../../../lightning.ts";
 import { exists, joinPath, listDir, makeTempDir, remove, stat } from "../../../platform/mod.ts";
 import { close, type Tolerance } from "../compare.ts";
 import type { Json, Row } from "../format.ts";
