@@ -94,7 +94,8 @@ export class CSVLogger implements Logger {
     const missing = (columns: readonly string[]) => names.filter((name) => !columns.includes(name));
     if (known !== null && missing(known).length === 0) return known;
     const text = await exists(this.#file) ? await readText(this.#file) : "";
-    const [heading, ...rows] = text.split("\n").filter((line) => line !== "");
+    // What follows the last line break is half a row of a process that was cut off.
+    const [heading, ...rows] = text.split("\n").slice(0, -1);
     const before = known ?? (heading === undefined ? AXES : parseLine(heading));
     const added = missing(before);
     const columns = [...before, ...added];

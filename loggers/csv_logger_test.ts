@@ -1,0 +1,99 @@
+import { assert, assertEquals } from "@std/assert";
+import { Trainer } from "../lightning.ts";
+import { mean, type Tensor } from "../mod.ts";
+import { appendFile, exists, joinPath, listDir, readText } from "../platform/mod.ts";
+import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+import { CSVLogger } from "./csv_logger.ts";
+
+const at = (step: number) => ({ step, batch: step + 1, epoch: 0, seconds: 0.5 });
+const lines = async (logger: CSVLogger) => (await readText(joinPath(logger.logDir, "metrics.csv"))).split("\n");
+
+Deno.test("rows carry step, batch, epoch and seconds; columns that come later are empty before", async () => {
+  await inFolder(async (folder) => {
+    const logger = new CSVLogger({ saveDir: folder });
+    await logger.logMetrics({ loss: 1.5 }, at(0));
+    await logger.logMetrics({ loss: NaN }, at(1));
+    await logger.logMetrics({ accuracy: 0.25, lr: 1e-9 }, at(1));
+    await logger.logMetrics({ loss: -Infinity }, at(2));
+    assertEquals(await lines(logger), [
+      "step,batch,epoch,seconds,loss,accuracy,lr",
+      "0,1,0,0.5,1.5,,",
+      "1,2,0,0.5,NaN,,",
+      "1,2,0,0.5,,0.25,1e-9",
+      "2,3,0,0.5,-Infinity,,",
+      "",
+    ]);
+    assertEquals(await listDir(logger.logDir), ["metrics.csv"]);
+  });
+});
+
+Deno.test("names are quoted where they must be", async () => {
+  await inFolder(async (folder) => {
+    const logger = new CSVLogger({ saveDir: folder, version: "v" });
+    await logger.logMetrics({ 'a,"b"': 1, "c\nd": 2, "é ü": 3 }, at(0));
+    assertEquals((await lines(logger))[0], 'step,batch,epoch,seconds,"a,""b""","c d",é ü');
+    // Another logger of the same run knows the columns by what stands in the file.
+    const again = new CSVLogger({ saveDir: folder, version: "v" });
+    await again.logMetrics({ 'a,"b"': 4 }, at(1));
+    assertEquals((await lines(again))[2], "1,2,0,0.5,4,,");
+  });
+});
+
+Deno.test("each run has a version of its own; a version that is given is gone on with", async () => {
+  await inFolder(async (folder) => {
+    const options = { saveDir: folder, name: "mnist" };
+    for (const wanted of ["version_0", "version_1"]) {
+      const logger = new CSVLogger(options);
+      await logger.open();
+      assertEquals([logger.version, logger.logDir], [wanted, joinPath(folder, "mnist", wanted)]);
+    }
+    const named = new CSVLogger({ ...options, version: 12 });
+    await named.logMetrics({ loss: 1 }, at(0));
+    assertEquals(named.version, "version_12");
+    const next = new CSVLogger(options);
+    await next.open();
+    assertEquals(next.version, "version_13");
+    // A process that was cut off may leave half a line.
+    await appendFile(joinPath(named.logDir, "metrics.csv"), "1,2,0");
+    const resumed = new CSVLogger({ ...options, version: 12 });
+    await resumed.logMetrics({ loss: 2, other: 3 }, at(1));
+    assertEquals(await lines(resumed), [
+      "step,batch,epoch,seconds,loss,other",
+      "0,1,0,0.5,1,",
+      "1,2,0,0.5,2,3",
+      "",
+    ]);
+  });
+});
+
+Deno.test("hyperparameters go to a file", async () => {
+  await inFolder(async (folder) => {
+    const logger = new CSVLogger({ saveDir: folder });
+    await logger.logHyperparams({ lr: 0.1, layers: [1, 2] });
+    assertEquals(JSON.parse(await readText(joinPath(logger.logDir, "hparams.json"))), { lr: 0.1, layers: [1, 2] });
+  });
+});
+
+trainerTest("fit writes one run, and nothing where nothing runs", async () => {
+  await inFolder(async (folder) => {
+    class Logging extends Slope {
+      override trainingStep(x: Tensor): Tensor {
+        this.log("loss", mean(x), { onStep: true, onEpoch: true });
+        return this.forward(x);
+      }
+    }
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, logEveryNSteps: 2, logger: true, defaultRootDir: folder });
+    assertEquals(await exists(joinPath(folder, "fulgurite_logs")), false);
+    await trainer.fit(new Logging(), constantBatches([1, 2, 3, 4]));
+    assertEquals(trainer.logDir, joinPath(folder, "fulgurite_logs", "version_0"));
+    const [heading, ...rows] = (await readText(joinPath(trainer.logDir, "metrics.csv"))).trimEnd().split("\n");
+    assertEquals(heading, "step,batch,epoch,seconds,loss_step,loss_epoch");
+    const cells = rows.map((row) => row.split(","));
+    assertEquals(cells.map(([step, batch, epoch, , ...metrics]) => [step, batch, epoch, ...metrics]), [
+      ["1", "2", "0", "2", ""],
+      ["3", "4", "0", "4", ""],
+      ["3", "4", "0", "", "2.5"],
+    ]);
+    assert(cells.every(([, , , seconds]) => Number(seconds) > 0));
+  });
+});

@@ -1,0 +1,46 @@
+/**
+ * A process that trains a little, for tests of terminals, log files and signals:
+ * `deno run -A testing/small_training.ts '{"trainer": {…}, "batches": 20, "sleep": 5, "folder": "…"}'`. It prints what
+ * happens to standard output; the progress bar goes to standard error.
+ */
+import { ModelCheckpoint } from "../callbacks/mod.ts";
+import { Callback, Trainer } from "../lightning.ts";
+import { mean, type Tensor } from "../mod.ts";
+import { constantBatches, quiet, Slope } from "./trainer.ts";
+
+const { trainer: options, batches, sleep, folder, hang } = JSON.parse(Deno.args[0]);
+
+class Sleepy extends Slope {
+  override async trainingStep(x: Tensor, batchIdx: number): Promise<Tensor> {
+    const loss = this.forward(x);
+    this.log("train_loss", loss, { progBar: true });
+    if (batchIdx === 2) console.log("trains");
+    await new Promise((resolve) => setTimeout(resolve, hang && batchIdx === 2 ? 1e6 : sleep));
+    return loss;
+  }
+
+  override validationStep(x: Tensor): void {
+    this.log("val_loss", mean(x), { progBar: true });
+  }
+}
+
+class Tell extends Callback {
+  override onTrainEnd = (): void => console.log("train end");
+  override onException = (): void => console.log("exception");
+  override teardown = (): void => console.log("teardown");
+}
+
+const callbacks: Callback[] = [new Tell()];
+if (folder) callbacks.push(new ModelCheckpoint({ dirpath: folder, saveLast: true }));
+const trainer = new Trainer({
+  ...quiet,
+  enableCheckpointing: folder !== undefined,
+  logEveryNSteps: 1,
+  ...options,
+  callbacks,
+});
+await trainer.fit(new Sleepy({ lr: 0.01 }), {
+  train: constantBatches(new Array(batches).fill(1)),
+  val: constantBatches([1]),
+});
+console.log(`${trainer.state} after ${trainer.globalStep}`);
