@@ -97,8 +97,6 @@ export function kernelKey(plan: Plan, layout: Layout, dtype: DType): string {
   return String.fromCharCode(...codes);
 }
 
-const LANES = ["x", "y", "z", "w"] as const;
-
 /**
  * A value between operations, as if it had been stored: rounded to its type, and hidden from the compiler, which would
  * otherwise cancel, contract or factor out across operations. So fusing never changes a value.
@@ -134,22 +132,28 @@ class Writer {
     const out = registerOf(this.#dtype);
     const fields: string[] = [];
     eachField(this.#plan, this.#layout, 0, (name, type) => fields.push(`${name}: ${type}`));
-    const reads = [...this.#reads(), ...draws.map((_, k) => this.#drawn(k))];
-    const calls = LANES.map((lane, n) => {
-      const args = [
-        ...leaves.map((_, k) => this.#lane(k, n)),
-        ...draws.map((_, k) => `r${k}.${lane}`),
-      ];
-      return `element(${[`q * 4u + ${n}u`, ...args].join(", ")})`;
-    });
+    const gathers = this.#layout.readings.includes("gather");
+    const args = [
+      "q * 4u + n",
+      ...leaves.map((_, k) => this.#argument(k)),
+      ...draws.map((_, k) => `r${k}[n]`),
+    ];
     const body = [
       ...this.#element(out),
       `@compute @workgroup_size(${WORKGROUP})`,
       "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
       `  let q = workgroup_index(id, groups) * ${WORKGROUP}u + lane;`,
       "  if (q >= params.quads) { return; }",
-      ...reads,
-      `  let y = vec4<${out}>(${calls.join(", ")});`,
+      ...this.#coordinates(),
+      ...this.#quads(),
+      ...draws.map((_, k) => this.#drawn(k)),
+      `  var y = vec4<${out}>();`,
+      // A loop, for the compiler to unroll where the chain is short: long ones compile in a fraction of the time.
+      "  for (var n = 0u; n < 4u; n++) {",
+      ...(gathers ? this.#gathers() : []),
+      `    y[n] = element(${args.join(", ")});`,
+      ...(gathers ? this.#advance() : []),
+      "  }",
       `  out[q] = ${this.#stored("y")};`,
       "}",
     ].join("\n");
@@ -194,48 +198,49 @@ class Writer {
     return `  let r${k} = ${draw.quad === null ? random : `${draw.quad}(${random})`};`;
   }
 
-  /** Reads of four elements: of leaf k as `qk`, element by element as `gk_0` to `gk_3`. */
-  #reads(): string[] {
-    const { readings, sizes } = this.#layout;
-    const lines: string[] = [];
-    if (usesCoordinates(this.#layout)) {
-      lines.push("  let rest0 = q * 4u;");
-      for (let axis = sizes.length - 1; axis >= 1; axis--) {
-        const from = `rest${sizes.length - 1 - axis}`, to = `rest${sizes.length - axis}`;
-        lines.push(
-          `  let ${to} = divide(${from}, params.m${axis}, params.h${axis});`,
-          `  var p${axis} = ${from} - ${to} * params.d${axis};`,
-        );
-      }
-      lines.push(`  var p0 = rest${Math.max(sizes.length - 1, 0)};`);
+  /** The coordinates of element 4·q, as `p0`, `p1`, … along the merged axes. */
+  #coordinates(): string[] {
+    if (!usesCoordinates(this.#layout)) return [];
+    const lines = ["  let rest0 = q * 4u;"];
+    const last = this.#layout.sizes.length - 1;
+    for (let axis = last; axis >= 1; axis--) {
+      const from = `rest${last - axis}`, to = `rest${last - axis + 1}`;
+      lines.push(
+        `  let ${to} = divide(${from}, params.m${axis}, params.h${axis});`,
+        `  var p${axis} = ${from} - ${to} * params.d${axis};`,
+      );
     }
-    readings.forEach((reading, k) => {
-      if (reading !== "gather") lines.push(`  let q${k} = ${this.#quad(k)};`);
-    });
-    if (!readings.includes("gather")) return lines;
-    for (let n = 0; n < 4; n++) {
-      readings.forEach((reading, k) => {
-        if (reading === "gather") lines.push(`  let g${k}_${n} = ${this.#one(k, this.#index(k))};`);
-      });
-      if (n < 3) lines.push(...this.#advance(n));
-    }
+    lines.push(`  var p0 = rest${Math.max(last, 0)};`);
     return lines;
   }
 
+  /** Reads of four elements at once: of leaf k as `qk`. */
+  #quads(): string[] {
+    return this.#layout.readings.flatMap((reading, k) =>
+      reading === "gather" ? [] : [`  let q${k} = ${this.#quad(k)};`]
+    );
+  }
+
+  /** Reads of single elements: of leaf k as `gk`. */
+  #gathers(): string[] {
+    return this.#layout.readings.flatMap((reading, k) =>
+      reading === "gather" ? [`    let g${k} = ${this.#one(k, this.#index(k))};`] : []
+    );
+  }
+
   /** Moves the coordinates to the next element. */
-  #advance(n: number): string[] {
-    const { sizes } = this.#layout;
+  #advance(): string[] {
     const lines: string[] = [];
     let carry = "1u";
-    for (let axis = sizes.length - 1; axis >= 1; axis--) {
+    for (let axis = this.#layout.sizes.length - 1; axis >= 1; axis--) {
       lines.push(
-        `  p${axis} += ${carry};`,
-        `  let full${n}_${axis} = p${axis} == params.d${axis};`,
-        `  p${axis} = select(p${axis}, 0u, full${n}_${axis});`,
+        `    p${axis} += ${carry};`,
+        `    let full${axis} = p${axis} == params.d${axis};`,
+        `    p${axis} = select(p${axis}, 0u, full${axis});`,
       );
-      carry = `select(0u, 1u, full${n}_${axis})`;
+      carry = `select(0u, 1u, full${axis})`;
     }
-    lines.push(`  p0 += ${carry};`);
+    lines.push(`    p0 += ${carry};`);
     return lines;
   }
 
@@ -267,11 +272,11 @@ class Writer {
     return terms.join(" + ") || "0u";
   }
 
-  /** What `element` gets of a leaf for element n of the four. */
-  #lane(k: number, n: number): string {
+  /** What `element` gets of a leaf, for element n of the four. */
+  #argument(k: number): string {
     const reading = this.#layout.readings[k];
-    if (reading === "gather") return `g${k}_${n}`;
-    return reading === "single" || reading === "row" ? `q${k}` : `q${k}.${LANES[n]}`;
+    if (reading === "gather") return `g${k}`;
+    return reading === "single" || reading === "row" ? `q${k}` : `q${k}[n]`;
   }
 
   #boundType(k: number): string {
