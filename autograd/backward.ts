@@ -42,7 +42,7 @@ export interface GradOptions {
  * import { backward, init, tensor } from "@fulgurite/core";
  *
  * await init();
- * const x = tensor([1, 2, 3], { requiresGrad: true });
+ * const x = tensor([1, 2, 3], { dtype: "f32", requiresGrad: true });
  * backward(x.mul(x).sum());
  * console.log(await x.grad!.array()); // [2, 4, 6]
  * ```
@@ -73,7 +73,7 @@ export function backward(loss: Tensor, options: BackwardOptions = {}): void {
  * import { grad, init, tensor } from "@fulgurite/core";
  *
  * await init();
- * const x = tensor(3, { requiresGrad: true });
+ * const x = tensor(3, { dtype: "f32", requiresGrad: true });
  * const [dx] = grad([x.mul(x).mul(x)], [x], { createGraph: true });
  * const [ddx] = grad([dx!], [x]);
  * console.log(await dx!.item(), await ddx!.item()); // 27 18

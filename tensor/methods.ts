@@ -2024,6 +2024,7 @@ export interface TensorMethods {
    *
    * @param dim0 One axis
    * @param dim1 The other
+   * @returns A tensor with the two axes swapped
    */
   transpose(dim0: number, dim1: number): Tensor;
 

@@ -53,7 +53,7 @@ export interface Tensor extends TensorMethods {}
  * import { init, tensor } from "@fulgurite/core";
  *
  * await init();
- * const a = tensor([[1, 2], [3, 4]]);
+ * const a = tensor([[1, 2], [3, 4]], { dtype: "f32" });
  * console.log(await a.matmul(a).array()); // [[7, 10], [15, 22]]
  * ```
  */
