@@ -68,20 +68,6 @@ const divFloorOp = pointwise({
   grads: [vanishing, vanishing],
 });
 
-const remainderOp = pointwise({
-  name: "remainder",
-  f: { f32: "remainder_f32(x, y)", i32: "remainder_i32(x, y)", u32: "(x % y)" },
-  reads: [[], [0, 1]],
-  grads: [passes, (dy, { x }) => neg(mul(dy, div(x(0), x(1), { roundingMode: "floor" })))],
-});
-
-const fmodOp = pointwise({
-  name: "fmod",
-  f: { f32: "fmod_f32(x, y)", int: "(x % y)" },
-  reads: [[], [0, 1]],
-  grads: [passes, (dy, { x }) => neg(mul(dy, div(x(0), x(1), { roundingMode: "trunc" })))],
-});
-
 /** The gradient of a choice between two: all to the one chosen, half to each of equals, and all to both where one is NaN. */
 const share = (name: string, loses: string): (dy: Tensor, x: TensorLike, y: TensorLike) => Tensor => {
   const op = pointwise({
@@ -242,46 +228,6 @@ export function div(a: TensorLike, b: TensorLike, { roundingMode }: DivOptions =
       return divFloorOp([a, b]);
   }
   throw new RangeError(`Cannot divide in div: roundingMode must be trunc or floor, got ${roundingMode}`);
-}
-
-/**
- * The remainder of a / b with the sign of `b`, as Python's `%`: a − b · ⌊a / b⌋.
- *
- * @param a A tensor or a number
- * @param b A tensor or a number
- * @returns A tensor of the shape that both broadcast to, of the wider type
- * @throws {ShapeError} If the shapes do not broadcast
- *
- * @example
- * ```ts
- * import { init, remainder, tensor } from "@fulgurite/core";
- *
- * await init();
- * console.log(await remainder(tensor([-3, 3, 5]), 4).array()); // [1, 3, 1]
- * ```
- */
-export function remainder(a: TensorLike, b: TensorLike): Tensor {
-  return remainderOp([a, b]);
-}
-
-/**
- * The remainder of a / b with the sign of `a`, as C's `fmod`.
- *
- * @param a A tensor or a number
- * @param b A tensor or a number
- * @returns A tensor of the shape that both broadcast to, of the wider type
- * @throws {ShapeError} If the shapes do not broadcast
- *
- * @example
- * ```ts
- * import { fmod, init, tensor } from "@fulgurite/core";
- *
- * await init();
- * console.log(await fmod(tensor([-3, 3, 5]), 4).array()); // [-3, 3, 1]
- * ```
- */
-export function fmod(a: TensorLike, b: TensorLike): Tensor {
-  return fmodOp([a, b]);
 }
 
 /**

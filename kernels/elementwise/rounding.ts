@@ -1,8 +1,11 @@
-/** Whole numbers near a number. */
+/** Whole numbers near a number, and what is left over when whole multiples are taken away. */
 import type { Tensor } from "../../tensor/tensor.ts";
 import { isFloat } from "../../tensor/dtype.ts";
-import { div, mul, sub } from "./arithmetic.ts";
+import { div, mul, neg, sub } from "./arithmetic.ts";
+import { pointwise, type PointwiseGrad, type TensorLike } from "./define.ts";
 import { type Unary, unary } from "./unary.ts";
+
+const passes: PointwiseGrad = (dy) => dy;
 
 const whole = (name: string, f: string): Unary => unary({ name, f: { f32: f, int: "x" }, df: 0 });
 
@@ -93,4 +96,58 @@ export function round(x: Tensor, { decimals = 0 }: RoundOptions = {}): Tensor {
     roundOp(div(x, 10 ** -decimals)),
     10 ** -decimals,
   );
+}
+
+const remainderOp = pointwise({
+  name: "remainder",
+  f: { f32: "remainder_f32(x, y)", i32: "remainder_i32(x, y)", u32: "(x % y)" },
+  reads: [[], [0, 1]],
+  grads: [passes, (dy, { x }) => neg(mul(dy, div(x(0), x(1), { roundingMode: "floor" })))],
+});
+
+const fmodOp = pointwise({
+  name: "fmod",
+  f: { f32: "fmod_f32(x, y)", int: "(x % y)" },
+  reads: [[], [0, 1]],
+  grads: [passes, (dy, { x }) => neg(mul(dy, div(x(0), x(1), { roundingMode: "trunc" })))],
+});
+
+/**
+ * The remainder of a / b with the sign of `b`, as Python's `%`: a − b · ⌊a / b⌋.
+ *
+ * @param a A tensor or a number
+ * @param b A tensor or a number
+ * @returns A tensor of the shape that both broadcast to, of the wider type
+ * @throws {ShapeError} If the shapes do not broadcast
+ *
+ * @example
+ * ```ts
+ * import { init, remainder, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await remainder(tensor([-3, 3, 5]), 4).array()); // [1, 3, 1]
+ * ```
+ */
+export function remainder(a: TensorLike, b: TensorLike): Tensor {
+  return remainderOp([a, b]);
+}
+
+/**
+ * The remainder of a / b with the sign of `a`, as C's `fmod`.
+ *
+ * @param a A tensor or a number
+ * @param b A tensor or a number
+ * @returns A tensor of the shape that both broadcast to, of the wider type
+ * @throws {ShapeError} If the shapes do not broadcast
+ *
+ * @example
+ * ```ts
+ * import { fmod, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await fmod(tensor([-3, 3, 5]), 4).array()); // [-3, 3, 1]
+ * ```
+ */
+export function fmod(a: TensorLike, b: TensorLike): Tensor {
+  return fmodOp([a, b]);
 }
