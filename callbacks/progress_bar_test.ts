@@ -1,0 +1,50 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { runCommand } from "../platform/mod.ts";
+
+const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
+
+/** Trains in a process of its own, with or without a terminal of that width. Returns what it printed to the error stream. */
+async function shown(options: object, columns: number | null): Promise<string> {
+  const argument = JSON.stringify({ batches: 20, sleep: 10, ...options });
+  const command = `'${Deno.execPath()}' run -A --no-check '${CHILD}' '${argument}'`;
+  const { code, stdout, stderr } = columns === null
+    ? await runCommand("sh", ["-c", command])
+    // A terminal shows both streams; what the process says of itself is not of interest here.
+    : await runCommand("script", ["-qec", `stty cols ${columns}; ${command} > /dev/null`, "/dev/null"]);
+  assertEquals(code, 0, stderr);
+  const text = columns === null ? stderr : stdout.replaceAll("\r\n", "\n");
+  return text.split("\n").filter((line) => !line.startsWith("Warning:")).join("\n");
+}
+
+Deno.test("in a log file each epoch leaves a line at most, without control characters", async () => {
+  const text = await shown({ trainer: { enableProgressBar: true, maxEpochs: 4 } }, null);
+  assertMatch(text, /^[^\r\x1b\b]*$/);
+  const lines = text.trimEnd().split("\n");
+  assert(lines.length >= 2 && lines.length <= 4, text);
+  assertMatch(
+    lines[0],
+    /^Epoch 0: 100% \|█{20}\| 20\/20 \[00:0\d<00:00, \d+\.\d it\/s\] train_loss=-\d\S+ val_loss=1$/,
+  );
+  assertMatch(lines.at(-1)!, /^Epoch 3: 100% /);
+});
+
+// `script`, which lends a terminal, takes other arguments on other systems.
+const ignore = Deno.build.os !== "linux";
+
+Deno.test("in a terminal one line is drawn over and over, never wider than the terminal", { ignore }, async () => {
+  const columns = 60;
+  const text = await shown({ trainer: { enableProgressBar: true, maxEpochs: 2, numSanityValSteps: 2 } }, columns);
+  const lines = text.trimEnd().split("\n");
+  assertEquals(lines.length, 2, text);
+  for (const [epoch, line] of lines.entries()) {
+    const drawings = line.split("\r");
+    assert(drawings.every((drawing) => [...drawing].length < columns), line);
+    assertMatch(drawings.at(-1)!, new RegExp(`^Epoch ${epoch}: 100% `));
+    assert(drawings.filter((drawing) => drawing.startsWith(`Epoch ${epoch}: `)).length >= 2, line);
+  }
+  assertMatch(lines[0], /\rSanity check: /);
+});
+
+Deno.test("enableProgressBar: false shows nothing", async () => {
+  assertEquals(await shown({ trainer: { maxEpochs: 1 } }, null), "");
+});

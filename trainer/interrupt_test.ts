@@ -1,0 +1,59 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { readCheckpoint } from "../lightning.ts";
+import { joinPath, listDir } from "../platform/mod.ts";
+import { inFolder } from "../testing/trainer.ts";
+
+const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
+
+/** Trains in a process of its own until it tells that it does, then sends Ctrl-C `times` times. */
+async function interrupt(
+  options: object,
+  times: number,
+): Promise<{ code: number; signal: string | null; out: string[] }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      CHILD,
+      JSON.stringify({ batches: 100, sleep: 10, trainer: { maxEpochs: 100 }, ...options }),
+    ],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("trains")) text += (await reader.read()).value ?? "";
+  for (let i = 0; i < times; i++) {
+    child.kill("SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+  const { code, signal } = await child.status;
+  return { code, signal, out: text.trimEnd().split("\n") };
+}
+
+Deno.test("Ctrl-C finishes the batch, saves last, tears down, and fit returns", async () => {
+  await inFolder(async (folder) => {
+    const { code, out } = await interrupt({ folder }, 1);
+    assertEquals([code, out.slice(0, -1)], [0, ["trains", "train end", "teardown"]]);
+    assertMatch(out.at(-1)!, /^interrupted after \d+$/);
+    const steps = Number(/\d+/.exec(out.at(-1)!));
+    assert(steps >= 3 && steps < 100, `${steps} steps`);
+    assertEquals(await listDir(folder), ["last.ckpt"]);
+    const { training } = await readCheckpoint(joinPath(folder, "last.ckpt"));
+    assertEquals((training!.progress as { globalStep: number }).globalStep, steps);
+  });
+});
+
+Deno.test("Ctrl-C reaches a loop that never waits for anything", async () => {
+  // Batches and steps without a promise of their own: only the trainer's pace lets signals in.
+  const { out } = await interrupt({ sleep: null, batches: 2_000, trainer: { maxEpochs: 1_000_000 } }, 1);
+  assertMatch(out.at(-1)!, /^interrupted after \d+$/);
+});
+
+Deno.test("a second Ctrl-C ends a process that hangs", async () => {
+  const { code, signal, out } = await interrupt({ hang: true }, 2);
+  assertEquals(out, ["trains"]);
+  assert(signal === "SIGINT" || code === 130, `code ${code}, signal ${signal}`);
+});
