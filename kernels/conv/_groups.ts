@@ -4,7 +4,7 @@ import { launch } from "../_run.ts";
 import type { KernelSource } from "../_source.ts";
 import { shared } from "../_wgsl.ts";
 import { sumOver } from "../matmul/_gemm.ts";
-import { TILES } from "../matmul/_groups.ts";
+import { TILES, unrolledFor } from "../matmul/_groups.ts";
 import { type TileShape, writeTiles } from "../matmul/_tiles.ts";
 import type { Geometry } from "./_geometry.ts";
 import { structOf } from "./_lanes_image.ts";
@@ -63,6 +63,8 @@ export interface UnfoldKernel {
   readonly kind: "image" | "weight";
   /** Whether four neighbours of the first operand along k are loaded at once. */
   readonly quadsA: boolean;
+  /** Steps of k that are written out. */
+  readonly unrolled: number;
 }
 
 type UnfoldSource = KernelSource<{ a: "read"; x: "read"; y: "read_write" }, typeof UNFOLD_PARAMS>;
@@ -71,7 +73,7 @@ const kernels = new Map<string, UnfoldSource>();
 
 /** The kernel of a description, written the first time. */
 export function unfoldKernel(spec: UnfoldKernel): UnfoldSource {
-  const key = `conv ${spec.kind} groups ${Object.values(spec.shape).join("x")} ${spec.quadsA}`;
+  const key = `conv ${spec.kind} groups ${Object.values(spec.shape).join("x")} ${spec.quadsA} ${spec.unrolled}`;
   let kernel = kernels.get(key);
   if (kernel === undefined) {
     const bindings = { a: "read", x: "read", y: "read_write" } as const;
@@ -81,13 +83,14 @@ export function unfoldKernel(spec: UnfoldKernel): UnfoldSource {
 }
 
 /** Writes the kernel. */
-export function writeUnfold({ shape, kind, quadsA }: UnfoldKernel): string {
+export function writeUnfold({ shape, kind, quadsA, unrolled }: UnfoldKernel): string {
   const item = quadsA ? "vec4f" : "f32";
   return writeTiles({
     shape,
     a: { axis: "k", quads: quadsA },
     b: { axis: kind === "image" ? "outer" : "k", quads: false },
     quadsY: false,
+    unrolled,
     declarations: [
       kind === "image"
         ? "// y[n, r, position] = Σ_(c, tap) w[r, c, tap] · x[n, c, position + tap]"
@@ -356,7 +359,7 @@ function unfold(w: Tensor, x: Tensor, y: Tensor, quadsA: boolean, p: Omit<Params
   const n = g.n * p.gridHeight * p.gridWidth, k = p.channels * p.tapsY * p.tapsX;
   const shape = tileFor(p.m, n, g.groups);
   const rowTiles = Math.ceil(p.m / shape.rows), columnTiles = Math.ceil(n / shape.columns);
-  launch(unfoldKernel({ shape, kind: "image", quadsA }), { a: w, x, y }, {
+  launch(unfoldKernel({ shape, kind: "image", quadsA, unrolled: unrolledFor(y.storage.device) }), { a: w, x, y }, {
     ...p,
     rowTiles,
     columnTiles,
@@ -387,7 +390,13 @@ export function groupsWeight(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): vo
     storage: new Storage(slices * dw.numel, "f32", "conv"),
     scoped: false,
   });
-  launch(unfoldKernel({ shape, kind: "weight", quadsA: area % 4 === 0 }), { a: dy, x, y: into }, {
+  const kernel = unfoldKernel({
+    shape,
+    kind: "weight",
+    quadsA: area % 4 === 0,
+    unrolled: unrolledFor(dw.storage.device),
+  });
+  launch(kernel, { a: dy, x, y: into }, {
     rowTiles,
     columnTiles,
     groups: g.groups,

@@ -13,6 +13,8 @@ export interface GroupsKernel {
   readonly b: "k" | "outer";
   readonly quadsB: boolean;
   readonly quadsY: boolean;
+  /** Steps of k that are written out. */
+  readonly unrolled: number;
   readonly batchAxes: number;
   readonly reduceAxes: number;
 }
@@ -21,8 +23,8 @@ export interface GroupsKernel {
 export const TILES: Readonly<Record<"large" | "square" | "small" | "flat", TileShape>> = {
   large: { rows: 128, columns: 128, depth: 8, threadRows: 8, threadColumns: 8 },
   square: { rows: 64, columns: 64, depth: 16, threadRows: 4, threadColumns: 4 },
-  small: { rows: 32, columns: 32, depth: 32, threadRows: 4, threadColumns: 2 },
-  flat: { rows: 8, columns: 128, depth: 32, threadRows: 2, threadColumns: 4 },
+  small: { rows: 32, columns: 32, depth: 16, threadRows: 4, threadColumns: 2 },
+  flat: { rows: 8, columns: 128, depth: 16, threadRows: 2, threadColumns: 4 },
 };
 
 /** Workgroups that fill a GPU; with fewer, long sums are cut into slices. */
@@ -58,6 +60,7 @@ export function writeGroups(spec: GroupsKernel): string {
     a: { axis: spec.a, quads: quadsA },
     b: { axis: spec.b, quads: quadsB },
     quadsY,
+    unrolled: spec.unrolled,
     declarations: [
       "// y[batch, i, j] = Σ_reduce Σ_k a[batch, reduce, i, k] · b[batch, reduce, k, j]",
       `// A workgroup makes a tile of ${shape.rows} × ${shape.columns}, an invocation ${shape.threadRows} × ${shape.threadColumns} of it.`,
@@ -128,8 +131,15 @@ export function writeGroups(spec: GroupsKernel): string {
   });
 }
 
+/**
+ * Steps of k that kernels of tiles write out. Software adapters use these kernels in tests alone, and compile them slowly.
+ */
+export function unrolledFor(device: Device): number {
+  return device.info.software ? 1 : 4;
+}
+
 /** Tiles and kernel for a GPU. */
-export function groupsPlan(given: Gemm, _device: Device): Plan {
+export function groupsPlan(given: Gemm, device: Device): Plan {
   const swapped = given.n <= 16 && given.m > given.n;
   const problem = swapped ? transposed(given) : given;
   const { a, b, m, n, k, batch, reduce } = problem;
@@ -162,6 +172,7 @@ export function groupsPlan(given: Gemm, _device: Device): Plan {
       ? k % 4 === 0 && aligned(problem, "b", b.column)
       : n % 4 === 0 && aligned(problem, "b", b.row),
     quadsY: !swapped && n % 4 === 0 && shape.threadColumns % 4 === 0,
+    unrolled: unrolledFor(device),
     batchAxes: batch.sizes.length,
     reduceAxes: reduce.sizes.length,
   });

@@ -1,10 +1,11 @@
 import { isHalf } from "../../tensor/dtype.ts";
 import { noGrad } from "../../tensor/grad_mode.ts";
-import { sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
+import { broadcastStrides, type Shape, stridesOf } from "../../tensor/shape.ts";
 import type { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { to } from "../elementwise/cast.ts";
 import { Chain } from "../elementwise/chain.ts";
+import { composeReadings, type Reading } from "../elementwise/compose.ts";
 import { expressionOf } from "../elementwise/expression.ts";
 
 /** A stack of matrices in a buffer: element (…, i, j) lies at `offset + Σ batch·strides + i·row + j·column`. */
@@ -30,15 +31,28 @@ interface PureView {
   readonly offset: number;
 }
 
-/** The strided view that a tensor still is, or `null`. */
-export function pureView(t: Tensor): PureView | null {
-  const { pending } = t.storage;
-  if (!(pending instanceof Chain) || pending.work.expression !== ITSELF || !sameShape(pending.shape, t.shape)) {
-    return null;
+/**
+ * The strided view that a tensor still is, or `null`. Views of views are composed.
+ *
+ * @param t The tensor
+ * @param shape Another shape of it, if the view is wanted for a reshaped tensor
+ */
+export function pureView(t: Tensor, shape: Shape = t.shape): PureView | null {
+  let found: PureView | null = null;
+  let storage = t.storage;
+  let reading: Reading = { strides: stridesOf(shape), offset: 0 };
+  for (;;) {
+    const { pending } = storage;
+    if (!(pending instanceof Chain) || pending.work.expression !== ITSELF) return found;
+    const [operand] = pending.work.operands;
+    if (!("storage" in operand) || operand.storage.dtype !== t.dtype) return found;
+    const inner = operand.view ?? { strides: broadcastStrides(operand.shape, pending.shape), offset: 0 };
+    const composed = composeReadings(shape, reading, pending.shape, inner);
+    if (composed === null) return found;
+    reading = composed;
+    storage = operand.storage;
+    found = { storage, ...reading };
   }
-  const [operand] = pending.work.operands;
-  if (!("storage" in operand) || operand.view === null || operand.storage.dtype !== t.dtype) return null;
-  return { storage: operand.storage, strides: operand.view.strides, offset: operand.view.offset };
 }
 
 /**

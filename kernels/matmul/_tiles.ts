@@ -40,6 +40,11 @@ export interface TileKernel {
   readonly after: readonly string[];
   /** Whether four neighbouring columns are stored at once. */
   readonly quadsY: boolean;
+  /**
+   * Steps of k that are written out, a part of the depth. With 1 the loop has a length that compilers do not know, and do
+   * not unroll either.
+   */
+  readonly unrolled: number;
 }
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -79,7 +84,7 @@ export function writeTiles(kernel: TileKernel): string {
         ...fill("a", kernel.a, shape.rows, shape.depth, threads),
         ...fill("b", kernel.b, shape.columns, shape.depth, threads),
         "workgroupBarrier();",
-        ...products(shape),
+        ...products(shape, kernel.unrolled),
         "workgroupBarrier();",
       ].map((line) => `  ${line}`),
       "}",
@@ -154,13 +159,11 @@ function own(index: number, part: number, whole: number, name: string): string {
   return `${name} * ${four}u + ${spread}u`;
 }
 
-/** Steps of k that are written out; the loop around them has a length that compilers know. */
-const UNROLLED = 4;
-
 /** Multiplies the tiles. */
-function products({ rows, columns, depth, threadRows, threadColumns }: TileShape): string[] {
-  const lines = [`for (var step = 0u; step < ${depth}u; step += ${UNROLLED}u) {`];
-  for (const k of range(UNROLLED)) {
+function products({ rows, columns, depth, threadRows, threadColumns }: TileShape, unrolled: number): string[] {
+  const length = unrolled === 1 ? `min(${depth}u, last - k)` : `${depth}u`;
+  const lines = [`for (var step = 0u; step < ${length}; step += ${unrolled}u) {`];
+  for (const k of range(unrolled)) {
     lines.push("  {");
     lines.push(
       `    let at_a = (step + ${k}u) * ${lineOf(rows)}u;`,

@@ -172,9 +172,9 @@ export function wideMatmul(a: Tensor, b: Tensor, transposeB: boolean, op = "matm
   const left = a.ndim === 1 ? reshape(a, [1, inner]) : a;
   const right = b.ndim === 1 ? reshape(b, transposeB ? [1, inner] : [inner, 1]) : b;
   // With one matrix on the right, the rows of all matrices on the left are rows of one.
-  const folded = right.ndim === 2 && left.ndim > 2 && pureView(left) === null;
-  const rows = left.shape.slice(0, -1);
-  const stack = folded ? reshape(left, [numel(rows), inner]) : left;
+  const rows = left.shape.slice(0, -1), flat = [numel(rows), inner];
+  const folded = right.ndim === 2 && left.ndim > 2 && (pureView(left) === null || pureView(left, flat) !== null);
+  const stack = folded ? reshape(left, flat) : left;
   const y = apply(matmulOp, [stack, right], { transposeA: false, transposeB });
   const shape = [...(folded ? [...rows, y.shape[1]] : y.shape)];
   if (b.ndim === 1) shape.pop();
