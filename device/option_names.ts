@@ -1,0 +1,81 @@
+/** The names of the options `O`, each once: the compiler sees to it that none is missing. */
+export type OptionNames<O> = { readonly [K in keyof Required<O>]: true };
+
+/**
+ * Throws unless what was given for options is an object and every name in it is that of an option.
+ *
+ * @param what What the options are for, as the message says it: `"make Adam"`
+ * @param options What was given; nothing at all is as good as an empty object
+ * @param names The options that exist
+ * @throws {TypeError} Naming each unknown option, the nearest that exists, and all that exist
+ */
+export function checkNames<O>(what: string, options: O | undefined, names: OptionNames<O>): void {
+  if (options === undefined) return;
+  const known = Object.keys(names);
+  checkObject(what, options, known[0]);
+  const problems = Object.keys(options as object).filter((name) => !Object.hasOwn(names, name));
+  if (problems.length === 0) return;
+  const list = known.length === 0 ? "it takes no options" : `the options are ${known.join(", ")}`;
+  throw new TypeError(`Cannot ${what}: ${problems.map((name) => unknownOption(name, known)).join("; ")}; ${list}`);
+}
+
+/**
+ * Throws unless what was given for options is an object.
+ *
+ * @param what What the options are for: `"reduce in sum"`
+ * @param options What was given
+ * @param example An option that exists, for the message
+ * @throws {TypeError} If it is none
+ */
+export function checkObject(what: string, options: unknown, example: string = "dim"): void {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  const value = typeof options === "number" || typeof options === "boolean" ? String(options) : "…";
+  throw new TypeError(
+    `Cannot ${what}: options must be an object such as { ${example}: ${value} }, got ${show(options)}`,
+  );
+}
+
+/** That there is no such option, and which one was probably meant. */
+export function unknownOption(name: string, names: readonly string[]): string {
+  const meant = nearest(name, names);
+  return `there is no option ${name}${meant === null ? "" : `, ${meant} is the nearest`}`;
+}
+
+/** A value as a message shows it. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  if (value !== null && typeof value === "object") {
+    const { name } = value.constructor ?? {};
+    return name === "Object" || name === undefined ? JSON.stringify(value) : `an object of ${name}`;
+  }
+  if (typeof value === "function") return value.name === "" ? "a function" : `the function ${value.name}`;
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
+/** The name that was probably meant: written in snake_case, shortened, spelled out, or with a slip or two. */
+function nearest(name: string, names: readonly string[]): string | null {
+  const words = name.replace(/_+([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const lower = words.toLowerCase(), initials = words.replace(/(?<=.)[a-z]+/g, "").toLowerCase();
+  let best: string | null = null, least = Math.min(3, Math.floor(name.length / 3) + 1);
+  for (const candidate of names) {
+    const distance = editDistance(lower, candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best ??
+    names.find((candidate) =>
+      candidate === initials || (lower.length > 2 && candidate.toLowerCase().startsWith(lower))
+    ) ?? null;
+}
+
+/** Letters to insert, delete or replace to get from one word to another (Levenshtein's distance). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1] + 1, row[j] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
