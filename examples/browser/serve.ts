@@ -84,9 +84,12 @@ export function handler({ page, program, dataFolder }: Site): (request: Request)
 }
 
 async function main(): Promise<void> {
-  const { port: given, _: rest } = parseArgs(Deno.args.filter((arg) => arg !== "--"), { string: ["port"] });
+  const { port: given, _: rest, ...others } = parseArgs(Deno.args.filter((arg) => arg !== "--"), { string: ["port"] });
   const port = Number(given ?? 8000);
-  if (rest.length > 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
+  if (
+    rest.length > 0 || Object.keys(others).length > 0 || given === "" || !Number.isInteger(port) || port < 0 ||
+    port > 65_535
+  ) {
     console.error("Serves a page that trains on MNIST in your browser.\n\n  deno task browser [--port 8000]");
     Deno.exit(2);
   }
