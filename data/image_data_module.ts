@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { HostTensor } from "../tensor/host.ts";
 import { type ArrayDataset, randomSplit } from "./dataset.ts";
@@ -56,6 +57,15 @@ export class ImageDataModule extends LightningDataModule<ImageBatch> {
    */
   constructor(set: ImageSet, scale: { mean: number; std: number }, options: ImageDataModuleOptions) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, {
+      batchSize: true,
+      evalBatchSize: true,
+      valSize: true,
+      seed: true,
+      dataDir: true,
+      sources: true,
+      report: true,
+    });
     this.#set = set;
     this.#scale = scale;
     this.#options = options;

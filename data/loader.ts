@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { Prefetcher, type ProduceBatch, type ProducedBatch } from "./_prefetch.ts";
 import { collate as defaultCollate, type Collated } from "./collate.ts";
 import type { Dataset, IterableDataset } from "./dataset.ts";
@@ -83,10 +84,21 @@ export class DataLoader<T, B = Collated<T>, C = Collated<T>> implements AsyncIte
    *
    * @param dataset What it reads
    * @param options How it makes batches
-   * @throws {TypeError} if options exclude each other
+   * @throws {TypeError} if options exclude each other, or one does not exist
    * @throws {RangeError} if one is out of range
    */
   constructor(dataset: AnyDataset<T, C>, options: DataLoaderOptions<T, B, C> = {}) {
+    checkNames("make a DataLoader", options, {
+      batchSize: true,
+      shuffle: true,
+      seed: true,
+      dropLast: true,
+      sampler: true,
+      batchSampler: true,
+      collate: true,
+      transform: true,
+      prefetch: true,
+    });
     this.dataset = dataset;
     this.#options = { ...options };
     this.#batchSize = options.batchSize ?? 1;

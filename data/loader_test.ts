@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { type HostTensor, hostTensor } from "../tensor/host.ts";
 import { ArrayDataset, type Dataset, randomSplit } from "./dataset.ts";
+import { MnistDataModule } from "./image_data_module.ts";
 import { DataLoader, type DataLoaderState } from "./loader.ts";
 import { RandomSampler } from "./sampler.ts";
 import { scaleImages } from "./transforms.ts";
@@ -334,4 +335,19 @@ Deno.test("options that are out of range or exclude each other are refused by na
     TypeError,
     "a data set without get(index) has its own order, got shuffle",
   );
+});
+
+Deno.test("an option that does not exist is refused, with the nearest and all that exist", () => {
+  const refusal = (make: () => unknown) => assertThrows(make, TypeError).message;
+  const options = { batch_size: 2 } as object;
+  assertEquals(
+    refusal(() => new DataLoader(arrays(5), options)),
+    "Cannot make a DataLoader: there is no option batch_size, batchSize is the nearest; the options are batchSize, " +
+      "shuffle, seed, dropLast, sampler, batchSampler, collate, transform, prefetch",
+  );
+  assertEquals(
+    refusal(() => new DataLoader(arrays(5), 2 as unknown as object)),
+    "Cannot make a DataLoader: options must be an object such as { batchSize: 2 }, got 2",
+  );
+  assertStringIncludes(refusal(() => new MnistDataModule(options)), "no option batch_size, batchSize is the nearest");
 });

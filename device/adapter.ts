@@ -41,9 +41,7 @@ const BACKENDS: readonly Backend[] = ["dawn", "deno", "browser"];
  */
 export async function findAdapter(options: InitOptions, keptDriver: boolean = true): Promise<FoundAdapter> {
   const backend = options.backend ?? env("FULGURITE_BACKEND") ?? "auto";
-  if (backend !== "auto" && !BACKENDS.includes(backend as Backend)) {
-    throw new RangeError(`Cannot choose a backend: it must be one of auto, ${BACKENDS.join(", ")}, got ${backend}`);
-  }
+  checkBackend(backend);
   const wish = options.adapter ?? env("FULGURITE_ADAPTER") ?? "high-performance";
   const toggles = options.dawnToggles ?? env("FULGURITE_DAWN_TOGGLES")?.split(";").filter(Boolean) ?? DEFAULT_TOGGLES;
   const order: Backend[] = backend !== "auto"
@@ -84,6 +82,12 @@ export async function findAdapter(options: InitOptions, keptDriver: boolean = tr
   );
 }
 
+/** Throws a `RangeError` unless a backend exists. */
+export function checkBackend(backend: string = "auto"): void {
+  if (backend === "auto" || BACKENDS.includes(backend as Backend)) return;
+  throw new RangeError(`Cannot choose a backend: it must be one of auto, ${BACKENDS.join(", ")}, got ${backend}`);
+}
+
 /** A line for people: what the adapter calls itself. */
 export function describe(adapter: GPUAdapter): string {
   const { vendor, architecture, device, description } = adapter.info;
@@ -103,9 +107,13 @@ async function requestAdapter(gpu: GPU, wish: string): Promise<GPUAdapter | null
 }
 
 function matches(adapter: GPUAdapter, wish: string): boolean {
-  if (wish === "high-performance" || wish === "low-power") return true;
   const { vendor, architecture, device, description } = adapter.info;
-  return `${vendor} ${architecture} ${device} ${description}`.toLowerCase().includes(wish.toLowerCase());
+  return fits(`${vendor} ${architecture} ${device} ${description}`, wish);
+}
+
+/** Whether an adapter with this description is the one that was wished for. */
+export function fits(description: string, wish: string): boolean {
+  return wish === "high-performance" || wish === "low-power" || description.toLowerCase().includes(wish.toLowerCase());
 }
 
 function isNull(adapter: GPUAdapter): boolean {

@@ -1,7 +1,8 @@
 import { env } from "../platform/mod.ts";
 import { waitPolitely } from "../platform/webgpu.ts";
-import { type Backend, describe, findAdapter, type InitOptions, isSoftware } from "./adapter.ts";
+import { type Backend, checkBackend, describe, findAdapter, fits, type InitOptions, isSoftware } from "./adapter.ts";
 import { DeviceLostError, KernelError } from "./errors.ts";
+import { checkNames } from "./option_names.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
@@ -267,6 +268,8 @@ export async function openDevice(options: InitOptions = {}): Promise<Device> {
 }
 
 let current: Device | null = null;
+/** The adapter that {@link init} was asked for when it opened the device. */
+let asked: string | undefined;
 let opening: Promise<Device> | null = null;
 
 /**
@@ -274,6 +277,8 @@ let opening: Promise<Device> | null = null;
  *
  * @param options Which backend and adapter; by default the best that answers
  * @returns The device
+ * @throws {RangeError} If there is no such backend
+ * @throws {Error} If the device that is open is of another backend, or its adapter does not fit
  * @throws {NoAdapterError} If nothing answers; the message lists what was tried
  *
  * @example
@@ -285,13 +290,26 @@ let opening: Promise<Device> | null = null;
  * ```
  */
 export async function init(options: InitOptions = {}): Promise<Device> {
-  if (current !== null) return current;
-  opening ??= openDevice(options);
-  try {
-    return current = await opening;
-  } finally {
-    opening = null;
+  checkNames("open a device", options, { backend: true, adapter: true, dawnToggles: true });
+  checkBackend(options.backend);
+  if (current === null) {
+    if (opening === null) asked = options.adapter;
+    opening ??= openDevice(options);
+    try {
+      current = await opening;
+    } finally {
+      opening = null;
+    }
   }
+  const { info: { backend, adapter, vendor, architecture } } = current, { backend: wanted = "auto" } = options;
+  if (wanted !== "auto" && wanted !== backend) {
+    throw new Error(`Cannot open a device of the backend ${wanted}: one of ${backend} is open already`);
+  }
+  const wish = options.adapter ?? "high-performance";
+  if (wish !== asked && !fits(`${vendor} ${architecture} ${adapter}`, wish)) {
+    throw new Error(`Cannot open the adapter ${wish}: ${adapter} is open already`);
+  }
+  return current;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { appendFile, exists, joinPath, listDir, makeDir, readText, writeFileAtomic } from "../platform/mod.ts";
 import type { Logger, LogPoint } from "../trainer/mod.ts";
 
@@ -39,8 +40,11 @@ export class CSVLogger implements Logger {
    * Makes the logger; it writes nothing before training begins.
    *
    * @param options Where to write
+   * @throws {TypeError} If an option does not exist
    */
-  constructor({ saveDir = ".", name = "fulgurite_logs", version }: CSVLoggerOptions = {}) {
+  constructor(options: CSVLoggerOptions = {}) {
+    checkNames("make a CSVLogger", options, { saveDir: true, name: true, version: true });
+    const { saveDir = ".", name = "fulgurite_logs", version } = options;
     this.name = name;
     this.#root = joinPath(saveDir, name);
     this.#version = version === undefined ? null : typeof version === "number" ? `version_${version}` : version;

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Trainer } from "../lightning.ts";
 import { mean, type Tensor } from "../mod.ts";
 import { appendFile, exists, joinPath, listDir, readText } from "../platform/mod.ts";
@@ -96,4 +96,12 @@ trainerTest("fit writes one run, and nothing where nothing runs", async () => {
     ]);
     assert(cells.every(([, , , seconds]) => Number(seconds) > 0));
   });
+});
+
+Deno.test("an option that does not exist is refused", () => {
+  const { message } = assertThrows(() => new CSVLogger({ save_dir: "logs" } as object), TypeError);
+  assertEquals(
+    message,
+    "Cannot make a CSVLogger: there is no option save_dir, saveDir is the nearest; the options are saveDir, name, version",
+  );
 });

@@ -35,7 +35,7 @@ export class Adadelta extends RuleOptimizer<AdadeltaOptions> {
     params: Iterable<Tensor> | Iterable<ParamGroupInput<AdadeltaOptions>>,
     options: Partial<AdadeltaOptions> = {},
   ) {
-    super(params, { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false, ...options });
+    super(params, { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false }, options);
   }
 
   /** Throws for options out of range. */

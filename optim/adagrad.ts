@@ -42,8 +42,7 @@ export class Adagrad extends RuleOptimizer<AdagradOptions> {
       initialAccumulatorValue: 0,
       eps: 1e-10,
       maximize: false,
-      ...options,
-    });
+    }, options);
   }
 
   /** Throws for options out of range. */

@@ -44,7 +44,7 @@ export class Adam extends RuleOptimizer<AdamOptions> {
    * @throws {RangeError} If an option is out of range
    */
   constructor(params: Iterable<Tensor> | Iterable<ParamGroupInput<AdamOptions>>, options: Partial<AdamOptions> = {}) {
-    super(params, { ...DEFAULTS, ...options });
+    super(params, DEFAULTS, options);
   }
 
   /** Throws for options out of range. */

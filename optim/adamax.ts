@@ -35,7 +35,7 @@ export class Adamax extends RuleOptimizer<AdamaxOptions> {
     params: Iterable<Tensor> | Iterable<ParamGroupInput<AdamaxOptions>>,
     options: Partial<AdamaxOptions> = {},
   ) {
-    super(params, { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maximize: false, ...options });
+    super(params, { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maximize: false }, options);
   }
 
   /** Throws for options out of range. */

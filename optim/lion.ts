@@ -35,7 +35,7 @@ export class Lion extends RuleOptimizer<LionOptions> {
     params: Iterable<Tensor> | Iterable<ParamGroupInput<LionOptions>>,
     options: Partial<LionOptions> = {},
   ) {
-    super(params, { lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0, maximize: false, ...options });
+    super(params, { lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0, maximize: false }, options);
   }
 
   /** Throws for options out of range. */

@@ -76,8 +76,7 @@ export class Muon extends Optimizer<MuonOptions> {
       eps: 1e-7,
       nsSteps: 5,
       adjustLrFn: null,
-      ...options,
-    });
+    }, options);
   }
 
   /** Throws for options out of range. */

@@ -43,8 +43,7 @@ export class NAdam extends RuleOptimizer<NAdamOptions> {
       momentumDecay: 4e-3,
       decoupledWeightDecay: false,
       maximize: false,
-      ...options,
-    });
+    }, options);
   }
 
   /** Throws for options out of range. */

@@ -1,3 +1,4 @@
+import { checkNames, type OptionNames, show } from "../device/option_names.ts";
 import { clearGradients } from "../nn/_gradients.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { showShape } from "../tensor/errors.ts";
@@ -61,11 +62,21 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    * Makes the optimizer.
    *
    * @param params Parameters, or groups of them with options of their own
-   * @param defaults Options of groups that do not say otherwise
-   * @throws {TypeError} If there is nothing to optimize, or something that is not a floating-point leaf
+   * @param defaults Every option, for groups that do not say otherwise
+   * @param options Options that the user gave in their place
+   * @throws {TypeError} If there is nothing to optimize, something that is not a floating-point leaf, or an option that
+   *   does not exist
    */
-  constructor(params: Iterable<Tensor> | Iterable<ParamGroupInput<O>>, defaults: O) {
-    this.defaults = { ...defaults };
+  constructor(params: Iterable<Tensor> | Iterable<ParamGroupInput<O>>, defaults: O, options: Partial<O> = {}) {
+    const name = this.constructor.name;
+    checkNames(`make ${name}`, options, namesOf(defaults) as unknown as OptionNames<Partial<O>>);
+    this.defaults = { ...defaults, ...defined(options) };
+    if (typeof (params as Partial<typeof params> | null)?.[Symbol.iterator] !== "function") {
+      const hint = typeof (params as { parameters?: unknown } | null)?.parameters === "function"
+        ? ", give its parameters: model.parameters()"
+        : "";
+      throw new TypeError(`Cannot make ${name}: it needs a list of parameters, got ${show(params)}${hint}`);
+    }
     const list: (Tensor | ParamGroupInput<O>)[] = [...params];
     if (list.length === 0) {
       throw new TypeError(`Cannot make ${this.constructor.name}: it needs parameters, got an empty list`);
@@ -110,8 +121,9 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
       }
       known.add(p);
     }
-    const options = Object.entries(group).filter(([key, value]) => key !== "params" && value !== undefined);
-    const complete = { ...this.defaults, ...Object.fromEntries(options), params } as ParamGroup<O>;
+    const names = { ...namesOf(this.defaults), params: true, name: true, initialLr: true } as const;
+    checkNames<object>(`make a group of ${name}`, group, names);
+    const complete = { ...this.defaults, ...defined(group), params } as ParamGroup<O>;
     this.check(complete);
     this.paramGroups.push(complete);
   }
@@ -260,6 +272,16 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   protected requireRates(rates: readonly number[], option: string): void {
     rates.forEach((rate, i) => this.require(rate >= 0 && rate < 1, `${option}[${i}]`, "from 0 to below 1", rate));
   }
+}
+
+/** The names of options, from their defaults. */
+function namesOf(defaults: object): Record<string, true> {
+  return Object.fromEntries(Object.keys(defaults).map((name) => [name, true]));
+}
+
+/** Those options that are given. */
+function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** Copies of options that are safe to keep: arrays are copied too. */

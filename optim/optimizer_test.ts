@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { keep, ones, type Tensor, tensor, toHost, zeros } from "../mod.ts";
+import { Linear } from "../nn/mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
 import { Adam, type Optimizer, type OptimizerState, SGD } from "./mod.ts";
 
@@ -187,4 +188,30 @@ gpuTest("what cannot be optimized is refused", () => {
   assertThrows(() => optimizer.loadStateDict({ state: { 0: { step: 1 } }, paramGroups }), Error, "expAvg is missing");
   const wrong = { step: 1, expAvg: ones([2]), expAvgSq: ones([2]) };
   assertThrows(() => optimizer.loadStateDict({ state: { 0: wrong }, paramGroups }), TypeError, "shape [1]");
+});
+
+gpuTest("an option that does not exist is refused by name, and a module in place of its parameters", () => {
+  const p = parameter([1]);
+  using layer = new Linear(1, 1);
+  const refusal = (params: unknown, options?: object) =>
+    assertThrows(() => new Adam(params as Tensor[], options), TypeError).message;
+  assertEquals(
+    refusal([p], { learningRate: 1 }),
+    "Cannot make Adam: there is no option learningRate, lr is the nearest; the options are lr, betas, eps, weightDecay, " +
+      "amsgrad, maximize",
+  );
+  assertStringIncludes(refusal([p], { weight_decay: 1 }), "no option weight_decay, weightDecay is the nearest");
+  assertStringIncludes(
+    refusal([{ params: [p], momentun: 1 }]),
+    "Cannot make a group of Adam: there is no option momentun",
+  );
+  assertStringIncludes(
+    refusal([p], 0.1 as unknown as object),
+    "options must be an object such as { lr: 0.1 }, got 0.1",
+  );
+  assertEquals(
+    refusal(layer),
+    "Cannot make Adam: it needs a list of parameters, got an object of Linear, give its parameters: model.parameters()",
+  );
+  assertEquals(new Adam([p], { lr: undefined }).paramGroups[0].lr, 1e-3);
 });

@@ -42,8 +42,7 @@ export class RAdam extends RuleOptimizer<RAdamOptions> {
       weightDecay: 0,
       decoupledWeightDecay: false,
       maximize: false,
-      ...options,
-    });
+    }, options);
   }
 
   /** Throws for options out of range. */

@@ -43,8 +43,7 @@ export class RMSprop extends RuleOptimizer<RMSpropOptions> {
       momentum: 0,
       centered: false,
       maximize: false,
-      ...options,
-    });
+    }, options);
   }
 
   /** Throws for options out of range. */

@@ -43,8 +43,7 @@ export class SGD extends RuleOptimizer<SGDOptions> {
       weightDecay: 0,
       nesterov: false,
       maximize: false,
-      ...options,
-    });
+    }, options);
   }
 
   /** Throws for options out of range. */

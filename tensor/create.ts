@@ -1,4 +1,5 @@
-import { type DType, isHalf, numberDType } from "./dtype.ts";
+import { checkNames } from "../device/option_names.ts";
+import { checkDType, type DType, isFloat, isHalf, numberDType } from "./dtype.ts";
 import { ShapeError, showShape } from "./errors.ts";
 import { f16BitsOf, f32ToBf16, f32ToF16, hasFloat16Array } from "./half.ts";
 import { type HostTensor, isHostTensor } from "./host.ts";
@@ -53,8 +54,10 @@ export interface TensorOptions {
  * ```
  */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
+  checkNames("make a tensor in tensor", options, { dtype: true, shape: true, requiresGrad: true });
   const source = sourceOf(data);
   const dtype = options.dtype ?? source.dtype;
+  checkDType("tensor", dtype);
   const shape = options.shape ?? source.shape;
   checkShape("tensor", shape);
   if (numel(shape) !== source.numel) {
@@ -66,13 +69,17 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
       [shape],
     );
   }
+  if (options.requiresGrad && !isFloat(dtype)) {
+    const hint = options.dtype === undefined && dtype === "i32" ? '; say { dtype: "f32" }' : "";
+    throw new TypeError(`Cannot require gradients: only floating-point tensors have them, this one is ${dtype}${hint}`);
+  }
   const storage = new Storage(source.numel, dtype, "tensor");
   if (source.numel > 0) {
     const words = source.words(dtype);
     storage.upload(words);
     if (words instanceof Int32Array) storage.bounds = boundsOf(words);
   }
-  return new Tensor({ shape: [...shape], storage, requiresGrad: checkedGrad(dtype, options.requiresGrad) });
+  return new Tensor({ shape: [...shape], storage, requiresGrad: options.requiresGrad });
 }
 
 function boundsOf(values: Int32Array): { min: number; max: number } {
@@ -83,13 +90,6 @@ function boundsOf(values: Int32Array): { min: number; max: number } {
     else if (value > max) max = value;
   }
   return { min, max };
-}
-
-function checkedGrad(dtype: DType, wanted = false): boolean {
-  if (wanted && dtype !== "f32" && !isHalf(dtype)) {
-    throw new TypeError(`Cannot require gradients: only floating-point tensors have them, this one is ${dtype}`);
-  }
-  return wanted;
 }
 
 /** Host data as the device stores it in a type: its words, and the shape it has of its own. */

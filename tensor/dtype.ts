@@ -1,8 +1,17 @@
+import { show } from "../device/option_names.ts";
+
 /** Element types. `bf16` and `f16` are stored two to a word, `bool` as one word an element. */
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "bool";
 
 /** All element types. */
 export const dtypes: readonly DType[] = ["f32", "f16", "bf16", "i32", "u32", "bool"];
+
+/** Throws a `TypeError` unless a value is an element type. */
+export function checkDType(op: string, dtype: unknown): void {
+  if (dtypes.includes(dtype as DType)) return;
+  const allowed = dtypes.map((name) => `"${name}"`).join(", ");
+  throw new TypeError(`Cannot make a tensor in ${op}: dtype must be one of ${allowed}, got ${show(dtype)}`);
+}
 
 /** Whether elements are floating-point numbers. */
 export function isFloat(dtype: DType): boolean {

@@ -5,7 +5,8 @@ import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from ".
 import type { Tensor } from "../tensor/tensor.ts";
 import { then } from "./_then.ts";
 import type { CheckpointData } from "./checkpoint.ts";
-import type { LogOptions } from "./log.ts";
+import { logOptionNames, type LogOptions } from "./log.ts";
+import { checkNames } from "../device/option_names.ts";
 import type { Trainer } from "./trainer.ts";
 import { toDevice } from "./transfer.ts";
 
@@ -336,6 +337,10 @@ export abstract class LightningModule<Batch = any> extends Module {
    * @throws {Error} In hooks where no row can follow, and for the same name with other options in one hook
    */
   log(name: string, value: Tensor | number, options: LogOptions = {}): void {
+    checkNames(`log ${name}`, options, logOptionNames);
+    if (value instanceof Promise) {
+      throw new TypeError(`Cannot log ${name}: log the tensor itself, it is read later without a wait; got a promise`);
+    }
     this.#host?.log(name, value, options);
   }
 

@@ -1,3 +1,5 @@
+import type { OptionNames } from "../device/option_names.ts";
+
 /** How values of several batches become one. */
 export type Reduction = "mean" | "sum" | "min" | "max";
 
@@ -18,6 +20,17 @@ export interface LogOptions {
   /** Whether the loader's name or number is added where there are several; default true. */
   addDataloaderIdx?: boolean;
 }
+
+/** The names of {@link LogOptions}. */
+export const logOptionNames: OptionNames<LogOptions> = {
+  progBar: true,
+  logger: true,
+  onStep: true,
+  onEpoch: true,
+  reduceFx: true,
+  batchSize: true,
+  addDataloaderIdx: true,
+};
 
 /** In which hooks a value may be logged, and what it means there. */
 const STEP_HOOKS = new Set([

@@ -1,3 +1,4 @@
+import { checkNames, show } from "../device/option_names.ts";
 import { LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
 import type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./lightning_module.ts";
 import { countManualSteps } from "./manual.ts";
@@ -22,6 +23,12 @@ export interface OptimizerSetup {
  */
 export function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSetup {
   if (!configured) return { optimizers: [], schedulers: [] };
+  if (configured instanceof LRScheduler) {
+    throw new TypeError(
+      `Cannot configure optimizers: a scheduler needs its optimizer beside it, return { optimizer, lrScheduler }, got ` +
+        configured.constructor.name,
+    );
+  }
   if (isPair(configured)) {
     return {
       optimizers: configured[0].map(checkedOptimizer),
@@ -33,7 +40,16 @@ export function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSe
   for (const entry of list) {
     if (entry instanceof Optimizer) optimizers.push(entry);
     else {
+      if (typeof entry !== "object" || entry === null) checkedOptimizer(entry);
+      checkNames<OptimizerConfig>("configure optimizers", entry, { optimizer: true, lrScheduler: true, monitor: true });
       const { optimizer, lrScheduler, monitor } = entry as OptimizerConfig;
+      if (optimizer === undefined) {
+        throw new TypeError(
+          `Cannot configure optimizers: { optimizer, lrScheduler } must name an optimizer, its keys are ${
+            Object.keys(entry).join(", ") || "none"
+          }`,
+        );
+      }
       optimizers.push(checkedOptimizer(optimizer));
       if (lrScheduler) schedulers.push(resolveScheduler(lrScheduler, monitor ?? null));
     }
@@ -59,7 +75,19 @@ function checkedOptimizer(value: unknown): Optimizer {
 function resolveScheduler(entry: LRScheduler | LRSchedulerConfig, monitor: string | null): ResolvedSchedulerConfig {
   const config: LRSchedulerConfig = entry instanceof LRScheduler ? { scheduler: entry } : entry;
   const reduceOnPlateau = config.reduceOnPlateau ?? config.scheduler instanceof ReduceLROnPlateau;
+  checkNames("configure a scheduler", config, {
+    scheduler: true,
+    interval: true,
+    frequency: true,
+    monitor: true,
+    strict: true,
+    name: true,
+    reduceOnPlateau: true,
+  });
   const { scheduler, interval = "epoch", frequency = 1, strict = true, name = null } = config;
+  if (!(scheduler instanceof LRScheduler)) {
+    throw new TypeError(`Cannot configure a scheduler: scheduler must be an LRScheduler, got ${show(scheduler)}`);
+  }
   if (interval !== "epoch" && interval !== "step") {
     throw new TypeError(
       `Cannot configure a scheduler: interval must be "epoch" or "step", got ${JSON.stringify(interval)}`,

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ModelCheckpoint } from "../callbacks/mod.ts";
 import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
-import { quiet } from "../testing/trainer.ts";
+import { SGD, StepLR } from "../optim/mod.ts";
+import { constantBatches, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { resolveAmount } from "./amounts.ts";
 
 /** The message with which a Trainer refuses options. */
@@ -119,4 +120,52 @@ Deno.test("an amount is a count or a share", () => {
     "Cannot use limitTrainBatches: the share must come to a batch, 0.05 of 10 batches is less than one",
   );
   assertThrows(() => batches(0.5, null), RangeError, "a share needs a loader of known length");
+});
+
+trainerTest("entry points and log refuse options that do not exist, a class, and a promise", async () => {
+  const refusal = async (run: () => Promise<unknown>) => (await assertRejects(run, TypeError)).message;
+  const trainer = new Trainer({ ...quiet, maxEpochs: 1 });
+  using module = new Slope();
+  for (const stage of ["fit", "validate", "test"] as const) {
+    assertStringIncludes(
+      await refusal(() => trainer[stage](module, undefined, { ckpt_path: "last" } as object)),
+      `Cannot ${stage} with these options: there is no option ckpt_path, ckptPath is the nearest`,
+    );
+  }
+  assertEquals(
+    await refusal(() => trainer.fit(Slope as unknown as Slope)),
+    "Cannot fit: it expects an instance of a LightningModule, got the function Slope, say new Slope()",
+  );
+  const logging = (value: unknown, options?: object) =>
+    assertThrows(() => module.log("loss", value as number, options), TypeError).message;
+  assertStringIncludes(logging(1, { prog_bar: true }), "Cannot log loss: there is no option prog_bar, progBar is the");
+  assertStringIncludes(logging(Promise.resolve(1)), "Cannot log loss: log the tensor itself");
+});
+
+trainerTest("what configureOptimizers must not return is refused by name", async () => {
+  const refusal = async (configure: (optimizer: SGD) => unknown) => {
+    using module = new Slope();
+    const optimizer = new SGD(module.parameters(), { lr: 1 });
+    module.configureOptimizers = () => configure(optimizer) as never;
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1 });
+    return (await assertRejects(() => trainer.fit(module, constantBatches([1])), TypeError)).message;
+  };
+  const scheduler = (optimizer: SGD) => new StepLR(optimizer, { stepSize: 1 });
+  assertEquals(
+    await refusal(scheduler),
+    "Cannot configure optimizers: a scheduler needs its optimizer beside it, return { optimizer, lrScheduler }, got StepLR",
+  );
+  assertEquals(
+    await refusal((optimizer) => ({ optimizer, lr_scheduler: scheduler(optimizer) })),
+    "Cannot configure optimizers: there is no option lr_scheduler, lrScheduler is the nearest; the options are optimizer, " +
+      "lrScheduler, monitor",
+  );
+  assertEquals(
+    await refusal((optimizer) => ({ lrScheduler: scheduler(optimizer) })),
+    "Cannot configure optimizers: { optimizer, lrScheduler } must name an optimizer, its keys are lrScheduler",
+  );
+  assertStringIncludes(
+    await refusal((optimizer) => ({ optimizer, lrScheduler: { scheduler: 1 } })),
+    "Cannot configure a scheduler: scheduler must be an LRScheduler, got 1",
+  );
 });

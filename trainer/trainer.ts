@@ -1,5 +1,6 @@
 import { type DataModuleTrainer, LightningDataModule, type Loader, type Stage } from "../data/mod.ts";
 import { device, init, type InitOptions } from "../device/mod.ts";
+import { checkNames, show } from "../device/option_names.ts";
 import { manualSeed } from "../tensor/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { resolveAmount, shareOf } from "./amounts.ts";
@@ -9,7 +10,7 @@ import { callbacksOf, loggersOf } from "./defaults.ts";
 import { enter } from "./entry.ts";
 import { type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.ts";
 import { FitLoop } from "./fit_loop.ts";
-import type { LightningModule } from "./lightning_module.ts";
+import { LightningModule } from "./lightning_module.ts";
 import { lengthOf } from "./loaders.ts";
 import type { Logger } from "./logger.ts";
 import { configureOptimizers, type ResolvedSchedulerConfig } from "./optimizers.ts";
@@ -257,6 +258,7 @@ export class Trainer implements DataModuleTrainer {
     data?: TrainerData<Batch>,
     options: EntryOptions = {},
   ): Promise<void> {
+    checkCall("fit", module, options);
     await this.#enter("fit", module, data, options, async (run) => {
       this.shouldStop = false;
       const checkpoint = this.#ckptPath === null ? null : await readCheckpoint(this.#ckptPath);
@@ -357,6 +359,7 @@ export class Trainer implements DataModuleTrainer {
     options: EntryOptions,
   ): Promise<EvalResult> {
     const { step, limit, loaders: kind } = namesOf(phase);
+    checkCall(phase, module, options);
     if (module[step] === undefined) {
       throw new TypeError(`Cannot ${phase} ${module.constructor.name}: it must define ${step}, it does not`);
     }
@@ -419,6 +422,17 @@ export class Trainer implements DataModuleTrainer {
     if (!path) throw new Error(`Cannot load the ${wanted} checkpoint: this trainer has saved none`);
     return path;
   }
+}
+
+/** Throws unless all options exist and the module is an instance: a class is easily given in its place. */
+function checkCall(stage: Stage, module: unknown, options: EntryOptions): void {
+  checkNames(`${stage} with these options`, options, { ckptPath: true, signal: true, device: true });
+  if (module instanceof LightningModule) return;
+  throw new TypeError(
+    `Cannot ${stage}: it expects an instance of a LightningModule, got ${show(module)}${
+      typeof module === "function" ? `, say new ${module.name}()` : ""
+    }`,
+  );
 }
 
 /** Seeds every random number of a run: weights, shuffles, dropout. */

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as f from "../../mod.ts";
 import { type DType, dtypes, ShapeError, tensor } from "../../mod.ts";
 import { gpuTest } from "../../testing/gpu.ts";
@@ -80,4 +80,35 @@ Deno.test("what cannot be made is refused", () => {
   assertThrows(() => f.arange(0, 5, -1), RangeError, "the step must lead from start to end, got 0 to 5 by -1");
   assertThrows(() => f.arange(0, 5, 0), RangeError, "arange");
   assertThrows(() => f.linspace(0, 1, -1), RangeError, "steps");
+});
+
+gpuTest("what tensor() cannot take is refused by name", () => {
+  const refusal = (options: object) => assertThrows(() => tensor([1.0, 2.0], options), TypeError).message;
+  assertEquals(
+    refusal({ requires_grad: true }),
+    "Cannot make a tensor in tensor: there is no option requires_grad, requiresGrad is the nearest; the options are " +
+      "dtype, shape, requiresGrad",
+  );
+  assertEquals(
+    refusal({ dtype: "float32" }),
+    'Cannot make a tensor in tensor: dtype must be one of "f32", "f16", "bf16", "i32", "u32", "bool", got "float32"',
+  );
+  assertEquals(
+    refusal({ requiresGrad: true }),
+    'Cannot require gradients: only floating-point tensors have them, this one is i32; say { dtype: "f32" }',
+  );
+});
+
+gpuTest("init refuses a backend that does not exist, and another device than the open one", async (device) => {
+  assertEquals(await f.init(), device);
+  assertEquals(await f.init({ backend: device.info.backend, adapter: device.info.adapter }), device);
+  const other = device.info.backend === "dawn" ? "deno" : "dawn";
+  await assertRejects(() => f.init({ backend: "vulkan" as "dawn" }), RangeError, "one of auto, dawn, deno, browser");
+  await assertRejects(() => f.init({ backend: other }), Error, `Cannot open a device of the backend ${other}: one of`);
+  await assertRejects(() => f.init({ adapter: "no such card" }), Error, "Cannot open the adapter no such card: ");
+  await assertRejects(
+    () => f.init({ back_end: "dawn" } as object),
+    TypeError,
+    "no option back_end, backend is the nearest",
+  );
 });
