@@ -5,87 +5,106 @@
 import { parseArgs } from "@std/cli";
 import { z } from "zod";
 import { ModelCheckpoint } from "./callbacks/mod.ts";
-import { MnistDataModule } from "./data/mod.ts";
-import { type Backend, init } from "./device/mod.ts";
+import { DataError, MnistDataModule } from "./data/mod.ts";
+import { init, NoAdapterError } from "./device/mod.ts";
 import { LitConvNet } from "./examples/mnist/model.ts";
+import { CheckpointError, seedEverything, Trainer } from "./lightning.ts";
 import { CSVLogger } from "./loggers/mod.ts";
-import { seedEverything, Trainer } from "./lightning.ts";
+import { args, writeErr, writeOut } from "./platform/mod.ts";
 
-/** A flag: what it means, and what it accepts. Text from the command line is turned into numbers here. */
+/** What shells say of a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+/** Text that is a number, checked as one. */
+const number = (schema: z.ZodNumber) =>
+  z.string().regex(/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i).transform(Number).pipe(schema);
+
+/** Batches: text can tell what numbers cannot, 1 is one batch and 1.0 all of them. */
+const amount = z.string().regex(/^(\d+|[01]?\.\d+|[01]\.)$/)
+  .transform((text) => text.includes(".") ? { fraction: Number(text) } : Number(text))
+  .refine((amount) => typeof amount === "number" || amount.fraction <= 1);
+
+const WHOLE = "a whole number from 1 on";
+const path = z.string().min(1);
+
+/** For each flag: what it is checked by, what it is where it is not given, what it must be, what it means. */
 const flags = {
-  "epochs": [z.coerce.number().int().min(1).default(1), "passes over the 60,000 training images"],
-  "batch-size": [z.coerce.number().int().min(1).max(60_000).default(64), "images in a batch"],
-  "lr": [z.coerce.number().positive().default(0.003), "highest learning rate of the one-cycle schedule"],
-  "precision": [z.enum(["32-true", "bf16-mixed"]).default("32-true"), "what to compute in: 32-true or bf16-mixed"],
-  "max-steps": [z.coerce.number().int().min(-1).default(-1), "stop after so many optimizer steps (-1: no limit)"],
-  "limit-train-batches": [
-    z.coerce.number().min(0).optional(),
-    "batches an epoch: a count from 1 on, or a share below 1",
+  "epochs": [number(z.number().int().min(1)), 1, WHOLE, "passes over the 60,000 training images"],
+  "batch-size": [number(z.number().int().min(1).max(60_000)), 64, `${WHOLE}, up to 60000`, "images in a batch"],
+  "lr": [number(z.number().positive()), 0.003, "a number above 0", "highest learning rate of the one-cycle schedule"],
+  "precision": [
+    z.enum(["32-true", "bf16-mixed"]),
+    "32-true",
+    "32-true or bf16-mixed",
+    "arithmetic: 32-true or bf16-mixed",
   ],
-  "fast-dev-run": [z.boolean().default(false), "one batch of everything, to see that it runs"],
-  "backend": [z.enum(["auto", "dawn", "deno"]).default("auto"), "WebGPU implementation: auto, dawn or deno"],
-  "seed": [z.coerce.number().int().min(0).default(0), "what all random numbers depend on"],
-  "data-dir": [z.string().min(1).optional(), "folder for the data (default: in the user's cache folder)"],
-  "out-dir": [z.string().min(1).default("runs"), "folder for logs and checkpoints"],
-  "resume": [z.string().min(1).optional(), "checkpoint folder to go on from"],
-  "json": [z.boolean().default(false), "print the result as one line of JSON at the end"],
-  "help": [z.boolean().default(false), "show this"],
+  "max-steps": [
+    number(z.number().int().min(-1)),
+    -1,
+    "a whole number from 0 on, or -1 for no limit",
+    "stop after so many optimizer steps",
+  ],
+  "limit-train-batches": [
+    amount,
+    { fraction: 1 },
+    "a count of batches, or a share with a decimal point up to 1.0",
+    "batches of an epoch: a count, or a share such as 0.1",
+  ],
+  "fast-dev-run": [z.boolean(), false, "given or not", "one batch of everything, to see that it runs"],
+  "backend": [z.enum(["auto", "dawn", "deno"]), "auto", "auto, dawn or deno", "WebGPU implementation: dawn or deno"],
+  "seed": [number(z.number().int().min(0)), 0, "a whole number from 0 on", "what all random numbers depend on"],
+  "data-dir": [path, undefined, "a folder", "folder for the data; default: in the user's cache folder"],
+  "out-dir": [path, "runs", "a folder", "folder for logs and checkpoints"],
+  "resume": [path, undefined, "a checkpoint's folder", "checkpoint to go on from"],
+  "json": [z.boolean(), false, "given or not", "print the result as one line of JSON at the end"],
+  "help": [z.boolean(), false, "given or not", "show this"],
 } as const;
 
+type Flags = typeof flags;
+type Options = { [K in keyof Flags]: z.output<Flags[K][0]> | (undefined extends Flags[K][1] ? undefined : never) };
+
 function usage(): string {
-  const lines = Object.entries(flags).map(([name, [schema, meaning]]) => {
-    const fallback = schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
-    const shown = fallback === undefined || fallback === false ? "" : ` [${fallback}]`;
+  const lines = Object.entries(flags).map(([name, [, preset, , meaning]]) => {
+    const shown = ["string", "number"].includes(typeof preset) ? ` [${preset}]` : "";
     return `  --${name.padEnd(22)}${meaning}${shown}`;
   });
-  return ["Trains a convolutional network on MNIST.", "", "  deno task train [flags]", "", ...lines].join("\n");
+  return ["Trains a convolutional network on MNIST.", "", "  deno task train [flags]", "", ...lines, ""].join("\n");
 }
 
-function parseFlags(args: string[]) {
-  const schema = z.strictObject({
-    epochs: flags.epochs[0],
-    "batch-size": flags["batch-size"][0],
-    lr: flags.lr[0],
-    precision: flags.precision[0],
-    "max-steps": flags["max-steps"][0],
-    "limit-train-batches": flags["limit-train-batches"][0],
-    "fast-dev-run": flags["fast-dev-run"][0],
-    backend: flags.backend[0],
-    seed: flags.seed[0],
-    "data-dir": flags["data-dir"][0],
-    "out-dir": flags["out-dir"][0],
-    resume: flags.resume[0],
-    json: flags.json[0],
-    help: flags.help[0],
+/** The flags with their presets, or all that is wrong with them. */
+function parseFlags(words: string[]): { options: Options; problems: string[] } {
+  const names = Object.keys(flags) as (keyof Flags)[];
+  const boolean = names.filter((name) => flags[name][0] instanceof z.ZodBoolean);
+  const problems: string[] = [];
+  const given: Record<string, unknown> = parseArgs(words.filter((word) => word !== "--"), {
+    boolean,
+    string: names.filter((name) => !boolean.includes(name)),
+    unknown: (word: string) => {
+      problems.push(`${word}: there is no such ${word.startsWith("-") ? "flag" : "argument"}`);
+      return false;
+    },
   });
-  const booleans = Object.entries(flags).filter(([name]) => ["fast-dev-run", "json", "help"].includes(name)).map((
-    [name],
-  ) => name);
-  const { _: rest, ...given } = parseArgs(args.filter((arg) => arg !== "--"), {
-    boolean: booleans,
-    string: Object.keys(flags).filter((name) => !booleans.includes(name)),
-  });
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const result = schema.safeParse(set);
-  const problems = rest.map((word) => `${word}: there is no such argument`);
-  if (!result.success) {
-    for (const issue of result.error.issues) {
-      if (issue.code === "unrecognized_keys") {
-        problems.push(...issue.keys.map((key) => `--${key}: there is no such flag`));
-      } else {problems.push(
-          `--${issue.path.join(".")}: ${issue.message}, got ${JSON.stringify(set[String(issue.path[0])])}`,
-        );}
-    }
+  const options: Record<string, unknown> = {};
+  for (const [name, [schema, preset, allowed]] of Object.entries(flags)) {
+    const result = schema.optional().safeParse(given[name]);
+    if (result.success) options[name] = result.data ?? preset;
+    else problems.push(`--${name} must be ${allowed}, got ${JSON.stringify(given[name])}`);
   }
-  if (result.success && problems.length === 0) return result.data;
-  console.error(`${problems.join("\n")}\n\n${usage()}`);
-  Deno.exit(2);
+  // Each value came out of the schema of its own flag.
+  return { options: options as Options, problems };
 }
 
-async function main(): Promise<void> {
-  const options = parseFlags(Deno.args);
-  if (options.help) return console.log(usage());
-  const device = await init({ backend: options.backend as Backend | "auto" });
+async function main(): Promise<number> {
+  const { options, problems } = parseFlags(args());
+  if (problems.length > 0) {
+    writeErr(`${problems.join("\n")}\n\n${usage()}`);
+    return 2;
+  }
+  if (options.help) {
+    writeOut(usage());
+    return 0;
+  }
+  const device = await init({ backend: options.backend });
   seedEverything(options.seed);
 
   const data = new MnistDataModule({
@@ -94,11 +113,13 @@ async function main(): Promise<void> {
     dataDir: options["data-dir"],
   });
   const model = new LitConvNet({ lr: options.lr });
-  const checkpoint = new ModelCheckpoint({ monitor: "val_accuracy", mode: "max", saveLast: true });
+  const checkpoint = new ModelCheckpoint({ saveLast: true, saveTopK: 0 });
   const trainer = new Trainer({
     maxEpochs: options.epochs,
     maxSteps: options["max-steps"],
     limitTrainBatches: options["limit-train-batches"],
+    // All 60,000 images are trained on. The test images are looked at once, at the end, and nothing is chosen by them.
+    limitValBatches: 0,
     fastDevRun: options["fast-dev-run"],
     precision: options.precision,
     defaultRootDir: options["out-dir"],
@@ -109,9 +130,11 @@ async function main(): Promise<void> {
   const start = performance.now();
   await trainer.fit(model, data, { ckptPath: options.resume });
   const seconds = (performance.now() - start) / 1000;
-  if (trainer.state === "interrupted") Deno.exit(130);
+  if (stopped(trainer, checkpoint)) return INTERRUPTED;
   const [metrics] = await trainer.test(model, data);
+  if (stopped(trainer, checkpoint)) return INTERRUPTED;
 
+  const saved = checkpoint.lastModelPath || null;
   const result = {
     testAccuracy: round(metrics.test_accuracy, 4),
     testLoss: round(metrics.test_loss, 5),
@@ -121,20 +144,37 @@ async function main(): Promise<void> {
     backend: device.info.backend,
     adapter: device.info.adapter,
     precision: options.precision,
-    checkpoint: checkpoint.bestModelPath || null,
+    checkpoint: saved,
   };
-  if (options.json) console.log(JSON.stringify(result));
+  if (options.json) writeOut(`${JSON.stringify(result)}\n`);
   else {
-    console.log(`Test accuracy ${(100 * result.testAccuracy).toFixed(2)} %, test loss ${result.testLoss}`);
-    console.log(
-      `${result.steps} steps in ${result.seconds} s on ${result.adapter} (${result.backend}, ${result.precision})`,
-    );
-    if (result.checkpoint) console.log(`Best checkpoint: ${result.checkpoint}`);
+    const { steps, adapter, backend, precision } = result;
+    writeOut(`Test accuracy ${(100 * result.testAccuracy).toFixed(2)} %, test loss ${result.testLoss}\n`);
+    writeOut(`${steps} steps in ${result.seconds} s on ${adapter} (${backend}, ${precision})\n`);
+    if (saved !== null) writeOut(`Checkpoint: ${saved}\n`);
   }
+  return 0;
+}
+
+/** Whether Ctrl-C ended a run; says how to go on. */
+function stopped(trainer: Trainer, { lastModelPath }: ModelCheckpoint): boolean {
+  if (trainer.state !== "interrupted") return false;
+  const how = lastModelPath === "" ? "" : `; go on with --resume ${lastModelPath}`;
+  writeErr(`Interrupted after ${trainer.globalStep} steps${how}\n`);
+  return true;
 }
 
 function round(value: number, digits: number): number {
   return Number(value.toFixed(digits));
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  try {
+    Deno.exit(await main());
+  } catch (error) {
+    const known = error instanceof DataError || error instanceof CheckpointError || error instanceof NoAdapterError;
+    if (!known) throw error;
+    writeErr(`${error.message}\n`);
+    Deno.exit(1);
+  }
+}
