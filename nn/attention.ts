@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { maskedFill } from "../kernels/elementwise/choice.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
@@ -86,6 +87,13 @@ export class MultiheadAttention
    */
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
     super();
+    checkNames("make MultiheadAttention", options, {
+      dropout: true,
+      bias: true,
+      kdim: true,
+      vdim: true,
+      batchFirst: true,
+    });
     const { dropout = 0, bias = true, kdim = embedDim, vdim = embedDim, batchFirst = false } = options;
     if (!Number.isInteger(numHeads) || numHeads < 1 || embedDim % numHeads !== 0) {
       throw new RangeError(

@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { batchNorm } from "../kernels/batch_norm/batch_norm.ts";
 import { increment } from "../kernels/counter/counter.ts";
 import { div, lerp } from "../kernels/elementwise/arithmetic.ts";
@@ -11,6 +12,7 @@ import { noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones as fillOnes, zeros as fillZeros } from "./init.ts";
+import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 import { onesParameter, zerosParameter } from "./normalization.ts";
 import type { Buffer, Parameter } from "./parameter.ts";
@@ -48,9 +50,13 @@ export abstract class StatisticsNorm extends Module<[x: Tensor], Tensor> {
    */
   constructor(
     numFeatures: number,
-    { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormModuleOptions,
+    options: BatchNormModuleOptions,
   ) {
     super();
+    const names = { eps: true, momentum: true, affine: true, trackRunningStats: true } as const;
+    checkNames(`make ${this.constructor.name}`, options, names);
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
+    checkSizes(this.constructor.name, { numFeatures }, 0);
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.momentum = momentum;

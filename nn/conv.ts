@@ -1,9 +1,11 @@
+import { checkNames } from "../device/option_names.ts";
 import { conv1d, conv2d } from "../kernels/conv/conv2d.ts";
 import { convTranspose1d, convTranspose2d } from "../kernels/conv/conv_transpose.ts";
 import { pad } from "../kernels/pad/pad.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { kaimingUniform, uniform } from "./init.ts";
+import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 import { emptyParameter, type Parameter } from "./parameter.ts";
 
@@ -71,6 +73,10 @@ export interface ConvTranspose2dModuleOptions extends ConvolutionOptions {
 
 const pair = (size: ImageSize): readonly [number, number] => typeof size === "number" ? [size, size] : size;
 
+/** Height and width of a kernel; what is neither a size nor two stands for both, so that the check names it. */
+const kernelOf = (size: ImageSize): readonly number[] =>
+  Array.isArray(size) && size.length === 2 ? size : [size, size] as number[];
+
 /** What convolutions have in common: weight, bias and their start values. */
 export abstract class Convolution extends Module<[x: Tensor], Tensor> {
   /** Channels of the input. */
@@ -97,10 +103,16 @@ export abstract class Convolution extends Module<[x: Tensor], Tensor> {
     inChannels: number,
     outChannels: number,
     kernel: readonly number[],
-    { groups = 1, bias = true }: ConvolutionOptions,
+    options: ConvolutionOptions,
     transposed: boolean,
   ) {
     super();
+    const names = { stride: true, padding: true, dilation: true, groups: true, bias: true };
+    const own = transposed ? { ...names, outputPadding: true } : { ...names, paddingMode: true };
+    checkNames<object>(`make ${this.constructor.name}`, options, own);
+    checkSizes(this.constructor.name, { inChannels, outChannels }, 0);
+    checkSizes(this.constructor.name, { kernelSize: kernel });
+    const { groups = 1, bias = true } = options;
     if (!Number.isInteger(groups) || groups < 1 || inChannels % groups !== 0 || outChannels % groups !== 0) {
       throw new RangeError(
         `Cannot make ${this.constructor.name}: groups must divide the channels, got ${groups} for ${inChannels} and ${outChannels}`,
@@ -210,7 +222,7 @@ export class Conv2d extends Convolution {
    * @param options Stride, padding, dilation, groups, bias
    */
   constructor(inChannels: number, outChannels: number, kernelSize: ImageSize, options: Conv2dModuleOptions = {}) {
-    super(inChannels, outChannels, pair(kernelSize), options, false);
+    super(inChannels, outChannels, kernelOf(kernelSize), options, false);
     const { stride = 1, padding = 0, dilation = 1, paddingMode = "zeros" } = options;
     this.#options = { stride, padding, dilation, paddingMode };
   }
@@ -278,7 +290,7 @@ export class ConvTranspose2d extends Convolution {
     kernelSize: ImageSize,
     options: ConvTranspose2dModuleOptions = {},
   ) {
-    super(inChannels, outChannels, pair(kernelSize), options, true);
+    super(inChannels, outChannels, kernelOf(kernelSize), options, true);
     const { bias: _, ...rest } = options;
     this.#options = rest;
   }

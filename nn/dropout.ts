@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { alphaDropout, dropout, dropout1d, dropout2d } from "../kernels/random/dropout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
@@ -21,6 +22,7 @@ export abstract class DropoutLayer extends Module<[x: Tensor], Tensor> {
    */
   constructor(p: number | DropoutModuleOptions = 0.5) {
     super();
+    if (typeof p !== "number") checkNames(`make ${this.constructor.name}`, p, { p: true });
     this.p = typeof p === "number" ? p : p.p ?? 0.5;
     if (!(this.p >= 0 && this.p <= 1)) {
       throw new RangeError(`Cannot make ${this.constructor.name}: p must be from 0 to 1, got ${this.p}`);

@@ -1,9 +1,11 @@
+import { checkNames } from "../device/option_names.ts";
 import { zeros } from "../kernels/elementwise/constants.ts";
 import { embedding } from "../kernels/gather/embedding.ts";
 import { copyBytes } from "../tensor/in_place.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { normal } from "./init.ts";
+import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 import { emptyParameter, type Parameter } from "./parameter.ts";
 
@@ -44,8 +46,11 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
    * @param options A row for padding
    * @throws {RangeError} If that row does not exist
    */
-  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx }: EmbeddingModuleOptions = {}) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingModuleOptions = {}) {
     super();
+    const { paddingIdx } = options;
+    checkNames("make Embedding", options, { paddingIdx: true });
+    checkSizes("Embedding", { numEmbeddings, embeddingDim }, 0);
     if (
       paddingIdx !== undefined &&
       (!Number.isInteger(paddingIdx) || paddingIdx < -numEmbeddings || paddingIdx >= numEmbeddings)

@@ -247,3 +247,31 @@ gpuTest("causal attention sees only what came before", async () => {
   assertThrows(() => new nn.MultiheadAttention(8, 3), RangeError, "heads");
   assertThrows(() => attention.forward(x, randn([4, 8]), x), ShapeError, "two or three axes");
 });
+
+gpuTest("layers refuse sizes that are missing or negative, and options that do not exist", () => {
+  const refusal = (make: () => unknown) => assertThrows(make, Error).message;
+  // deno-lint-ignore no-explicit-any -- calls as JavaScript makes them
+  const js = nn as any;
+  const cases: [() => unknown, string][] = [
+    [() => new js.Linear(2), "Cannot make Linear: outFeatures must be a whole number from 0 on, got undefined"],
+    [() => new js.Linear(-2, 3), "Cannot make Linear: inFeatures must be a whole number from 0 on, got -2"],
+    [() => new js.Conv2d(1, 8), "Cannot make Conv2d: kernelSize must be a whole number from 1 on, got undefined"],
+    [() => new js.Conv1d(1, 8, "3"), 'Cannot make Conv1d: kernelSize must be a whole number from 1 on, got "3"'],
+    [() => new js.MaxPool2d({}), "Cannot make MaxPool2d: kernelSize must be a whole number from 1 on, got {}"],
+    [
+      () => new js.Linear(2, 3, false),
+      "Cannot make Linear: options must be an object such as { bias: false }, got false",
+    ],
+    [
+      () => new js.Conv2d(1, 8, 3, { pad: 1 }),
+      "Cannot make Conv2d: there is no option pad, padding is the nearest; the options are stride, padding, dilation, " +
+      "groups, bias, paddingMode",
+    ],
+    [
+      () => new js.BatchNorm2d(4, { track_running_stats: false }),
+      "Cannot make BatchNorm2d: there is no option track_running_stats, trackRunningStats is the nearest; the options " +
+      "are eps, momentum, affine, trackRunningStats",
+    ],
+  ];
+  for (const [make, message] of cases) assertEquals(refusal(make), message);
+});

@@ -1,8 +1,10 @@
+import { checkNames } from "../device/option_names.ts";
 import { linear } from "../ops/linear.ts";
 import { flatten, unflatten } from "../ops/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { kaimingUniform, uniform } from "./init.ts";
+import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 import { emptyParameter, type Parameter } from "./parameter.ts";
 
@@ -44,8 +46,11 @@ export class Linear extends Module<[x: Tensor], Tensor> {
    * @param outFeatures Size of the last axis of the output
    * @param options Whether a bias is added
    */
-  constructor(inFeatures: number, outFeatures: number, { bias = true }: LinearModuleOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearModuleOptions = {}) {
     super();
+    const { bias = true } = options;
+    checkNames(`make ${this.constructor.name}`, options, { bias: true });
+    checkSizes(this.constructor.name, { inFeatures, outFeatures }, 0);
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.weight = emptyParameter([outFeatures, inFeatures]);
@@ -117,8 +122,10 @@ export class Flatten extends Module<[x: Tensor], Tensor> {
    *
    * @param options Which axes
    */
-  constructor({ startDim = 1, endDim = -1 }: FlattenModuleOptions = {}) {
+  constructor(options: FlattenModuleOptions = {}) {
     super();
+    const { startDim = 1, endDim = -1 } = options;
+    checkNames("make Flatten", options, { startDim: true, endDim: true });
     this.#options = { startDim, endDim };
   }
 

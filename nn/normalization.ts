@@ -1,7 +1,9 @@
+import { checkNames } from "../device/option_names.ts";
 import { layerNorm, rmsNorm } from "../kernels/layer_norm/layer_norm.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones, zeros } from "./init.ts";
+import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 import { emptyParameter, type Parameter } from "./parameter.ts";
 
@@ -59,9 +61,12 @@ export class LayerNorm extends Module<[x: Tensor], Tensor> {
    */
   constructor(
     normalizedShape: number | Shape,
-    { eps = 1e-5, elementwiseAffine = true, bias = true }: LayerNormModuleOptions = {},
+    options: LayerNormModuleOptions = {},
   ) {
     super();
+    checkNames("make LayerNorm", options, { eps: true, elementwiseAffine: true, bias: true });
+    const { eps = 1e-5, elementwiseAffine = true, bias = true } = options;
+    checkSizes("LayerNorm", { normalizedShape }, 0);
     this.normalizedShape = shapeOf(normalizedShape);
     this.eps = eps;
     this.weight = onesParameter(this.normalizedShape, elementwiseAffine);
@@ -105,9 +110,12 @@ export class RMSNorm extends Module<[x: Tensor], Tensor> {
    */
   constructor(
     normalizedShape: number | Shape,
-    { eps = null, elementwiseAffine = true }: RMSNormModuleOptions = {},
+    options: RMSNormModuleOptions = {},
   ) {
     super();
+    checkNames("make RMSNorm", options, { eps: true, elementwiseAffine: true });
+    const { eps = null, elementwiseAffine = true } = options;
+    checkSizes("RMSNorm", { normalizedShape }, 0);
     this.normalizedShape = shapeOf(normalizedShape);
     this.eps = eps;
     this.weight = onesParameter(this.normalizedShape, elementwiseAffine);

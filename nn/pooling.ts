@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import {
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
@@ -14,6 +15,7 @@ import {
 } from "../kernels/pool/pool.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ImageSize } from "./conv.ts";
+import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 
 const shown = (size: unknown): string => Array.isArray(size) ? `[${size.join(", ")}]` : String(size);
@@ -44,6 +46,8 @@ export class MaxPool2d extends Module<[x: Tensor], Tensor> {
    */
   constructor(kernelSize: ImageSize, options: MaxPool2dModuleOptions = {}) {
     super();
+    checkNames("make MaxPool2d", options, { stride: true, padding: true, dilation: true, ceilMode: true });
+    checkSizes("MaxPool2d", { kernelSize });
     this.#options = { ...options, kernelSize };
   }
 
@@ -80,6 +84,8 @@ export class MaxPool1d extends Module<[x: Tensor], Tensor> {
    */
   constructor(kernelSize: number, options: MaxPool1dModuleOptions = {}) {
     super();
+    checkNames("make MaxPool1d", options, { stride: true, padding: true, dilation: true, ceilMode: true });
+    checkSizes("MaxPool1d", { kernelSize });
     this.#options = { ...options, kernelSize };
   }
 
@@ -116,6 +122,15 @@ export class AvgPool2d extends Module<[x: Tensor], Tensor> {
    */
   constructor(kernelSize: ImageSize, options: AvgPool2dModuleOptions = {}) {
     super();
+    const names = {
+      stride: true,
+      padding: true,
+      ceilMode: true,
+      countIncludePad: true,
+      divisorOverride: true,
+    } as const;
+    checkNames("make AvgPool2d", options, names);
+    checkSizes("AvgPool2d", { kernelSize });
     this.#options = { ...options, kernelSize };
   }
 
@@ -152,6 +167,8 @@ export class AvgPool1d extends Module<[x: Tensor], Tensor> {
    */
   constructor(kernelSize: number, options: AvgPool1dModuleOptions = {}) {
     super();
+    checkNames("make AvgPool1d", options, { stride: true, padding: true, ceilMode: true, countIncludePad: true });
+    checkSizes("AvgPool1d", { kernelSize });
     this.#options = { ...options, kernelSize };
   }
 
