@@ -1,3 +1,4 @@
+import { show } from "../device/option_names.ts";
 import { autocastInputs } from "./autocast.ts";
 import { type DType, isFloat, isHalf, promote } from "./dtype.ts";
 import { gradEnabled } from "./grad_mode.ts";
@@ -92,7 +93,11 @@ export function applyAll<Attrs>(op: Op<Attrs, readonly Spec[]>, x: Inputs, attrs
 
 function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs: Attrs): Tensor[] {
   for (const x of given) {
-    if (x !== null && x.disposed) throw new Error(`Cannot use a tensor in ${op.name}: it is disposed`);
+    if (x === null) continue;
+    if (!(x instanceof Tensor)) {
+      throw new TypeError(`Cannot compute ${op.name}: operand ${given.indexOf(x)} must be a tensor, got ${show(x)}`);
+    }
+    if (x.disposed) throw new Error(`Cannot use a tensor in ${op.name}: it is disposed`);
   }
   const x = autocastInputs(op.precision ?? "follow", given, primitives.cast);
   if (op.half !== "native" && x.some((t) => t !== null && isHalf(t.dtype))) return runInF32(op, x, attrs);

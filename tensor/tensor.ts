@@ -272,6 +272,16 @@ export class Tensor {
     this.dispose();
   }
 
+  /** Shape and type, where a text is put together: `Tensor([2, 2], f32)`. */
+  [Symbol.toPrimitive](): string {
+    return this.toJSON();
+  }
+
+  /** Shape and type: the elements are on the device, `await tensor.array()` reads them. */
+  toJSON(): string {
+    return `Tensor(${showShape(this.shape)}, ${this.dtype})`;
+  }
+
   /** Shape and type, for consoles; the values have to be awaited. */
   [Symbol.for("Deno.customInspect")](): string {
     return `Tensor(${showShape(this.shape)}, ${this.dtype}${this.#disposed ? ", disposed" : ""})`;

@@ -17,6 +17,7 @@ import {
   prod,
   type ReduceOptions,
   ShapeError,
+  softmax,
   square,
   std,
   sum,
@@ -27,6 +28,7 @@ import {
   zeros,
 } from "../../mod.ts";
 import { testFamilies, testOpInFamilies } from "../../testing/families.ts";
+import { apply, type Op } from "../../tensor/op.ts";
 import { gpuTest } from "../../testing/gpu.ts";
 import { type NDArray, random, reduce, total } from "../../testing/reference.ts";
 import { type InputSpec, type OpCase, testOp } from "../../testing/test_op.ts";
@@ -327,4 +329,26 @@ gpuTest("the gradient of a mean over axes apart", async () => {
   const x = tensor(new Float32Array(24).fill(1), { shape: [2, 3, 4], requiresGrad: true });
   const [g] = grad(sum(mean(x, { dim: [0, 2] })), x);
   assertEquals([...await g!.data()], new Array(24).fill(0.125));
+});
+
+gpuTest("what is no object of options, no tensor or no axis is refused by name", () => {
+  const x = zeros([2, 2]);
+  // deno-lint-ignore no-explicit-any -- calls as JavaScript makes them
+  const js = { sum, softmax } as any;
+  const probe: Op<object> = { name: "probe", infer: () => ({ shape: [], dtype: "f32" }), grad: null };
+  const refusal = (call: () => unknown) => assertThrows(call, TypeError).message;
+  assertEquals(
+    refusal(() => js.sum(x, 1)),
+    "Cannot reduce in sum: options must be an object such as { dim: 1 }, got 1",
+  );
+  assertEquals(refusal(() => js.softmax(x)), "Cannot compute softmax: it needs an axis, say { dim: -1 }");
+  assertEquals(
+    refusal(() => js.softmax(x, 1)),
+    "Cannot compute softmax: options must be an object such as { dim: 1 }, got 1",
+  );
+  assertEquals(
+    refusal(() => apply(probe, [undefined as unknown as Tensor], {})),
+    "Cannot compute probe: operand 0 must be a tensor, got undefined",
+  );
+  assertEquals([`${x}`, JSON.stringify({ x })], ["Tensor([2, 2], f32)", '{"x":"Tensor([2, 2], f32)"}']);
 });

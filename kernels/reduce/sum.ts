@@ -1,3 +1,4 @@
+import { checkObject } from "../../device/option_names.ts";
 import { type DType, isFloat } from "../../tensor/dtype.ts";
 import { apply, type GradContext, type Inputs } from "../../tensor/op.ts";
 import { normalizeDims } from "../../tensor/shape.ts";
@@ -59,7 +60,9 @@ const meanOp = reducer("mean", {
 });
 
 /** The attributes of a reduction from what a user says. An empty list of axes means all, as in PyTorch. */
-export function reduceAttrs(op: string, x: Tensor, { dim, keepdim = false }: ReduceOptions): ReduceAttrs {
+export function reduceAttrs(op: string, x: Tensor, options: ReduceOptions): ReduceAttrs {
+  if (typeof options !== "object") checkObject(`reduce in ${op}`, options);
+  const { dim, keepdim = false } = options;
   const all = typeof dim === "object" && dim.length === 0;
   return { dims: normalizeDims(op, all ? undefined : dim, x.ndim), keepdim };
 }

@@ -1,3 +1,4 @@
+import { checkObject } from "../../device/option_names.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
@@ -136,8 +137,13 @@ const shareOf = pointwise({
   grads: [(dy, { y }) => mul(dy, y)],
 });
 
-function along(op: Op<Attrs>, x: Tensor, { dim }: SoftmaxOptions): Tensor {
+function along(op: Op<Attrs>, x: Tensor, options: SoftmaxOptions): Tensor {
   const { name } = op;
+  if (typeof options !== "object") {
+    if (options === undefined) throw new TypeError(`Cannot compute ${name}: it needs an axis, say { dim: -1 }`);
+    checkObject(`compute ${name}`, options);
+  }
+  const { dim } = options;
   if (!isFloat(x.dtype)) {
     throw new TypeError(`Cannot compute ${name}: elements must be floating-point numbers, they are ${x.dtype}`);
   }
