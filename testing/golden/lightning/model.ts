@@ -1,11 +1,17 @@
 /** The model, the data and the callback of the recorded Trainer runs, and what notes every hook call. */
-import { add, mean, square, sub, type Tensor, tensor } from "../../../mod.ts";
-import { Callback, LightningDataModule, LightningModule, type LogOptions } from "../../../lightning.ts";
+import { add, type HostTensor, matmul, mean, square, sub, type Tensor, tensor, transpose } from "../../../mod.ts";
+import {
+  Callback,
+  type ConfiguredOptimizers,
+  LightningDataModule,
+  LightningModule,
+  type LogOptions,
+  type Trainer,
+} from "../../../lightning.ts";
 import type { Loader, Loaders } from "../../../data/mod.ts";
-import { matmul, transpose } from "../../../mod.ts";
 import { Parameter } from "../../../nn/mod.ts";
 import { SGD } from "../../../optim/mod.ts";
-import type { ConfiguredOptimizers, Trainer } from "../../../lightning.ts";
+import { toDevice } from "../../../trainer/transfer.ts";
 import { makeScheduler } from "../optimizers.ts";
 import type { Row } from "../format.ts";
 
@@ -35,17 +41,18 @@ export interface Spec {
 }
 
 /** Batches of items: item i of a set is four times 0.25·(1 + i mod 5). */
-class Items implements Loader<Tensor> {
+class Items implements Loader<HostTensor> {
   readonly length: number;
 
   constructor(readonly count: number, readonly batchSize: number) {
     this.length = Math.ceil(count / batchSize);
   }
 
-  *[Symbol.iterator](): Iterator<Tensor> {
+  *[Symbol.iterator](): Iterator<HostTensor> {
     for (let first = 0; first < this.count; first += this.batchSize) {
-      const items = Array.from({ length: Math.min(this.batchSize, this.count - first) }, (_, i) => first + i);
-      yield tensor(items.map((i) => new Array(4).fill(0.25 * (1 + i % 5))), { dtype: "f32" });
+      const items = Math.min(this.batchSize, this.count - first);
+      const data = Float32Array.from({ length: 4 * items }, (_, i) => 0.25 * (1 + (first + (i >> 2)) % 5));
+      yield { dtype: "f32", shape: [items, 4], data };
     }
   }
 }
@@ -193,6 +200,9 @@ export class GoldenData extends LightningDataModule<Tensor> {
 
   override prepareData(): void {}
   override setup(): void {}
+  override transferBatchToDevice(batch: unknown): unknown {
+    return toDevice(batch);
+  }
   override trainDataloader(): Loaders {
     return loadersOf(this.#spec, "train", 3);
   }

@@ -134,6 +134,15 @@ async function play(row: Row): Promise<string | null> {
 }
 
 async function playPhase(row: Row, phase: Row, want: Row, root: string): Promise<string | null> {
+  const model = new GoldenModel((row.model ?? {}) as Spec);
+  try {
+    return await compareRun(model, row, phase, want, root);
+  } finally {
+    model.dispose();
+  }
+}
+
+async function compareRun(model: GoldenModel, row: Row, phase: Row, want: Row, root: string): Promise<string | null> {
   const options = { ...row.trainer as Row ?? {}, ...phase.trainer as Row ?? {} };
   delete options.logging;
   for (const name of Object.keys(options)) if (!OPTIONS.has(name)) throw new Missing(`trainer option ${name}`);
@@ -158,7 +167,6 @@ async function playPhase(row: Row, phase: Row, want: Row, root: string): Promise
     callbacks: [noted, ...real],
     lightningCompat: true,
   });
-  const model = new GoldenModel(spec);
   const data = row.datamodule ? new GoldenData(spec) : undefined;
   const now = () => trainer;
   const ownTransfer = row.datamoduleTransfer ? [] : TRANSFER;
@@ -210,6 +218,7 @@ async function playPhase(row: Row, phase: Row, want: Row, root: string): Promise
       kept: Object.fromEntries([...bestKModels].map(([path, score]) => [relative(path), score])),
     }];
   }
+  for (const optimizer of trainer.optimizers) optimizer.dispose();
   return differentCalls(calls, want.calls as Json[]) ??
     Object.entries(got).map(([key, value]) => different(key, value, want[key])).find((wrong) => wrong !== null) ?? null;
 }
