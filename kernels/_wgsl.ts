@@ -6836,6 +6836,63 @@ fn main(
 `,
 };
 
+/** kernels/matmul/pack_matrix.wgsl */
+export const packMatrix: KernelSource<{ x: "read", y: "read_write" }, { batchSizes: "vec4u", batchStrides: "vec4u", count: "u32", lines: "u32", length: "u32", offset: "u32", lineStride: "u32", stride: "u32" }> = {
+  name: "packMatrix",
+  bindings: { x: "read", y: "read_write" },
+  params: { batchSizes: "vec4u", batchStrides: "vec4u", count: "u32", lines: "u32", length: "u32", offset: "u32", lineStride: "u32", stride: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[batch, line, i] = i < length ? x[offset + batch·strides + line·lineStride + i·stride] : 0
+// One invocation makes four neighbouring elements of a line, so that lines start at multiples of four.
+// uses: place
+struct Params {
+  batchSizes: vec4u,
+  batchStrides: vec4u,
+  count: u32,
+  lines: u32,
+  length: u32,
+  offset: u32,
+  lineStride: u32,
+  stride: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn element(first: u32, i: u32) -> f32 {
+  return select(0.0, x[first + i * params.stride], i < params.length);
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let quads = (params.length + 3u) / 4u;
+  let line = at / quads % params.lines;
+  let batch = at / (quads * params.lines);
+  let w = batch % params.batchSizes.w;
+  let z = batch / params.batchSizes.w % params.batchSizes.z;
+  let v = batch / (params.batchSizes.w * params.batchSizes.z) % params.batchSizes.y;
+  let u = batch / (params.batchSizes.w * params.batchSizes.z * params.batchSizes.y);
+  let place = vec4u(u, v, z, w) * params.batchStrides;
+  let first = params.offset + place.x + place.y + place.z + place.w + line * params.lineStride;
+  let i = at % quads * 4u;
+  y[at] = vec4f(element(first, i), element(first, i + 1u), element(first, i + 2u), element(first, i + 3u));
+}
+`,
+};
+
 /** kernels/sort/radix_count.wgsl */
 export const radixCount: KernelSource<{ keys: "read", counts: "read_write" }, { rows: "u32", length: "u32", tiles: "u32", tile: "u32", shift: "u32", digits: "u32" }> = {
   name: "radixCount",

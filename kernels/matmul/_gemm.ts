@@ -7,6 +7,7 @@ import { matmul as plainKernel, sumSlices } from "../_wgsl.ts";
 import { groupsPlan } from "./_groups.ts";
 import { lanesPlan } from "./_lanes_plan.ts";
 import type { Matrices } from "./_operand.ts";
+import { packed } from "./_pack.ts";
 
 /** Axes along which a product is repeated or summed, with the strides of both operands. */
 export interface Axes {
@@ -123,9 +124,10 @@ export function transposed({ a, b, m, n, k, batch, reduce }: Gemm): Gemm {
 
 /** Records the kernels of a product into `y`. */
 export function gemm(given: Gemm, y: Tensor): void {
-  const problem = { ...given, batch: mergeAxes(given.batch), reduce: mergeAxes(given.reduce) };
-  const { device } = y.storage;
-  const plan = family() === "lanes" ? lanesPlan(problem, device) : groupsPlan(problem, device);
+  const merged = { ...given, batch: mergeAxes(given.batch), reduce: mergeAxes(given.reduce) };
+  const lanes = family() === "lanes";
+  const { problem, copies } = lanes ? packed(merged) : { problem: merged, copies: [] };
+  const plan = lanes ? lanesPlan(problem, y.storage.device) : groupsPlan(problem, y.storage.device);
   const count = total(problem.batch.sizes) * problem.m * problem.n;
   const into = plan.slices === 1 ? y : new Tensor({
     shape: [plan.slices, count],
@@ -140,6 +142,7 @@ export function gemm(given: Gemm, y: Tensor): void {
     sumOver(into, y, plan.slices, count);
     into.dispose();
   }
+  for (const copy of copies) copy.dispose();
 }
 
 /** Adds the parts of sums, in order. */

@@ -196,7 +196,7 @@ class Writer {
     const stride = b === "k" ? " * params.columnB" : "";
     return range(this.#sums).map((s) => {
       const column = this.#quadColumns
-        ? `min(column + ${s * 4 * lanes}u, params.n - 4u)`
+        ? `min(column + ${s * 4 * lanes}u, (params.n + 3u) / 4u * 4u - 4u)`
         : `min(column + ${s * lanes}u, params.n - 1u)`;
       return `let b${s}_at = baseB + ${column}${stride};`;
     });
@@ -301,11 +301,16 @@ class Writer {
         `let x${s} = column${s} * params.columnY;`,
         `if (column${s} < params.n) {`,
       );
-      for (const r of range(rows)) {
-        const at = `y${r} + x${s}`;
-        if (quadsY) lines.push(`  y[(${at}) >> 2u] = s${r}_${s};`);
-        else if (!this.#quadColumns) lines.push(`  y[${at}] = s${r}_${s};`);
-        else lines.push(...range(4).map((c) => `  y[${at} + ${c}u * params.columnY] = s${r}_${s}.${LETTERS[c]};`));
+      if (quadsY) lines.push(...range(rows).map((r) => `  y[(y${r} + x${s}) >> 2u] = s${r}_${s};`));
+      else if (!this.#quadColumns) lines.push(...range(rows).map((r) => `  y[y${r} + x${s}] = s${r}_${s};`));
+      else {
+        for (const c of range(4)) {
+          lines.push(`  if (column${s} + ${c}u < params.n) {`);
+          lines.push(
+            ...range(rows).map((r) => `    y[y${r} + x${s} + ${c}u * params.columnY] = s${r}_${s}.${LETTERS[c]};`),
+          );
+          lines.push("  }");
+        }
       }
       lines.push("}");
     }

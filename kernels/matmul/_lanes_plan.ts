@@ -18,16 +18,22 @@ export function lanesPlan(given: Gemm, device: Device): Plan {
   // A single step of k, or a single row or column, has neighbours along any axis.
   const alongB = b.row === 1 || k === 1 ? "k" as const : "column" as const;
   const quadsB = alongB === "k"
-    ? k % 4 === 0 && aligned(problem, "b", b.column)
-    : n % 4 === 0 && aligned(problem, "b", b.row);
+    ? (k % 4 === 0 || b.padded === true) && aligned(problem, "b", b.column)
+    : (n % 4 === 0 || b.padded === true) && aligned(problem, "b", b.row);
   const alongA = a.column === 1 || k === 1 ? "k" as const : "row" as const;
   const quadsA = alongA === "k"
-    ? k % 4 === 0 && aligned(problem, "a", a.row)
+    ? (k % 4 === 0 || a.padded === true) && aligned(problem, "a", a.row)
     : m % 4 === 0 && aligned(problem, "a", a.column);
   const columns = alongB === "column" && quadsB ? 4 : n > lanes ? 2 : 1;
   // Few sizes of tiles, so that few kernels are compiled; the largest pays where there is much to do.
   const flops = 2 * m * n * k * batch.sizes.reduce((x, y) => x * y, 1);
-  const rows = m <= 8 || !broadcast ? 8 : m > 16 && flops > 5e8 && quadsA && quadsB ? 32 : 16;
+  const rows = m <= 4
+    ? [1, 1, 2, 4, 4][m]
+    : m <= 8 || !broadcast
+    ? 8
+    : m > 16 && flops > 5e8 && quadsA && quadsB
+    ? 32
+    : 16;
   const rowTiles = Math.ceil(m / rows), columnTiles = Math.ceil(n / (columns * lanes));
   const tiles = rowTiles * columnTiles * batch.sizes.reduce((x, y) => x * y, 1);
   const steps = reduce.sizes.reduce((x, y) => x * y, 1);
@@ -54,8 +60,8 @@ export function lanesPlan(given: Gemm, device: Device): Plan {
 }
 
 /**
- * Lanes of a workgroup; on software adapters of one subgroup, and whether a lane's value can be broadcast to the others: where the adapter tells
- * how many lanes a subgroup has, and never has others.
+ * Lanes of a workgroup (on software adapters one subgroup), and whether a lane's value can be broadcast to the others: where
+ * the adapter tells how many lanes a subgroup has, and never has others.
  */
 export function subgroupLanes(device: Device): { lanes: number; broadcast: boolean } {
   if (family() === "groups") return { lanes: 64, broadcast: false };

@@ -19,6 +19,8 @@ export interface Matrices {
   readonly batch: readonly number[];
   readonly row: number;
   readonly column: number;
+  /** Whether lines are followed by zeros up to a multiple of four. */
+  readonly padded?: boolean;
 }
 
 /** The expression of a rearrangement. */

@@ -1,6 +1,7 @@
 import { autocastDType } from "../../tensor/autocast.ts";
 import { type DType, isFloat, promote } from "../../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../../tensor/errors.ts";
+import { noGrad } from "../../tensor/grad_mode.ts";
 import { apply, type Op, type Spec } from "../../tensor/op.ts";
 import { broadcastShapes, numel, sameShape, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -8,7 +9,7 @@ import { to } from "../elementwise/cast.ts";
 import { reshape } from "../layout/reshape.ts";
 import { expand } from "../layout/views.ts";
 import { sumTo } from "../reduce/sum_to.ts";
-import { gemm } from "./_gemm.ts";
+import { gemm, mergeAxes } from "./_gemm.ts";
 import { batchStrides, matrices, pureView } from "./_operand.ts";
 
 /** How two stacks of matrices are multiplied. */
@@ -94,21 +95,30 @@ function reducedAxes(batch: Shape, shape: Shape): boolean[] {
 function product(a: Tensor, b: Tensor, attrs: ProductAttrs, y: Tensor): void {
   const [m, k] = sizes(a.shape, attrs.transposeA);
   const n = sizes(b.shape, attrs.transposeB)[1];
-  const left = matrices(a, attrs.transposeA), right = matrices(b, attrs.transposeB);
   const batch = broadcastShapes("matmul", [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
+  const reduced = reducedAxes(batch, y.shape);
+  const left = matrices(a, attrs.transposeA), right = matrices(b, attrs.transposeB);
   const strides = {
     a: batchStrides(a.shape.slice(0, -2), left.batch, batch),
     b: batchStrides(b.shape.slice(0, -2), right.batch, batch),
   };
-  const reduced = reducedAxes(batch, y.shape);
-  const axes = (which: boolean) => ({
-    sizes: batch.filter((_, i) => reduced[i] === which),
-    a: strides.a.filter((_, i) => reduced[i] === which),
-    b: strides.b.filter((_, i) => reduced[i] === which),
-  });
-  gemm({ a: left, b: right, m, n, k, batch: axes(false), reduce: axes(true) }, y);
+  const axes = (which: boolean) =>
+    mergeAxes({
+      sizes: batch.filter((_, i) => reduced[i] === which),
+      a: strides.a.filter((_, i) => reduced[i] === which),
+      b: strides.b.filter((_, i) => reduced[i] === which),
+    });
+  const problem = { a: left, b: right, m, n, k, batch: axes(false), reduce: axes(true) };
+  const fits = problem.batch.sizes.length <= MOST_AXES && problem.reduce.sizes.length <= MOST_AXES;
+  if (fits) gemm(problem, y);
   if (left.own) left.tensor.dispose();
   if (right.own) right.tensor.dispose();
+  if (fits) return;
+  // Operands that repeat along many axes in turn are written out, so that the axes become one.
+  const whole = [a, b].map((t) => noGrad(() => expand(t, [...batch, ...t.shape.slice(-2)])));
+  for (const t of whole) void t.storage.buffer;
+  product(whole[0], whole[1], attrs, y);
+  whole.forEach((t, i) => t !== [a, b][i] && t.dispose());
 }
 
 function mismatch(op: string, a: Shape, b: Shape): ShapeError {

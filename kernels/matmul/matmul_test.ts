@@ -62,6 +62,7 @@ const cases: OpCase<Attrs>[] = [
   shapes([6, 8], [4, 8, 3]),
   { ...shapes([3, 1, 4, 5], [2, 5, 6]), name: "broadcast" },
   shapes([2, 8, 5], [2, 6, 8], { swapped: "ab" }),
+  shapes([2, 1, 2, 1, 2, 1, 3, 4], [1, 2, 1, 3, 1, 2, 4, 2]),
   shapes([65], [65]),
   shapes([9, 17], [17]),
   shapes([17], [17, 9]),
@@ -71,7 +72,10 @@ const cases: OpCase<Attrs>[] = [
   shapes([0, 3], [3, 4]),
   shapes([2, 0, 3], [3, 4]),
   { ...shapes([5, 40001], [40001, 7]), large: true },
-  { ...shapes([130, 70], [70, 150]), large: true },
+  // Operands that are copied so that their lines start at multiples of four.
+  { ...shapes([130, 127], [127, 150]), large: true },
+  { ...shapes([2, 101, 130], [2, 101, 149], { swapped: "a" }), large: true },
+  { ...shapes([130, 127], [3, 149, 127], { swapped: "b" }), large: true },
   { ...shapes([132, 72], [72, 152]), large: true, name: "several tiles" },
   { ...shapes([70001, 1, 2], [70001, 2, 1]), large: true, name: "more workgroups than fit along one axis" },
 ];

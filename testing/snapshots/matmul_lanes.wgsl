@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let baseA = batchA + step % params.reduceSizes.w * params.reduceA.w + (step / params.reduceSizes.w) * params.reduceA.z;
     let baseB = batchB + step % params.reduceSizes.w * params.reduceB.w + (step / params.reduceSizes.w) * params.reduceB.z;
     let a0_at = baseA + min(row + 0u + (lane >> 2u) * 4u, params.m - 4u) + (lane & 3u) * params.columnA;
-    let b0_at = baseB + min(column + 0u, params.n - 4u);
+    let b0_at = baseB + min(column + 0u, (params.n + 3u) / 4u * 4u - 4u);
     for (var k = first; k < last; k += 4u) {
       let a0 = select(vec4f(), a[(a0_at + k * params.columnA) >> 2u], k + (lane & 3u) < last);
       let b0_0 = select(vec4f(), b[(b0_at + (k + 0u) * params.rowB) >> 2u], k + 0u < last);
