@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { exists, joinPath, remove, writeErr } from "../platform/mod.ts";
 import { checkOptions } from "../trainer/check_options.ts";
+import { requireOurs } from "../trainer/checkpoint.ts";
 import { Callback, type CheckpointCallback, type StateDict, type Trainer } from "../trainer/mod.ts";
 import { CheckpointName } from "./_checkpoint_name.ts";
 import { Ranking } from "./_ranking.ts";
@@ -314,8 +315,11 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
 
   /** Deletes a checkpoint of ours; files elsewhere, and the one that training was resumed from, are not ours to delete. */
   async #drop(trainer: Trainer, path: string): Promise<void> {
-    if (!path.startsWith(joinPath(this.#folder, "/")) || path === trainer.ckptPath) return;
-    if (await exists(path)) await remove(path, { recursive: true });
+    const ours = path.startsWith(joinPath(this.#folder, "/")) && path.endsWith(ENDING) &&
+      !path.split("/").includes("..");
+    if (!ours || path === trainer.ckptPath || path === this.lastModelPath || !await exists(path)) return;
+    await requireOurs(path);
+    await remove(path, { recursive: true });
   }
 
   async #freePath(trainer: Trainer): Promise<string> {

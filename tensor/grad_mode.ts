@@ -1,24 +1,26 @@
-let enabled = true;
+/** Switches that are in force, the latest last. Asynchronous ones may end in any order, so each takes out its own. */
+const switches: { readonly on: boolean }[] = [];
 
 /** Whether operations are being recorded for differentiation. */
 export function gradEnabled(): boolean {
-  return enabled;
+  return switches.length === 0 || switches[switches.length - 1].on;
 }
 
 /** Runs `fn` with differentiation switched on or off. A promise switches back when it settles. */
 export function withGradMode<T>(on: boolean, fn: () => T): T {
-  const before = enabled;
-  enabled = on;
+  const own = { on };
+  switches.push(own);
+  const end = () => void switches.splice(switches.lastIndexOf(own), 1);
   let async = false;
   try {
     const result = fn();
     if (result instanceof Promise) {
       async = true;
-      return result.finally(() => void (enabled = before)) as T;
+      return result.finally(end) as T;
     }
     return result;
   } finally {
-    if (!async) enabled = before;
+    if (!async) end();
   }
 }
 

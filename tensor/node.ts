@@ -21,7 +21,7 @@ export class Node {
   readonly inputs: readonly (OutputSpec | null)[];
   readonly #saves: Saves;
   #savedInputs: Map<number, { tensor: Tensor; version: number }> | null = null;
-  #savedOutputs: Map<number, Tensor> | null = null;
+  #savedOutputs: Map<number, { tensor: Tensor; version: number }> | null = null;
   #hooks: Map<number, GradHook[]> | null = null;
   #users = 0;
   #freed = false;
@@ -62,7 +62,8 @@ export class Node {
     for (const index of this.#saves.outputs ?? []) {
       const { shape, storage } = outputs[index];
       this.#savedOutputs ??= new Map();
-      this.#savedOutputs.set(index, new Tensor({ shape, storage: storage.retain(), scoped: false }));
+      const tensor = new Tensor({ shape, storage: storage.retain(), scoped: false });
+      this.#savedOutputs.set(index, { tensor, version: storage.version });
     }
   }
 
@@ -100,9 +101,16 @@ export class Node {
       return entry.tensor;
     };
     const output = (index: number): Tensor => {
-      const y = this.#savedOutputs?.get(index);
-      if (y === undefined) {
+      const saved = this.#savedOutputs?.get(index);
+      if (saved === undefined) {
         throw new Error(`Cannot read output ${index} in the gradient of ${this.name}: it was not saved`);
+      }
+      const y = saved.tensor;
+      if (y.storage.version !== saved.version) {
+        throw new Error(
+          `Cannot differentiate ${this.name}: its output ${index} was changed in place after it was computed (version ` +
+            `${y.storage.version}, saved at version ${saved.version})`,
+        );
       }
       return new Tensor({ shape: y.shape, storage: y.storage.retain(), node: this, outputIndex: index });
     };
@@ -139,7 +147,7 @@ export class Node {
     if (this.#freed) return;
     this.#freed = true;
     for (const { tensor } of this.#savedInputs?.values() ?? []) tensor.dispose();
-    for (const tensor of this.#savedOutputs?.values() ?? []) tensor.dispose();
+    for (const { tensor } of this.#savedOutputs?.values() ?? []) tensor.dispose();
     this.#savedInputs = null;
     this.#savedOutputs = null;
   }

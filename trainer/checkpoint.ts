@@ -2,6 +2,7 @@ import {
   dirname,
   exists,
   joinPath,
+  listDir,
   makeDir,
   readFile,
   remove,
@@ -82,6 +83,7 @@ async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array<A
   }
   const replaces = await exists(path);
   if (replaces) {
+    await requireOurs(path);
     await clear(previous);
     await rename(path, previous);
   }
@@ -95,8 +97,28 @@ async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array<A
   await clear(previous);
 }
 
+/** Removes a folder of ours, if there is one. */
 async function clear(folder: string): Promise<void> {
-  if (await exists(folder)) await remove(folder, { recursive: true });
+  if (!await exists(folder)) return;
+  await requireOurs(folder);
+  await remove(folder, { recursive: true });
+}
+
+/**
+ * Throws unless a path is a folder that holds nothing but the files of a checkpoint, whole or half written: anything else is
+ * the user's own, and not ours to replace.
+ */
+export async function requireOurs(path: string): Promise<void> {
+  const foreign = (await stat(path)).isDirectory
+    ? (await listDir(path)).filter((name) =>
+      ![...FILES, MANIFEST].some((file) => name === file || name.startsWith(`.${file}.`))
+    )
+    : ["it is a file"];
+  if (foreign.length > 0) {
+    throw new CheckpointError(
+      `Cannot replace ${path}: it must be a checkpoint, but holds something else (${foreign[0]})`,
+    );
+  }
 }
 
 /**

@@ -331,3 +331,23 @@ Deno.test("a read-only folder is a loud error and leaves the checkpoint before",
     assert(/read-only|permission is denied/.test(second), second);
   });
 });
+
+Deno.test("a save replaces checkpoints only: a folder or file of the user's stays", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${root}/precious`);
+    await Deno.writeTextFile(`${root}/precious/thesis.txt`, "years of work");
+    await Deno.writeTextFile(`${root}/notes`, "text");
+    for (const name of ["precious", "notes"]) {
+      await assertRejects(
+        () => writeCheckpoint(`${root}/${name}`, { version: 1, stateDict: new Map(), training: null, extra: {} }),
+        Error,
+        "must be a checkpoint",
+      );
+    }
+    assertEquals(await Deno.readTextFile(`${root}/precious/thesis.txt`), "years of work");
+    assertEquals(await Deno.readTextFile(`${root}/notes`), "text");
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});

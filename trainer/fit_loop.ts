@@ -239,7 +239,7 @@ export class FitLoop {
   /** Validates. Returns whether it came to its end. */
   async #validate(): Promise<boolean> {
     const run = this.#run, progress = this.#progress;
-    if (progress.windowBatches === 0) run.module.onValidationModelZeroGrad();
+    if (progress.windowBatches === 0) await run.hooks.module("onValidationModelZeroGrad");
     const { complete } = await evaluate(run, "validate", this.#val!, this.valBatches, () => {
       progress.place = "validated";
     });

@@ -251,7 +251,7 @@ export abstract class LightningModule<Batch = any> extends Module {
   }
 
   /** Frees the gradients before a validation. */
-  onValidationModelZeroGrad(): void {
+  onValidationModelZeroGrad(): Awaitable<void> {
     this.zeroGrad();
   }
 
