@@ -41,8 +41,12 @@ const trainer = new Trainer({
   ...options,
   callbacks,
 });
-await trainer.fit(new Sleepy({ lr: 0.01 }), {
-  train: constantBatches(new Array(batches).fill(1)),
-  val: constantBatches([1]),
-});
+const [batch] = constantBatches([1]);
+const train = {
+  length: batches,
+  *[Symbol.iterator]() {
+    for (let i = 0; i < batches; i++) yield batch;
+  },
+};
+await trainer.fit(new Sleepy({ lr: 0.01 }), { train, val: [batch] });
 console.log(`${trainer.state} after ${trainer.globalStep}`);

@@ -104,8 +104,10 @@ trainerTest("what is missing is said", async () => {
 
 trainerTest("a signal ends an evaluation after the batch; a part makes no metrics", async () => {
   const controller = new AbortController(), logger = new MemoryLogger();
+  let batches = 0;
   class Aborts extends Measure {
     override validationStep(x: Tensor): void {
+      batches++;
       controller.abort();
       super.validationStep(x);
     }
@@ -113,7 +115,7 @@ trainerTest("a signal ends an evaluation after the batch; a part makes no metric
   const trainer = new Trainer({ ...quiet, logger });
   const loaders = [loader([1, 2]), loader([3])];
   await trainer.validate(new Aborts(), loaders, { signal: controller.signal });
-  assertEquals([trainer.state, trainer.callbackMetrics, logger.rows], ["interrupted", {}, []]);
+  assertEquals([trainer.state, trainer.callbackMetrics, logger.rows, batches], ["interrupted", {}, [], 1]);
 });
 
 trainerTest("a signal within a validation of fit leaves the validation to the next fit", async () => {

@@ -193,9 +193,14 @@ trainerTest("a signal ends training after the batch, without the hooks of an epo
 });
 
 trainerTest("a signal that was aborted before keeps training from beginning", async () => {
-  const module = new Slope();
-  const trainer = await fit(module, [1, 1], {}, { signal: AbortSignal.abort() });
-  assertEquals([trainer.state, trainer.globalStep], ["interrupted", 0]);
+  const calls: string[] = [];
+  class Calls extends Callback {
+    override onTrainStart = (): void => void calls.push("train");
+    override onInterrupt = (): void => void calls.push("interrupt");
+    override teardown = (): void => void calls.push("teardown");
+  }
+  const trainer = await fit(new Slope(), [1, 1], { callbacks: new Calls() }, { signal: AbortSignal.abort() });
+  assertEquals([trainer.state, trainer.globalStep, calls], ["interrupted", 0, ["teardown"]]);
 });
 
 trainerTest("an error ends in onException, teardown and finalize, and is thrown as it was", async () => {

@@ -48,8 +48,10 @@ Deno.test("Ctrl-C finishes the batch, saves last, tears down, and fit returns", 
 
 Deno.test("Ctrl-C reaches a loop that never waits for anything", async () => {
   // Batches and steps without a promise of their own: only the trainer's pace lets signals in.
-  const { out } = await interrupt({ sleep: null, batches: 2_000, trainer: { maxEpochs: 1_000_000 } }, 1);
+  const batches = 20_000, trainer = { maxEpochs: 1, logEveryNSteps: batches };
+  const { out } = await interrupt({ sleep: null, batches, trainer }, 1);
   assertMatch(out.at(-1)!, /^interrupted after \d+$/);
+  assert(Number(/\d+/.exec(out.at(-1)!)) < batches, out.at(-1));
 });
 
 Deno.test("a second Ctrl-C ends a process that hangs", async () => {

@@ -195,6 +195,37 @@ trainerTest("training that was cut off by maxSteps within an epoch goes on in it
   });
 });
 
+trainerTest("an interrupted fit goes on in the same process with the next batch of the loader", async () => {
+  await inFolder(async (folder) => {
+    seedEverything(1);
+    const whole = new MemoryLogger();
+    const end = await fit({ module: () => new Net(), train: shuffled }, folder, whole, {});
+    seedEverything(1);
+    const controller = new AbortController(), logger = new MemoryLogger();
+    class Aborts extends Callback {
+      override onTrainBatchEnd(trainer: Trainer): void {
+        if (trainer.globalStep === 7) controller.abort();
+      }
+    }
+    class Steady extends Net {
+      #configured: ReturnType<Net["configureOptimizers"]> | null = null;
+      override configureOptimizers(): ReturnType<Net["configureOptimizers"]> {
+        return this.#configured ??= super.configureOptimizers();
+      }
+    }
+    const trainer = new Trainer({ ...quiet, maxEpochs: 2, logEveryNSteps: 1, logger, callbacks: new Aborts() });
+    const module = new Steady();
+    await trainer.fit(module, { train: shuffled() }, { signal: controller.signal });
+    assertEquals([trainer.state, trainer.globalStep], ["interrupted", 7]);
+    await trainer.fit(module, { train: shuffled() });
+    assertEquals(plainRows(logger.rows), plainRows(whole.rows));
+    const path = joinPath(folder, "again");
+    await trainer.saveCheckpoint(path);
+    const { files } = JSON.parse(await readText(joinPath(path, "manifest.json")));
+    assertEquals(files["model.safetensors"].sha256, end.model);
+  });
+});
+
 trainerTest("dropout and order are part of what is compared", async () => {
   await inFolder(async (folder) => {
     const scenario: Scenario = { module: () => new Net(), train: shuffled };
