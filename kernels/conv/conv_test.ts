@@ -25,6 +25,7 @@ import { array, map, type NDArray, type Random, random, reshape, sizeOf } from "
 import { assertSnapshot } from "../../testing/snapshot.ts";
 import { type OpCase, testOp, valueTolerance } from "../../testing/test_op.ts";
 import { TILES } from "../matmul/_groups.ts";
+import { withoutBroadcast } from "../matmul/_lanes_plan.ts";
 import { tapsOfPhase, writeUnfold } from "./_groups.ts";
 import { writeImage } from "./_lanes_image.ts";
 import { writeWeight } from "./_lanes_kernel.ts";
@@ -204,6 +205,13 @@ testFamilies("convolutions of both families", async () => {
     groups: 6,
   }, draws);
 });
+
+gpuTest("convolutions whose lanes broadcast nothing", () =>
+  withoutBroadcast(async () => {
+    const draws = random(46);
+    await compare(drawn([2, 3, 9, 11], draws), drawn([5, 3, 3, 3], draws), { padding: 1, stride: 2 }, draws);
+    await compare(drawn([2, 16, 20, 20], draws), drawn([10, 16, 3, 3], draws), { padding: 1 }, draws);
+  }));
 
 gpuTest("the gradients of conv2d can be differentiated", async () => {
   const draws = random(44);

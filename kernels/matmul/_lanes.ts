@@ -241,9 +241,9 @@ class Writer {
           : `let a${r} = vec4f(${range(4).map((u) => this.#upTo(u, `a[a${r}_at + k + ${u}u]`)).join(", ")});`
       );
     }
-    return range(rows / 4).flatMap((g) =>
+    return range(Math.ceil(rows / 4)).flatMap((g) =>
       range(STEP).map((u) => {
-        const at = (c: number) => `a${4 * g + c}_at + (k + ${u}u) * params.columnA`;
+        const at = (c: number) => `a${Math.min(4 * g + c, rows - 1)}_at + (k + ${u}u) * params.columnA`;
         const quad = quadsA ? `a[(${at(0)}) >> 2u]` : `vec4f(${range(4).map((c) => `a[${at(c)}]`).join(", ")})`;
         return `let a${g}_${u} = ${this.#upTo(u, quad, "vec4f()")};`;
       })

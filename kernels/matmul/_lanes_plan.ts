@@ -59,6 +59,18 @@ export function lanesPlan(given: Gemm, device: Device): Plan {
   return { kernel, rowTiles, columnTiles, slices, slice, swapped };
 }
 
+let broadcasting = true;
+
+/** Runs `fn` without broadcasts between lanes, as on an adapter without subgroup operations; for tests. */
+export async function withoutBroadcast(fn: () => void | Promise<void>): Promise<void> {
+  broadcasting = false;
+  try {
+    await fn();
+  } finally {
+    broadcasting = true;
+  }
+}
+
 /**
  * Lanes of a workgroup (on software adapters one subgroup), and whether a lane's value can be broadcast to the others: where
  * the adapter tells how many lanes a subgroup has, and never has others.
@@ -70,6 +82,7 @@ export function subgroupLanes(device: Device): { lanes: number; broadcast: boole
     subgroupMaxSize?: number;
   };
   const width = subgroupMinSize ?? 0;
-  const broadcast = device.features.has("subgroups") && width === subgroupMaxSize && width >= 4 && width <= 16;
+  const broadcast = broadcasting && device.features.has("subgroups") && width === subgroupMaxSize && width >= 4 &&
+    width <= 16;
   return { lanes: broadcast ? width : 8, broadcast };
 }

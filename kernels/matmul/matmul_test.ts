@@ -7,6 +7,7 @@ import {
   matmul,
   mul,
   permute,
+  scope,
   ShapeError,
   square,
   sum,
@@ -19,13 +20,14 @@ import { testFamilies, testOpInFamilies } from "../../testing/families.ts";
 import { gpuTest } from "../../testing/gpu.ts";
 import * as reference from "../../testing/reference.ts";
 import { assertSnapshot } from "../../testing/snapshot.ts";
-import type { OpCase } from "../../testing/test_op.ts";
+import { caseName, type OpCase, type OpSpec, runCase } from "../../testing/test_op.ts";
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor as TensorClass } from "../../tensor/tensor.ts";
 import { withFamily } from "../_family.ts";
 import { type Gemm, gemm, plainGemm } from "./_gemm.ts";
 import { TILES, writeGroups } from "./_groups.ts";
 import { writeLanes } from "./_lanes.ts";
+import { withoutBroadcast } from "./_lanes_plan.ts";
 import type { Matrices } from "./_operand.ts";
 
 interface Attrs {
@@ -80,7 +82,7 @@ const cases: OpCase<Attrs>[] = [
   { ...shapes([70001, 1, 2], [70001, 2, 1]), large: true, name: "more workgroups than fit along one axis" },
 ];
 
-testOpInFamilies<Attrs>({
+const spec: OpSpec<Attrs> = {
   name: "matmul",
   dtypes: ["f32", "f16", "bf16"],
   run: ([a, b], { swapped = "" }) => matmul(swapIf(a, swapped.includes("a")), swapIf(b, swapped.includes("b"))),
@@ -89,7 +91,16 @@ testOpInFamilies<Attrs>({
   cases,
   // The bound of the golden cases: an f32 sum of k products may be off by some units of their largest partial sum.
   tolerance: { f32: { rtol: 1e-5, atol: 2e-4 } },
-}, ({ name }) => name !== undefined);
+};
+
+testOpInFamilies(spec, ({ name }) => name !== undefined);
+
+gpuTest("matmul: lanes that broadcast nothing, against the f64 reference", () =>
+  withoutBroadcast(async () => {
+    for (const entry of cases.filter(({ name, inputs }) => name !== undefined || inputs[0].toString() === "33,20")) {
+      assertEquals(await scope(() => runCase(spec, entry, "f32")), [], caseName(entry));
+    }
+  }));
 
 const numbers = (count: number, seed: number) => {
   const { normal } = reference.random(seed);
