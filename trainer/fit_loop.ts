@@ -130,8 +130,13 @@ export class FitLoop {
         if (progress.place === "batch") {
           if (progress.lastBatch || this.#finished()) break;
           const step = await cursor.next();
-          if (step === null) progress.lastBatch = true;
-          else if (await scope(() => this.#batch(step))) return true;
+          if (step === null) {
+            if (progress.batchInEpoch === 0) throw new Error(noBatch(progress.epoch));
+            progress.lastBatch = true;
+          } else if (await scope(() => this.#batch(step))) {
+            await run.pace.step();
+            return true;
+          }
         }
         if (progress.place !== "batch") await this.#afterBatch();
         await run.pace.step();
@@ -310,4 +315,10 @@ export class FitLoop {
       resolveAmount("limitValBatches", limitValBatches, lengthOf(loader))
     );
   }
+}
+
+/** Endless empty epochs are no training: a generator, for one, can be walked only once. */
+function noBatch(epoch: number): string {
+  return `Cannot train epoch ${epoch}: the training loader gave no batch; one that can be walked once, as a generator, has to ` +
+    "be made anew for every epoch";
 }
