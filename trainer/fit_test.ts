@@ -404,3 +404,14 @@ trainerTest("the trainer of a module that has none is an error that says so", ()
     assertStringIncludes((error as Error).message, "Cannot reach the trainer of Slope: it is not attached to one");
   }
 });
+
+trainerTest("a loader that can be walked once is an error in the second epoch, not an endless run", async () => {
+  const module = new Slope();
+  const once = unknownLength([1, 1])[Symbol.iterator]() as Generator;
+  await assertRejects(
+    () => fit(module, once, { maxEpochs: -1, maxSteps: 100 }),
+    Error,
+    "the training loader gave no batch",
+  );
+  assertEquals(await module.value(), -2);
+});
