@@ -1,7 +1,7 @@
 import { device } from "../device/mod.ts";
 
 /** Least milliseconds between two marks. */
-const INTERVAL = 4;
+const INTERVAL = 16;
 /** Marks that may lie ahead of the device. */
 const AHEAD = 2;
 

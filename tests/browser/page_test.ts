@@ -23,11 +23,16 @@ async function startTraining(page: Page, batchSize: number): Promise<void> {
   await page.locator("#start").click();
 }
 
-/** Waits until the curve's line is seen: pixels of its colour, which nothing else on the canvas has. */
+/**
+ * Waits until the curve's line is seen: pixels of its colour, which nothing else on the canvas has. They are read from a
+ * copy made for reading, since Chromium warns of a canvas for drawing that is read again and again.
+ */
 async function waitForCurve(page: Page): Promise<void> {
   await page.waitForFunction(`(() => {
-    const { width, height } = document.querySelector("#curve");
-    const { data } = document.querySelector("#curve").getContext("2d").getImageData(0, 0, width, height);
+    const curve = document.querySelector("#curve");
+    const copy = new OffscreenCanvas(curve.width, curve.height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(curve, 0, 0);
+    const { data } = copy.getImageData(0, 0, curve.width, curve.height);
     let coloured = 0;
     for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 100 && data[i] - data[i + 2] > 100) coloured++;
     return coloured > 100;
