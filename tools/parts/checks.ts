@@ -33,6 +33,9 @@ export const checks: readonly Part[] = [
   command("lint", () => ["lint"]),
   // --frozen: a dependency that is not in deno.lock is somebody's unfinished commit.
   command("check", () => ["check", "--frozen"]),
+  // A project of its own; its types need the peers' packages, but for those that tests/peers_test.ts takes in.
+  command("fmt peers", () => ["fmt", "--check", "--config", "bench/peers/deno.json", "bench/peers"]),
+  command("lint peers", () => ["lint", "--config", "bench/peers/deno.json", "bench/peers"]),
   command("doc lint", async () => ["doc", "--lint", ...await exportedModules()]),
   command("wgsl", () => ["run", "-A", "tools/embed_wgsl.ts", "--check"]),
   command("methods", () => ["run", "-A", "tools/methods.ts", "--check"]),
