@@ -271,6 +271,8 @@ let current: Device | null = null;
 /** The adapter that {@link init} was asked for when it opened the device. */
 let asked: string | undefined;
 let opening: Promise<Device> | null = null;
+/** Work that was asked for before there was a device, in its order. */
+const waiting: (() => void)[] = [];
 
 /**
  * Opens the device that all tensors live on. Call it once, before the first tensor; later calls return the same device.
@@ -296,12 +298,13 @@ export async function init(options: InitOptions = {}): Promise<Device> {
     if (opening === null) asked = options.adapter;
     opening ??= openDevice(options);
     try {
-      current = await opening;
+      const opened = await opening;
+      if (current === null) setDevice(opened);
     } finally {
       opening = null;
     }
   }
-  const { info: { backend, adapter, vendor, architecture } } = current, { backend: wanted = "auto" } = options;
+  const { info: { backend, adapter, vendor, architecture } } = device(), { backend: wanted = "auto" } = options;
   if (wanted !== "auto" && wanted !== backend) {
     throw new Error(`Cannot open a device of the backend ${wanted}: one of ${backend} is open already`);
   }
@@ -309,7 +312,7 @@ export async function init(options: InitOptions = {}): Promise<Device> {
   if (wish !== asked && !fits(`${vendor} ${architecture} ${adapter}`, wish)) {
     throw new Error(`Cannot open the adapter ${wish}: ${adapter} is open already`);
   }
-  return current;
+  return device();
 }
 
 /**
@@ -327,5 +330,30 @@ export function device(): Device {
 export function setDevice(next: Device | null): Device | null {
   const previous = current;
   current = next;
+  if (next !== null) doWaiting();
   return previous;
+}
+
+/** Does what waited for a device; an error of one piece does not keep the others from being done. */
+function doWaiting(): void {
+  let failure: { error: unknown } | null = null;
+  for (const work of waiting.splice(0)) {
+    try {
+      work();
+    } catch (error) {
+      failure ??= { error };
+    }
+  }
+  if (failure !== null) throw failure.error;
+}
+
+/** Whether a device is open. */
+export function isOpen(): boolean {
+  return current !== null;
+}
+
+/** Runs work now if a device is open, otherwise in its turn when one is opened. */
+export function whenOpen(work: () => void): void {
+  if (current === null) waiting.push(work);
+  else work();
 }

@@ -1,3 +1,4 @@
+import { isOpen } from "../device/mod.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import { Storage } from "../tensor/storage.ts";
@@ -77,6 +78,6 @@ export function emptyParameter(shape: Shape): Parameter {
 
 /** The storage of a value, computed now: what a parameter starts with must not wait in a chain. */
 function owned(value: Tensor): Tensor["storage"] {
-  if (value.numel > 0) void value.storage.buffer;
+  if (value.numel > 0 && isOpen()) void value.storage.buffer;
   return value.storage.retain();
 }

@@ -1,4 +1,6 @@
+import { isOpen } from "../device/mod.ts";
 import { checkNames } from "../device/option_names.ts";
+import { waitsForDevice } from "./before_device.ts";
 import { checkDType, type DType, isFloat, isHalf, numberDType } from "./dtype.ts";
 import { ShapeError, showShape } from "./errors.ts";
 import { f16BitsOf, f32ToBf16, f32ToF16, hasFloat16Array } from "./half.ts";
@@ -74,12 +76,21 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
     throw new TypeError(`Cannot require gradients: only floating-point tensors have them, this one is ${dtype}${hint}`);
   }
   const storage = new Storage(source.numel, dtype, "tensor");
+  const t = new Tensor({ shape: [...shape], storage, requiresGrad: options.requiresGrad });
   if (source.numel > 0) {
     const words = source.words(dtype);
-    storage.upload(words);
+    write(t, words);
     if (words instanceof Int32Array) storage.bounds = boundsOf(words);
   }
-  return new Tensor({ shape: [...shape], storage, requiresGrad: options.requiresGrad });
+  return t;
+}
+
+/** Uploads words into a tensor; before a device is open a copy of them, when one is. */
+export function write(t: Tensor, words: ArrayBufferView<ArrayBuffer>): void {
+  if (isOpen()) return t.storage.upload(words);
+  const { buffer, byteOffset, byteLength } = words;
+  const copy = new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
+  waitsForDevice([t], ([held]) => held.storage.upload(copy));
 }
 
 function boundsOf(values: Int32Array): { min: number; max: number } {

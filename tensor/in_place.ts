@@ -1,6 +1,6 @@
 import type { Storage } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
-import { words } from "./create.ts";
+import { words, write } from "./create.ts";
 import type { TensorData } from "./create.ts";
 import { ShapeError, showShape } from "./errors.ts";
 import { sameShape } from "./shape.ts";
@@ -33,6 +33,7 @@ import { sameShape } from "./shape.ts";
  */
 export function uploadInto(target: Tensor, data: TensorData): void {
   const source = words(data, target.dtype);
+  if (target.disposed) throw new Error("Cannot write in uploadInto: the tensor is disposed");
   const fits = ArrayBuffer.isView(data) ? source.numel === target.numel : sameShape(source.shape, target.shape);
   if (!fits) {
     throw new ShapeError(
@@ -45,7 +46,7 @@ export function uploadInto(target: Tensor, data: TensorData): void {
   }
   if (target.numel === 0) return;
   target.storage.willChange();
-  target.storage.upload(source.words);
+  write(target, source.words);
 }
 
 /**

@@ -1,6 +1,8 @@
+import { isOpen } from "../device/mod.ts";
 import { show } from "../device/option_names.ts";
 import { autocastInputs } from "./autocast.ts";
 import { type DType, isFloat, isHalf, promote } from "./dtype.ts";
+import { waitsForDevice } from "./before_device.ts";
 import { gradEnabled } from "./grad_mode.ts";
 import { Node, type OutputSpec } from "./node.ts";
 import { numel } from "./shape.ts";
@@ -108,17 +110,32 @@ function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs:
   const node = differentiable && op.grad !== null && specs.some((spec) => isFloat(spec.dtype))
     ? new Node(op as unknown as Op<unknown, unknown>, attrs, x, specs)
     : null;
+  const lazy = op.lazy !== undefined && isOpen();
   const outputs = specs.map((spec, outputIndex) => {
     const count = numel(spec.shape);
     const storage = op.alias
       ? x[0]!.storage.retain()
-      : new Storage(count, spec.dtype, op.name, op.lazy && count > 0 ? op.lazy(x, attrs, spec, outputIndex) : null);
+      : new Storage(count, spec.dtype, op.name, lazy && count > 0 ? op.lazy!(x, attrs, spec, outputIndex) : null);
     return new Tensor({ shape: spec.shape, storage, node: isFloat(spec.dtype) ? node : null, outputIndex });
   });
-  if (op.lazy) { for (const y of outputs) registerReaders(x, y); }
-  else if (op.forward && specs.some((spec) => numel(spec.shape) > 0)) op.forward(x, attrs, outputs);
+  if (lazy) { for (const y of outputs) registerReaders(x, y); }
+  else if (!op.alias && specs.some((spec) => numel(spec.shape) > 0)) {
+    const waits = waitsForDevice([...x, ...outputs], (held) => compute(op, held, attrs, specs));
+    if (!waits) op.forward?.(x, attrs, outputs);
+  }
   node?.saveOutputs(outputs);
   return outputs;
+}
+
+/** What {@link run} put off: fills the outputs, which stand after the inputs. */
+function compute<Attrs, Result>(op: Op<Attrs, Result>, held: Inputs, attrs: Attrs, specs: readonly Spec[]): void {
+  const x = held.slice(0, -specs.length), y = held.slice(-specs.length) as Tensor[];
+  if (op.lazy === undefined) return op.forward?.(x, attrs, y);
+  for (const [index, spec] of specs.entries()) {
+    const pending = op.lazy(x, attrs, spec, index);
+    pending.record(y[index].storage);
+    pending.release();
+  }
 }
 
 /** A later write in place to an input must know that the chain has not read it yet. */

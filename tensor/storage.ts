@@ -1,4 +1,4 @@
-import { type Device, device, type PooledBuffer } from "../device/mod.ts";
+import { type Device, device, isOpen, type PooledBuffer } from "../device/mod.ts";
 import { byteLength, type DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
 
@@ -17,7 +17,6 @@ export interface Pending {
  * the pool; the value itself comes into being when it is first needed.
  */
 export class Storage {
-  readonly device: Device;
   readonly numel: number;
   readonly dtype: DType;
   readonly label: string;
@@ -25,6 +24,8 @@ export class Storage {
   version = 0;
   /** Smallest and largest of whole numbers that came from the host: indices are checked against them without a read. */
   bounds: { readonly min: number; readonly max: number } | null = null;
+  /** `null` for a storage that was made before a device was open, until it is needed. */
+  #device: Device | null;
   #buffer: PooledBuffer | null = null;
   #pending: Pending | null;
   #references = 1;
@@ -34,11 +35,16 @@ export class Storage {
   #reads: Storage[] | null = null;
 
   constructor(numel: number, dtype: DType, label: string, pending: Pending | null = null) {
-    this.device = device();
+    this.#device = isOpen() ? device() : null;
     this.numel = numel;
     this.dtype = dtype;
     this.label = label;
     this.#pending = pending;
+  }
+
+  /** Where the elements are, or will be. Throws while no device is open. */
+  get device(): Device {
+    return this.#device ??= device();
   }
 
   /** The work that would fill it, while it has not been needed. */
@@ -89,7 +95,7 @@ export class Storage {
 
   /** Prepares a write in place: chains that still want the old value are recorded first. */
   willChange(): void {
-    void this.buffer;
+    if (isOpen()) void this.buffer;
     if (this.#readers !== null) {
       const readers = this.#readers;
       this.#readers = null;

@@ -1,3 +1,4 @@
+import { waitsForDevice } from "../../tensor/before_device.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { broadcastShapes, sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -26,6 +27,7 @@ import { registerOf } from "./codegen.ts";
  */
 export function copyInto(target: Tensor, source: Tensor | number): void {
   const number = typeof source === "number";
+  if (target.disposed) throw new Error("Cannot copy in copyInto: the target is disposed");
   if (!number && !sameShape(broadcastShapes("copyInto", [target.shape, source.shape]), target.shape)) {
     throw new ShapeError(
       "copyInto",
@@ -39,6 +41,8 @@ export function copyInto(target: Tensor, source: Tensor | number): void {
   const { storage, shape } = target;
   // From here on no pending chain reads the target: those that did are recorded.
   storage.willChange();
+  const waits = waitsForDevice([target, number ? null : source], ([into, from]) => copyInto(into!, from ?? source));
+  if (waits) return;
   const as = registerOf(target.dtype);
   const operand = number ? { value: source, as } : read(source, as);
   const chain = new Chain({ f: "x", operands: [operand], dtype: target.dtype }, shape);
