@@ -1,6 +1,7 @@
-import { add } from "../kernels/elementwise/arithmetic.ts";
+import { show } from "../device/option_names.ts";
+import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { ones } from "../kernels/elementwise/constants.ts";
-import { showShape } from "../tensor/errors.ts";
+import { ShapeError, showShape } from "../tensor/errors.ts";
 import { withGradMode } from "../tensor/grad_mode.ts";
 import type { Node } from "../tensor/node.ts";
 import { sameShape } from "../tensor/shape.ts";
@@ -50,10 +51,13 @@ export interface GradOptions {
 export function backward(loss: Tensor, options: BackwardOptions = {}): void {
   const createGraph = options.createGraph ?? false;
   const retainGraph = options.retainGraph ?? createGraph;
+  // A gradient is changed in place by clipping and unscaling, so it has memory of its own.
+  const taken = new Set(options.gradient && [options.gradient.storage]);
   scope(() =>
     walk([loss], [options.gradient ?? null], createGraph, retainGraph, null, (leaf, gradient) => {
-      const before = leaf.grad;
-      leaf.grad = keep(before === null ? alias(gradient) : add(before, gradient));
+      const before = leaf.grad, shared = taken.has(gradient.storage) || gradient.storage === leaf.storage;
+      leaf.grad = keep(before !== null ? add(before, gradient) : shared ? mul(gradient, 1) : alias(gradient));
+      taken.add(leaf.grad.storage);
       if (!createGraph) before?.dispose();
     })
   );
@@ -169,8 +173,24 @@ function topologicalOrder(roots: readonly Node[]): Node[] {
 
 function runHooks(hooks: readonly GradHook[], gradient: Tensor): Tensor {
   // A hook may store what it sees, beyond the end of the walk.
-  for (const hook of hooks) gradient = hook(keep(gradient)) ?? gradient;
+  for (const hook of hooks) {
+    const next = hook(keep(gradient)) ?? gradient;
+    if (next !== gradient) checkHooked(next, gradient);
+    gradient = next;
+  }
   return gradient;
+}
+
+/** Throws unless what a hook returned can take the gradient's place. */
+function checkHooked(next: unknown, { shape, dtype }: Tensor): void {
+  const rule = `Cannot replace a gradient by a hook's result: it must be a ${dtype} tensor of shape ${
+    showShape(shape)
+  }`;
+  if (!(next instanceof Tensor)) throw new TypeError(`${rule}, got ${show(next)}`);
+  if (next.disposed) throw new Error("Cannot replace a gradient by a hook's result: it is disposed");
+  if (!sameShape(next.shape, shape) || next.dtype !== dtype) {
+    throw new ShapeError("registerHook", `${rule}, got ${next.dtype} ${showShape(next.shape)}`, [shape, next.shape]);
+  }
 }
 
 /** Sends gradients from the outputs through the graph; the callbacks take those that arrive at nodes and leaves. */

@@ -72,6 +72,9 @@ export function launch<B extends Record<string, Access>, P extends Record<string
 ): void {
   const names = Object.keys(kernel.bindings);
   const tensors: Record<string, Tensor> = buffers;
+  for (const name of names) {
+    if (tensors[name].disposed) throw new Error(`Cannot run ${kernel.name}: its tensor ${name} is disposed`);
+  }
   const device = tensors[names[0]].storage.device;
   const key = keyOf(kernel.key ?? kernel.name, special);
   const hasParams = Object.keys(kernel.params).length > 0;

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { add, backward, keep, sum, type Tensor, tensor, zeros } from "../mod.ts";
+import { keep, reshape, type Tensor, tensor, zeros } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
 import { clipGradNorm, clipGradValue } from "./mod.ts";
 
@@ -16,16 +16,29 @@ function drop(...params: Tensor[]): void {
   }
 }
 
-gpuTest("gradients that share memory are scaled once each", async () => {
-  const [a, b] = [zeros([2], { requiresGrad: true }), zeros([2], { requiresGrad: true })];
-  backward(sum(add(a, b)));
-  const seen = a.grad!.storage;
-  const norm = clipGradNorm([a, b], 1);
-  assert(Math.abs(await norm.item() - 2) < 1e-6);
-  assertEquals(await a.grad!.array(), await b.grad!.array());
-  assert(Math.abs((await a.grad!.data())[0] - 0.5) < 1e-6);
-  assert(seen !== a.grad!.storage);
+gpuTest("gradients that share memory are scaled once each, and what else shares it stays", async () => {
+  const a = withGrad([3, 4]), b = zeros([2, 1], { requiresGrad: true });
+  const seen = reshape(a.grad!, [2]);
+  b.grad = keep(reshape(a.grad!, [2, 1]));
+  const norm = clipGradNorm([a, b], Math.SQRT2);
+  assert(Math.abs(await norm.item() - 5 * Math.SQRT2) < 1e-6);
+  for (const { grad } of [a, b]) {
+    const [x, y] = await grad!.data();
+    assert(Math.abs(x - 0.6) < 1e-6 && Math.abs(y - 0.8) < 1e-6);
+  }
+  assertEquals(await seen.array(), [3, 4]);
   drop(a, b);
+});
+
+gpuTest("gradients of a model are clipped in three dispatches, without a new gradient", (device) => {
+  const params = Array.from({ length: 10 }, (_, i) => withGrad(new Array(5 + i).fill(1)));
+  const grads = params.map((p) => p.grad);
+  clipGradNorm(params, 1);
+  const before = device.recorder.counts.dispatches;
+  clipGradNorm(params, 1);
+  assertEquals(device.recorder.counts.dispatches - before, device.limits.maxStorageBuffersPerShaderStage > 10 ? 3 : 5);
+  assertEquals(params.map((p) => p.grad), grads);
+  drop(...params);
 });
 
 gpuTest("a parameter that stands twice counts once, one without a gradient not at all", async () => {

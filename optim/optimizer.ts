@@ -1,9 +1,10 @@
 import { checkNames, type OptionNames, show } from "../device/option_names.ts";
 import { clearGradients } from "../nn/_gradients.ts";
 import { isFloat } from "../tensor/dtype.ts";
-import { showShape } from "../tensor/errors.ts";
+import { ShapeError, showShape } from "../tensor/errors.ts";
 import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
 import type { HostTensor } from "../tensor/host.ts";
+import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Parameters that share options, and those options: change them as you like, the next step sees it. */
@@ -146,6 +147,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     noGrad(() => {
       for (const group of this.paramGroups) {
         const params = group.params.filter((p) => p.grad !== null);
+        for (const p of params) this.#checkGradient(p, p.grad!);
         if (params.length > 0) this.stepGroup(group, params);
       }
     });
@@ -244,6 +246,27 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   /** Frees the state at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Throws unless a gradient, which anybody may have put there, fits its parameter. */
+  #checkGradient(param: Tensor, grad: Tensor): void {
+    const name = this.constructor.name;
+    if (!(grad instanceof Tensor)) {
+      throw new TypeError(`Cannot step ${name}: a gradient must be a tensor, got ${show(grad)}`);
+    }
+    if (!isFloat(grad.dtype) || !sameShape(grad.shape, param.shape)) {
+      throw new ShapeError(
+        "step",
+        `Cannot step ${name}: a gradient must be floating-point and have its parameter's shape ${
+          showShape(param.shape)
+        }, got ${grad.dtype} ${showShape(grad.shape)}`,
+        [param.shape, grad.shape],
+      );
+    }
+    if (grad.disposed || param.disposed) {
+      const what = param.disposed ? "parameter" : "gradient";
+      throw new Error(`Cannot step ${name}: a ${what} of shape ${showShape(param.shape)} is disposed`);
+    }
   }
 
   /** Throws a `RangeError` for options out of range. */

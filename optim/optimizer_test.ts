@@ -215,3 +215,20 @@ gpuTest("an option that does not exist is refused by name, and a module in place
   );
   assertEquals(new Adam([p], { lr: undefined }).paramGroups[0].lr, 1e-3);
 });
+
+gpuTest("a gradient that does not fit its parameter, or is gone, is refused before anything changes", async () => {
+  const p = parameter([1, 2]), q = parameter([3]);
+  using optimizer = new SGD([p, q], { lr: 1 });
+  setGrad(p, 1);
+  const wrong: [unknown, string][] = [[zeros([2]), "[2]"], [tensor([1]), "i32"], [5, "5"]];
+  for (const [grad, got] of wrong) {
+    q.grad = grad as Tensor;
+    assertThrows(() => optimizer.step(), TypeError, got);
+  }
+  q.grad = zeros([1]);
+  q.grad.dispose();
+  assertThrows(() => optimizer.step(), Error, "disposed");
+  assertEquals(await p.array(), [1, 2]);
+  q.grad = null;
+  setGrad(p, null);
+});

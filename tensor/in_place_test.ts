@@ -67,3 +67,13 @@ gpuTest("bytes are copied between storages", async () => {
   assertEquals(await y.array(), [0, 0, 2]);
   assertEquals((await toHost(tensor([true, false]))).data, Uint8Array.of(1, 0));
 });
+
+gpuTest("nothing is written through a disposed tensor, though another shares its memory", async () => {
+  const x = tensor([1, 2], { dtype: "f32" });
+  const view = x.detach();
+  view.dispose();
+  for (const write of [() => copyInto(view, 5), () => uploadInto(view, [5, 5])]) {
+    assertThrows(write, Error, "disposed");
+  }
+  assertEquals(await x.array(), [1, 2]);
+});

@@ -101,6 +101,7 @@ function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs:
     }
     if (x.disposed) throw new Error(`Cannot use a tensor in ${op.name}: it is disposed`);
   }
+  checkOneDevice(op.name, given);
   const x = autocastInputs(op.precision ?? "follow", given, primitives.cast);
   if (op.half !== "native" && x.some((t) => t !== null && isHalf(t.dtype))) return runInF32(op, x, attrs);
 
@@ -125,6 +126,20 @@ function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs:
   }
   node?.saveOutputs(outputs);
   return outputs;
+}
+
+/** Throws unless all inputs live on one device. */
+function checkOneDevice(name: string, given: Inputs): void {
+  if (given.length < 2 || !isOpen()) return;
+  let first: Tensor | null = null;
+  for (const x of given) {
+    if (x === null) continue;
+    first ??= x;
+    const { device } = x.storage;
+    if (device === first.storage.device) continue;
+    const adapters = `${first.storage.device.info.adapter} and ${device.info.adapter}`;
+    throw new TypeError(`Cannot compute ${name}: operands must be on one device, got two (${adapters})`);
+  }
 }
 
 /** What {@link run} put off: fills the outputs, which stand after the inputs. */

@@ -1,8 +1,8 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { DeviceLostError, init, KernelError, openDevice, setDevice } from "../device/mod.ts";
 import { launch } from "../kernels/_run.ts";
 import { kernelOf } from "../kernels/_source.ts";
-import { add, ones, tensor } from "../mod.ts";
+import { add, copyInto, matmul, ones, tensor } from "../mod.ts";
 
 Deno.test("a kernel that does not compile is an error with op, shapes and the WGSL line, and the next step works", async () => {
   const device = await init();
@@ -45,5 +45,21 @@ Deno.test("a tensor that no binding can hold is refused with the numbers", async
   } catch (error) {
     assertInstanceOf(error, RangeError);
     assertStringIncludes(error.message, String(bytes));
+  }
+});
+
+Deno.test("tensors of two devices are not mixed", async () => {
+  const first = await init();
+  const second = await openDevice();
+  const a = ones([2]);
+  setDevice(second);
+  try {
+    const b = ones([2]);
+    assertThrows(() => add(a, b), TypeError, "Cannot compute add: operands must be on one device");
+    assertThrows(() => matmul(a, b), TypeError, "one device");
+    assertThrows(() => copyInto(a, b), TypeError, "one device");
+  } finally {
+    setDevice(first);
+    second.destroy();
   }
 });

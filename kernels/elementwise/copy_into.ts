@@ -1,3 +1,4 @@
+import { isOpen } from "../../device/mod.ts";
 import { waitsForDevice } from "../../tensor/before_device.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { broadcastShapes, sameShape } from "../../tensor/shape.ts";
@@ -36,6 +37,10 @@ export function copyInto(target: Tensor, source: Tensor | number): void {
       } and ${showShape(source.shape)}`,
       [target.shape, source.shape],
     );
+  }
+  if (!number && source.disposed) throw new Error("Cannot copy in copyInto: the source is disposed");
+  if (!number && isOpen() && source.storage.device !== target.storage.device) {
+    throw new TypeError("Cannot copy in copyInto: source and target must be on one device, they are on two");
   }
   if (target.numel === 0 || (!number && source.storage === target.storage)) return;
   const { storage, shape } = target;
