@@ -6,6 +6,7 @@
 export * from "./batch_norm/mod.ts";
 export * from "./cat/mod.ts";
 export * from "./conv/mod.ts";
+export * from "./count/mod.ts";
 export * from "./counter/mod.ts";
 export * from "./cross_entropy/mod.ts";
 export * from "./elementwise/mod.ts";

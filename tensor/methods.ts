@@ -407,6 +407,17 @@ export interface TensorMethods {
     posWeight?: Tensor | null;
   }): Tensor;
 
+  /**
+   * How often each of the numbers from 0 to `numBins` − 1 occurs.
+   *
+   * @param options Number of bins; it is asked for since the largest number is known to the device only
+   * @returns i32 [numBins]
+   */
+  bincount(options: {
+    /** Number of bins. */
+    numBins: number;
+  }): Tensor;
+
   /** The bits that both have. */
   bitwiseAnd(b: Tensor | number): Tensor;
 
@@ -2196,6 +2207,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "bernoulli",
   "binaryCrossEntropy",
   "binaryCrossEntropyWithLogits",
+  "bincount",
   "bitwiseAnd",
   "bitwiseLeftShift",
   "bitwiseNot",

@@ -19,6 +19,7 @@ const target = new URL("methods.ts", home);
 /** Functions of a tensor that are no methods, and why. */
 const NOT_METHODS: Readonly<Record<string, string>> = {
   copyInto: "changes the tensor in place; to a method a tensor is a value",
+  countInto: "changes the tensor in place",
   grad: "`grad` is a property of tensors",
   increment: "changes the tensor in place",
   uploadInto: "changes the tensor in place",

@@ -1,0 +1,2 @@
+/** How often numbers occur. */
+export { bincount, type BincountOptions, countInto } from "./count.ts";
