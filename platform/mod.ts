@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type AsyncContext, asyncContext } from "./async_context.ts";
 export { args, env, execPath, hostMemory, runtime, setEnv, type SystemInfo, systemInfo } from "./runtime.ts";
 export { basename, cacheDir, cwd, dirname, homeDir, joinPath, tempDir } from "./paths.ts";
 export {

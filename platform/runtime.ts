@@ -12,6 +12,7 @@ type DenoNamespace = typeof Deno;
 
 /** The parts of Node's modules that this folder uses, by name. */
 interface NodeModules {
+  "async_hooks": typeof import("node:async_hooks");
   "child_process": typeof import("node:child_process");
   "fs": typeof import("node:fs");
   "fs/promises": typeof import("node:fs/promises");

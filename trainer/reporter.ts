@@ -87,6 +87,11 @@ export class Reporter {
     this.startClock(state.progress.seconds);
   }
 
+  /** Whether a hook or a step runs. */
+  get inHook(): boolean {
+    return this.#hook !== "";
+  }
+
   /** Notes which hook runs. Returns the one before. */
   enterHook(name: string): string {
     const before = this.#hook;

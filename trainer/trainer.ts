@@ -4,6 +4,7 @@ import { checkNames, show } from "../device/option_names.ts";
 import { manualSeed } from "../tensor/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { resolveAmount, shareOf } from "./amounts.ts";
+import { alone } from "./_exclusive.ts";
 import type { Callback } from "./callback.ts";
 import { CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { callbacksOf, loggersOf } from "./defaults.ts";
@@ -251,6 +252,7 @@ export class Trainer implements DataModuleTrainer {
    * @param options A checkpoint to go on from, a signal to stop
    * @throws {TypeError} If the module does not define `trainingStep` and `configureOptimizers`
    * @throws {CheckpointError} If the checkpoint is damaged, or holds weights only
+   * @throws {Error} If another trainer of this process is at work and this is not one of its hooks
    * @throws Whatever a hook or a step throws, after `onException` and `teardown` have run
    */
   async fit<Batch>(
@@ -387,6 +389,19 @@ export class Trainer implements DataModuleTrainer {
   ): Promise<void> {
     if (this.#stage !== null) throw new Error(`Cannot ${stage}: the trainer is busy with ${this.#stage}`);
     this.#ckptPath = this.#checkpointPath(options.ckptPath ?? null);
+    await alone(
+      { what: stage, inHook: () => this.#reporter.inHook },
+      () => this.#go(stage, module, data, options, body),
+    );
+  }
+
+  async #go<Batch>(
+    stage: Stage,
+    module: LightningModule<Batch>,
+    data: TrainerData<Batch> | undefined,
+    options: EntryOptions,
+    body: (run: Run) => Promise<void>,
+  ): Promise<void> {
     const isModule = data instanceof LightningDataModule;
     this.#stage = stage;
     this.#state = "running";
