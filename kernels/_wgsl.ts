@@ -7207,6 +7207,970 @@ fn main(
 `,
 };
 
+/** kernels/recurrent/recurrent.wgsl */
+export const recurrent: KernelSource<{ x: "read", h0: "read", c0: "read", w: "read", lengths: "read", y: "read_write", c: "read_write", saved: "read_write" }, { time: "u32", batch: "u32", hidden: "u32", inner: "u32", unit_groups: "u32", x_at: "u32", x_row: "u32", y_at: "u32", y_row: "u32", before: "u32", saved_at: "u32" }> = {
+  name: "recurrent",
+  bindings: { x: "read", h0: "read", c0: "read", w: "read", lengths: "read", y: "read_write", c: "read_write", saved: "read_write" },
+  params: { time: "u32", batch: "u32", hidden: "u32", inner: "u32", unit_groups: "u32", x_at: "u32", x_row: "u32", y_at: "u32", y_row: "u32", before: "u32", saved_at: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
+// uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
+fn exp_f32(x: f32) -> f32 {
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits, exp
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
+}
+
+// The error function and its inverse.
+// uses: bits, exp, log
+
+// erf(x) = x · P(x²) / Q(x²) within ±3.92, and ±1 beyond (the minimax rational of Eigen, used by XLA).
+fn erf_f32(x: f32) -> f32 {
+  let a = min(abs(x), 3.92);
+  let z = a * a;
+  let p = (((2.2905065861350646e-4 * z + 3.4082910107109506e-3) * z + 5.0955695062380861e-2) * z +
+    1.8520832239976145e-1) * z + 1.128379143519084;
+  let q = (((((-1.1791602954361697e-7 * z + 2.3547966471313185e-5) * z + 1.0179625278914885e-3) * z +
+    1.4070470171167667e-2) * z + 1.1098505178285362e-1) * z + 4.9746925110067538e-1) * z + 1.0;
+  let y = min(a * p / q, 1.0);
+  return select(copy_sign(y, x), x, is_nan(x));
+}
+
+// 1 - erf(x), with its relative accuracy kept far out (Press et al., "Numerical Recipes", 1992, erfcc).
+fn erfc_f32(x: f32) -> f32 {
+  let a = min(abs(x), 11.0);
+  let t = 1.0 / (1.0 + 0.5 * a);
+  let p = ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
+    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+  // a² in two parts, the first exact.
+  let h = upper_half(a);
+  let y = t * exp_f32(-h * h) * exp_f32((h - a) * (h + a) + p);
+  let far = select(y, 2.0 - y, x < 0.0);
+  return select(select(far, 1.0 - erf_f32(x), abs(x) < 0.5), x, is_nan(x));
+}
+
+// erf⁻¹(x) by w = -ln(1 - x²) (Giles, "Approximating the erfinv function", GPU Computing Gems, 2011).
+fn erfinv_f32(x: f32) -> f32 {
+  let w = -log1p_f32(-x * x);
+  let a = w - 2.5;
+  let near = (((((((2.81022636e-8 * a + 3.43273939e-7) * a - 3.5233877e-6) * a - 4.39150654e-6) * a +
+    2.1858087e-4) * a - 1.25372503e-3) * a - 4.17768164e-3) * a + 2.46640727e-1) * a + 1.50140941;
+  let b = sqrt(max(w, 5.0)) - 3.0;
+  let far = (((((((-2.00214257e-4 * b + 1.00950558e-4) * b + 1.34934322e-3) * b - 3.67342844e-3) * b +
+    5.73950773e-3) * b - 7.6224613e-3) * b + 9.43887047e-3) * b + 1.00167406) * b + 2.83297682;
+  let y = select(near, far, w >= 5.0) * x;
+  let limited = select(y, copy_sign(infinity(), x), abs(x) == 1.0);
+  return select(limited, nan(), abs(x) > 1.0 || is_nan(x));
+}
+
+// Hyperbolic functions and their inverses, without overflow where the result has none.
+// uses: bits, exp, log
+
+// tanh(x) = 1 - 2 / (e^2x + 1); near 0 minimax (Moshier, Cephes, tanhf.c).
+fn tanh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let z = a * a;
+  let near = ((((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1) * z -
+    3.33332819422e-1) * z * a + a;
+  let far = 1.0 - 2.0 / (exp_f32(min(2.0 * a, 40.0)) + 1.0);
+  return select(copy_sign(select(far, near, a < 0.625), x), x, is_nan(x));
+}
+
+// e^(|x| - ln 2): half of e^|x|, beyond the point where e^|x| overflows.
+fn half_exp(a: f32) -> f32 {
+  let e = exp_f32(0.5 * a);
+  return 0.5 * e * e;
+}
+
+fn cosh_f32(x: f32) -> f32 {
+  let e = half_exp(abs(x));
+  return e + 0.25 / e;
+}
+
+fn sinh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let z = a * a;
+  // Taylor, to x^9.
+  let near = (((2.75573192e-6 * z + 1.98412698e-4) * z + 8.33333333e-3) * z + 1.66666667e-1) * z * a + a;
+  let e = half_exp(a);
+  return copy_sign(select(e - 0.25 / e, near, a < 1.0), x);
+}
+
+fn asinh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let y = select(log1p_f32(a + a * a / (1.0 + sqrt(a * a + 1.0))), log_f32(a) + 0.693147181, a > 1.0e9);
+  return select(copy_sign(y, x), x, is_nan(x));
+}
+
+fn acosh_f32(x: f32) -> f32 {
+  let t = x - 1.0;
+  let y = select(log1p_f32(t + sqrt(t * (t + 2.0))), log_f32(x) + 0.693147181, x > 1.0e9);
+  return select(y, nan(), x < 1.0 || is_nan(x));
+}
+
+fn atanh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  return copy_sign(0.5 * log1p_f32(2.0 * a / (1.0 - a)), x);
+}
+
+// √(x² + y²) without overflow of the squares.
+fn hypot_f32(x: f32, y: f32) -> f32 {
+  let high = max(abs(x), abs(y));
+  let low = min(abs(x), abs(y));
+  let q = low / high;
+  let y0 = select(high * sqrt(1.0 + q * q), high, bitcast<u32>(high) == 0u || is_inf(high));
+  return select(y0, nan(), any_nan(x, y) && !is_inf(x) && !is_inf(y));
+}
+
+// Activation functions and their slopes.
+// uses: bits, exp, log, erf, hyperbolic, order
+fn sigmoid_f32(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp_f32(-x));
+}
+
+// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)
+fn softplus_f32(x: f32) -> f32 {
+  return select(max(x, 0.0) + log1p_f32(exp_f32(-abs(x))), x, is_nan(x));
+}
+
+// Φ(x), the standard normal distribution function.
+fn normal_below(x: f32) -> f32 {
+  return 0.5 + 0.5 * erf_f32(x * 0.707106781);
+}
+
+// Φ(x) + x Φ'(x)
+fn gelu_slope(x: f32) -> f32 {
+  return normal_below(x) + x * 0.398942280 * exp_f32(-0.5 * x * x);
+}
+
+// x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) = x · sigmoid(2√(2/π) · (x + 0.044715 x³))
+// (Hendrycks and Gimpel, "Gaussian error linear units", 2016).
+fn gelu_tanh(x: f32) -> f32 {
+  return x * sigmoid_f32(1.59576912 * (x + 0.044715 * x * x * x));
+}
+
+fn gelu_tanh_slope(x: f32) -> f32 {
+  let s = sigmoid_f32(1.59576912 * (x + 0.044715 * x * x * x));
+  // Beyond, where 1 - s is 0, x³ may be infinite.
+  let bounded = clamp_f32(x, -100.0, 100.0);
+  return s + bounded * s * (1.0 - s) * 1.59576912 * (1.0 + 0.134145 * bounded * bounded);
+}
+
+fn silu_slope(x: f32) -> f32 {
+  let s = sigmoid_f32(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// tanh(ln(1 + e^x)) = n / (n + 2) with n = e^x (e^x + 2)
+fn tanh_softplus(x: f32) -> f32 {
+  let e = exp_f32(min(x, 20.0));
+  let n = e * (e + 2.0);
+  return select(n / (n + 2.0), x, is_nan(x));
+}
+
+fn mish_slope(x: f32) -> f32 {
+  let t = tanh_softplus(x);
+  return t + x * sigmoid_f32(x) * (1.0 - t * t);
+}
+
+// (1 - |y|)² with y = x / (1 + |x|), without its cancellation: NaN where y is.
+fn softsign_slope(x: f32) -> f32 {
+  let s = 1.0 / (1.0 + abs(x));
+  return select(s * s, nan(), !is_finite(x));
+}
+
+// h[t] = cell(x[t], h[t − 1]·w + b, state[t − 1]): one time step of a recurrent layer, for all its gates at once
+// One invocation makes one unit of four rows; neighbours make neighbouring units, so that they read weights side by side.
+// uses: place, activation
+alias Gates = array<vec4f, 4>;
+alias Saved = array<vec4f, 5>;
+
+// A new state, four rows at once, and what its gradient will need.
+struct Step {
+  h: vec4f,
+  c: vec4f,
+  saved: Saved,
+}
+
+struct Params {
+  // The time, for comparison with lengths.
+  time: u32,
+  batch: u32,
+  hidden: u32,
+  // Size of the state that is multiplied.
+  inner: u32,
+  // Workgroups along the units.
+  unit_groups: u32,
+  // Where this time's gates start, and how far apart rows are.
+  x_at: u32,
+  x_row: u32,
+  y_at: u32,
+  y_row: u32,
+  // Where the state before starts in y.
+  before: u32,
+  saved_at: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> h0: array<f32>;
+@group(0) @binding(2) var<storage, read> c0: array<f32>;
+@group(0) @binding(3) var<storage, read> w: array<f32>;
+@group(0) @binding(4) var<storage, read> lengths: array<i32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(6) var<storage, read_write> c: array<f32>;
+@group(0) @binding(7) var<storage, read_write> saved: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+override gates: u32 = 4u;
+override saves: u32 = 5u;
+// Whether the states before are h0 and c0.
+override first: bool = false;
+override has_cell: bool = true;
+override has_bias: bool = false;
+override has_lengths: bool = false;
+// Whether the state that is multiplied is as wide as the one that is made.
+override square: bool = true;
+
+fn each_sigmoid(v: vec4f) -> vec4f {
+  return vec4f(sigmoid_f32(v.x), sigmoid_f32(v.y), sigmoid_f32(v.z), sigmoid_f32(v.w));
+}
+
+fn each_tanh(v: vec4f) -> vec4f {
+  return vec4f(tanh_f32(v.x), tanh_f32(v.y), tanh_f32(v.z), tanh_f32(v.w));
+}
+
+// The state from the input's share of the gates, the old state's share, the old state and the old cell.
+fn cell(own: Gates, other: Gates, h: vec4f, c: vec4f) -> Step {
+  let i = each_sigmoid(own[0] + other[0]);
+  let f = each_sigmoid(own[1] + other[1]);
+  let g = each_tanh(own[2] + other[2]);
+  let o = each_sigmoid(own[3] + other[3]);
+  let next = f * c + i * g;
+  return Step(o * each_tanh(next), next, Saved(i, f, g, o, c));
+}
+
+fn state_before(row: u32, k: u32) -> f32 {
+  if (first) {
+    return h0[row * params.inner + k];
+  }
+  return y[params.before + row * params.y_row + k];
+}
+
+fn states_before(rows: vec4u, k: u32) -> vec4f {
+  return vec4f(state_before(rows.x, k), state_before(rows.y, k), state_before(rows.z, k), state_before(rows.w, k));
+}
+
+fn cell_before(at: u32) -> f32 {
+  if (first) {
+    return c0[at];
+  }
+  return c[at];
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = workgroup_index(id, groups);
+  let unit = index % params.unit_groups * group + lane;
+  let row = index / params.unit_groups * 4u;
+  if (unit >= params.hidden || row >= params.batch) {
+    return;
+  }
+  let rows = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(params.batch - 1u));
+  let width = gates * params.hidden;
+  var other: Gates;
+  if (has_bias) {
+    for (var g = 0u; g < gates; g++) {
+      other[g] = vec4f(w[params.inner * width + g * params.hidden + unit]);
+    }
+  }
+  for (var k = 0u; k < params.inner; k++) {
+    let h = states_before(rows, k);
+    for (var g = 0u; g < gates; g++) {
+      other[g] += h * w[k * width + g * params.hidden + unit];
+    }
+  }
+  var own: Gates;
+  let start = rows * params.x_row + params.x_at + unit;
+  for (var g = 0u; g < gates; g++) {
+    let at = start + g * params.hidden;
+    own[g] = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+  }
+  let own_rows = rows * params.hidden + unit;
+  var cells = vec4f();
+  if (has_cell) {
+    cells = vec4f(
+      cell_before(own_rows.x),
+      cell_before(own_rows.y),
+      cell_before(own_rows.z),
+      cell_before(own_rows.w),
+    );
+  }
+  var states = vec4f();
+  if (square) {
+    states = states_before(rows, unit);
+  }
+  var step = cell(own, other, states, cells);
+  if (has_lengths) {
+    let live = vec4i(i32(params.time)) <
+      vec4i(lengths[rows.x], lengths[rows.y], lengths[rows.z], lengths[rows.w]);
+    step.h = select(states, step.h, live);
+    step.c = select(cells, step.c, live);
+  }
+  for (var r = 0u; r < 4u; r++) {
+    let b = row + r;
+    if (b < params.batch) {
+      y[params.y_at + b * params.y_row + unit] = step.h[r];
+      if (has_cell) {
+        c[b * params.hidden + unit] = step.c[r];
+      }
+      for (var s = 0u; s < saves; s++) {
+        saved[params.saved_at + (b * saves + s) * params.hidden + unit] = step.saved[s][r];
+      }
+    }
+  }
+}
+`,
+};
+
+/** kernels/recurrent/recurrent_grad.wgsl */
+export const recurrentGrad: KernelSource<{ dy: "read", saved: "read", w: "read", lengths: "read", dgates: "read_write", dx: "read_write", dh: "read_write", dc: "read_write" }, { time: "u32", batch: "u32", hidden: "u32", inner: "u32", unit_groups: "u32", dy_at: "u32", dy_row: "u32", gates_at: "u32", gates_after: "u32", gates_row: "u32", saved_at: "u32" }> = {
+  name: "recurrentGrad",
+  bindings: { dy: "read", saved: "read", w: "read", lengths: "read", dgates: "read_write", dx: "read_write", dh: "read_write", dc: "read_write" },
+  params: { time: "u32", batch: "u32", hidden: "u32", inner: "u32", unit_groups: "u32", dy_at: "u32", dy_row: "u32", gates_at: "u32", gates_after: "u32", gates_row: "u32", saved_at: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
+// uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
+fn exp_f32(x: f32) -> f32 {
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits, exp
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
+}
+
+// Hyperbolic functions and their inverses, without overflow where the result has none.
+// uses: bits, exp, log
+
+// tanh(x) = 1 - 2 / (e^2x + 1); near 0 minimax (Moshier, Cephes, tanhf.c).
+fn tanh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let z = a * a;
+  let near = ((((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1) * z -
+    3.33332819422e-1) * z * a + a;
+  let far = 1.0 - 2.0 / (exp_f32(min(2.0 * a, 40.0)) + 1.0);
+  return select(copy_sign(select(far, near, a < 0.625), x), x, is_nan(x));
+}
+
+// e^(|x| - ln 2): half of e^|x|, beyond the point where e^|x| overflows.
+fn half_exp(a: f32) -> f32 {
+  let e = exp_f32(0.5 * a);
+  return 0.5 * e * e;
+}
+
+fn cosh_f32(x: f32) -> f32 {
+  let e = half_exp(abs(x));
+  return e + 0.25 / e;
+}
+
+fn sinh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let z = a * a;
+  // Taylor, to x^9.
+  let near = (((2.75573192e-6 * z + 1.98412698e-4) * z + 8.33333333e-3) * z + 1.66666667e-1) * z * a + a;
+  let e = half_exp(a);
+  return copy_sign(select(e - 0.25 / e, near, a < 1.0), x);
+}
+
+fn asinh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let y = select(log1p_f32(a + a * a / (1.0 + sqrt(a * a + 1.0))), log_f32(a) + 0.693147181, a > 1.0e9);
+  return select(copy_sign(y, x), x, is_nan(x));
+}
+
+fn acosh_f32(x: f32) -> f32 {
+  let t = x - 1.0;
+  let y = select(log1p_f32(t + sqrt(t * (t + 2.0))), log_f32(x) + 0.693147181, x > 1.0e9);
+  return select(y, nan(), x < 1.0 || is_nan(x));
+}
+
+fn atanh_f32(x: f32) -> f32 {
+  let a = abs(x);
+  return copy_sign(0.5 * log1p_f32(2.0 * a / (1.0 - a)), x);
+}
+
+// √(x² + y²) without overflow of the squares.
+fn hypot_f32(x: f32, y: f32) -> f32 {
+  let high = max(abs(x), abs(y));
+  let low = min(abs(x), abs(y));
+  let q = low / high;
+  let y0 = select(high * sqrt(1.0 + q * q), high, bitcast<u32>(high) == 0u || is_inf(high));
+  return select(y0, nan(), any_nan(x, y) && !is_inf(x) && !is_inf(y));
+}
+
+// dgates[t] = ∂cell/∂gates · (dy[t] + dgates[t + 1]·wᵀ + …): one time step of a recurrent layer's gradient
+// One invocation makes one unit of four rows; neighbours make neighbouring units, so that they read weights side by side.
+// uses: place, hyperbolic
+alias Gates = array<vec4f, 4>;
+alias Saved = array<vec4f, 5>;
+
+// Gradients of a step, four rows at once.
+struct Slope {
+  // Of the gates, as the old state's product enters them.
+  gates: Gates,
+  // Of the last gate, as the input enters it.
+  own: vec4f,
+  // What goes to the old state and the old cell past the gates.
+  h: vec4f,
+  c: vec4f,
+}
+
+struct Params {
+  time: u32,
+  batch: u32,
+  hidden: u32,
+  // Distance of neighbouring rows of w.
+  inner: u32,
+  unit_groups: u32,
+  dy_at: u32,
+  dy_row: u32,
+  // Where the gradients of this time's gates start, and those of the time that came after it.
+  gates_at: u32,
+  gates_after: u32,
+  gates_row: u32,
+  saved_at: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> saved: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(3) var<storage, read> lengths: array<i32>;
+@group(0) @binding(4) var<storage, read_write> dgates: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dh: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dc: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+override group: u32 = 64u;
+override gates: u32 = 4u;
+override saves: u32 = 5u;
+// Whether nothing came after this time.
+override last: bool = false;
+override has_dy: bool = true;
+override has_cell: bool = true;
+// Whether the last gate has a gradient of its own for the input.
+override has_own: bool = false;
+override has_lengths: bool = false;
+
+fn each_tanh(v: vec4f) -> vec4f {
+  return vec4f(tanh_f32(v.x), tanh_f32(v.y), tanh_f32(v.z), tanh_f32(v.w));
+}
+
+// The gradients from what the step saved and the gradients of the new state and cell.
+fn slope(saved: Saved, h: vec4f, c: vec4f) -> Slope {
+  let i = saved[0];
+  let f = saved[1];
+  let g = saved[2];
+  let o = saved[3];
+  let t = each_tanh(f * saved[4] + i * g);
+  let cell = c + h * o * (1.0 - t * t);
+  let gates = Gates(
+    cell * g * i * (1.0 - i),
+    cell * saved[4] * f * (1.0 - f),
+    cell * i * (1.0 - g * g),
+    h * t * o * (1.0 - o),
+  );
+  return Slope(gates, vec4f(), vec4f(), cell * f);
+}
+
+@compute @workgroup_size(group)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = workgroup_index(id, groups);
+  let unit = index % params.unit_groups * group + lane;
+  let row = index / params.unit_groups * 4u;
+  if (unit >= params.hidden || row >= params.batch) {
+    return;
+  }
+  let rows = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(params.batch - 1u));
+  let own_rows = rows * params.hidden + unit;
+  let width = gates * params.hidden;
+  var h = vec4f();
+  if (!last) {
+    h = vec4f(dh[own_rows.x], dh[own_rows.y], dh[own_rows.z], dh[own_rows.w]);
+    let start = rows * params.gates_row + params.gates_after;
+    for (var k = 0u; k < width; k++) {
+      let at = start + k;
+      h += vec4f(dgates[at.x], dgates[at.y], dgates[at.z], dgates[at.w]) * w[k * params.inner + unit];
+    }
+  }
+  if (has_dy) {
+    let at = rows * params.dy_row + params.dy_at + unit;
+    h += vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+  }
+  var c = vec4f();
+  if (has_cell) {
+    c = vec4f(dc[own_rows.x], dc[own_rows.y], dc[own_rows.z], dc[own_rows.w]);
+  }
+  var kept: Saved;
+  let start = rows * (saves * params.hidden) + params.saved_at + unit;
+  for (var s = 0u; s < saves; s++) {
+    let at = start + s * params.hidden;
+    kept[s] = vec4f(saved[at.x], saved[at.y], saved[at.z], saved[at.w]);
+  }
+  var step = slope(kept, h, c);
+  if (has_lengths) {
+    // A row that has ended passes its gradients on.
+    let live = vec4i(i32(params.time)) <
+      vec4i(lengths[rows.x], lengths[rows.y], lengths[rows.z], lengths[rows.w]);
+    for (var g = 0u; g < gates; g++) {
+      step.gates[g] = select(vec4f(), step.gates[g], live);
+    }
+    step.own = select(vec4f(), step.own, live);
+    step.h = select(h, step.h, live);
+    step.c = select(c, step.c, live);
+  }
+  for (var r = 0u; r < 4u; r++) {
+    let b = row + r;
+    if (b < params.batch) {
+      let to = params.gates_at + b * params.gates_row + unit;
+      for (var g = 0u; g < gates; g++) {
+        dgates[to + g * params.hidden] = step.gates[g][r];
+        if (has_own) {
+          dx[to + g * params.hidden] = select(step.gates[g][r], step.own[r], g == gates - 1u);
+        }
+      }
+      dh[b * params.hidden + unit] = step.h[r];
+      if (has_cell) {
+        dc[b * params.hidden + unit] = step.c[r];
+      }
+    }
+  }
+}
+`,
+};
+
 /** kernels/reduce/reduce.wgsl */
 export const reduce: KernelSource<{ x: "read", y: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32", scale: "f32" }> = {
   name: "reduce",

@@ -36,4 +36,24 @@ export { Module, type Slot } from "./module.ts";
 export { LayerNorm, type LayerNormModuleOptions, RMSNorm, type RMSNormModuleOptions } from "./normalization.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export * from "./pooling.ts";
+export {
+  GRU,
+  LSTM,
+  type LSTMModuleOptions,
+  OneStateLayer,
+  type RecurrentCallOptions,
+  RecurrentLayer,
+  type RecurrentModuleOptions,
+  RNN,
+  type RNNModuleOptions,
+} from "./recurrent.ts";
+export {
+  GRUCell,
+  LSTMCell,
+  OneStateCell,
+  RecurrentCell,
+  type RecurrentCellOptions,
+  RNNCell,
+  type RNNCellOptions,
+} from "./recurrent_cell.ts";
 export { AxisActivation, type AxisOptions, GLU, LogSoftmax, Softmax, Softmin } from "./softmax.ts";
