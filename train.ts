@@ -3,7 +3,7 @@
  * there. `--help` lists the flags.
  */
 import { parseArgs } from "@std/cli";
-import { z } from "zod";
+import * as z from "zod";
 import { ModelCheckpoint } from "./callbacks/mod.ts";
 import { DataError, MnistDataModule } from "./data/mod.ts";
 import { init, NoAdapterError } from "./device/mod.ts";

@@ -1,6 +1,7 @@
-import { z } from "zod";
+import * as z from "zod";
 import { writeErr } from "../platform/mod.ts";
 import { checkOptions } from "../trainer/check_options.ts";
+import { checkState } from "../trainer/check_state.ts";
 import { Callback, type StateDict, type Trainer } from "../trainer/mod.ts";
 
 /** When {@link EarlyStopping} stops. */
@@ -42,6 +43,13 @@ const rules = {
   checkOnTrainEpochEnd: [z.boolean().nullable().default(null), "true or false"],
   verbose: flag(false),
 } as const;
+
+const savedState = z.object({
+  waitCount: z.int().min(0),
+  stoppedEpoch: z.int().min(-1),
+  bestScore: z.number().or(z.nan()).or(z.literal([Infinity, -Infinity])),
+  patience: z.int().min(0),
+});
 
 /** Why training was stopped. */
 export type StoppingReason = "not stopped" | "not finite" | "threshold" | "divergence" | "patience";
@@ -118,10 +126,11 @@ export class EarlyStopping extends Callback {
 
   /** Takes them back. */
   override loadStateDict(state: StateDict): void {
-    this.waitCount = state.waitCount as number;
-    this.stoppedEpoch = state.stoppedEpoch as number;
-    this.bestScore = state.bestScore as number;
-    this.#patience = state.patience as number;
+    const { waitCount, stoppedEpoch, bestScore, patience } = checkState("the EarlyStopping", savedState, state);
+    this.waitCount = waitCount;
+    this.stoppedEpoch = stoppedEpoch;
+    this.bestScore = bestScore;
+    this.#patience = patience;
   }
 
   #checksAtEpochEnd(trainer: Trainer): boolean {

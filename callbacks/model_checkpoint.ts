@@ -1,10 +1,19 @@
-import { z } from "zod";
-import { exists, joinPath, remove, writeErr } from "../platform/mod.ts";
+import * as z from "zod";
+import { cwd, exists, joinPath, remove, writeErr } from "../platform/mod.ts";
 import { checkOptions } from "../trainer/check_options.ts";
-import { requireOurs } from "../trainer/checkpoint.ts";
-import { Callback, type CheckpointCallback, type StateDict, type Trainer } from "../trainer/mod.ts";
+import { checkState } from "../trainer/check_state.ts";
+import { requireOurs, sweep } from "../trainer/checkpoint_folder.ts";
+import {
+  Callback,
+  type CheckpointCallback,
+  type LightningModule,
+  type Stage,
+  type StateDict,
+  type Trainer,
+} from "../trainer/mod.ts";
 import { CheckpointName } from "./_checkpoint_name.ts";
 import { Ranking } from "./_ranking.ts";
+import { straysIn } from "./_strays.ts";
 
 /** When and what a {@link ModelCheckpoint} saves. */
 export interface ModelCheckpointOptions {
@@ -63,6 +72,17 @@ const rules = {
   verbose: flag(false),
 } as const;
 
+const score = z.number().or(z.nan()).or(z.literal([Infinity, -Infinity]));
+const savedState = z.object({
+  dirpath: z.string(),
+  bestModelPath: z.string(),
+  bestModelScore: score.nullable(),
+  bestKModels: z.record(z.string(), score),
+  lastModelPath: z.string(),
+  lastSavedStep: z.int().min(-1),
+  run: z.string().default(() => crypto.randomUUID()),
+});
+
 /** The ending of a checkpoint's folder. */
 const ENDING = ".ckpt";
 
@@ -94,6 +114,10 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   /** Whether a checkpoint waits for the metric that ranks it. */
   #pending = false;
   #validated = false;
+  /** What tells checkpoints of this run from those of others in the same folder; a resumed run keeps it. */
+  #run: string = crypto.randomUUID();
+  /** Whether state was restored, and the folder not looked through since. */
+  #resumed = false;
 
   /**
    * Makes the callback.
@@ -163,9 +187,15 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     return true;
   }
 
-  /** Chooses the folder. */
-  override setup(trainer: Trainer): void {
+  /** Chooses the folder, and clears it of what a process that died while it saved has left. */
+  override async setup(trainer: Trainer, _module: LightningModule, stage: Stage): Promise<void> {
     this.#folder = this.#options.dirpath ?? joinPath(trainer.logDir, "checkpoints");
+    if (stage === "fit") await sweep(this.#folder);
+  }
+
+  /** After a resumption: puts the folder in order. */
+  override async onFitStart(trainer: Trainer): Promise<void> {
+    if (this.#resumed) await this.#adoptStrays(trainer);
   }
 
   /** Starts the clock of `trainTimeInterval`. */
@@ -230,17 +260,34 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
       bestKModels: Object.fromEntries(this.bestKModels),
       lastModelPath: this.lastModelPath,
       lastSavedStep: this.#lastSavedStep,
+      run: this.#run,
     };
   }
 
   /** Takes them back; in another folder only the best checkpoint's path is. */
   override loadStateDict(state: StateDict): void {
-    this.#ranking.best = state.bestModelPath as string;
-    if (state.dirpath !== this.#folder) return;
-    this.#ranking.bestScore = state.bestModelScore as number | null;
-    this.#ranking.kept = new Map(Object.entries(state.bestKModels as Record<string, number>));
-    this.lastModelPath = state.lastModelPath as string;
-    this.#lastSavedStep = state.lastSavedStep as number;
+    const saved = checkState("the ModelCheckpoint", savedState, state);
+    this.#ranking.best = saved.bestModelPath;
+    if (saved.dirpath !== this.#folder) return;
+    this.#ranking.bestScore = saved.bestModelScore;
+    this.#ranking.kept = new Map(Object.entries(saved.bestKModels));
+    this.lastModelPath = saved.lastModelPath;
+    this.#lastSavedStep = saved.lastSavedStep;
+    this.#run = saved.run;
+    this.#resumed = true;
+  }
+
+  /** Takes checkpoints into the ranking that a process wrote which died before it could list them. */
+  async #adoptStrays(trainer: Trainer): Promise<void> {
+    this.#resumed = false;
+    const known = new Set([this.bestModelPath, this.lastModelPath, ...this.bestKModels.keys()]);
+    const writer = { key: this.stateKey, run: this.#run };
+    for (const { path, score, step } of await straysIn(this.#folder, ENDING, writer, known)) {
+      if ((score === null) !== (this.#options.monitor === null)) continue;
+      const kept = score === null ? step > this.#lastSavedStep : this.#ranking.deserves(score);
+      const dropped = kept ? this.#ranking.add(path, score) : this.#options.saveTopK < 0 ? null : path;
+      if (dropped !== null) await this.#drop(trainer, dropped);
+    }
   }
 
   #savesAtEpochEnd(trainer: Trainer): boolean {
@@ -317,7 +364,7 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   async #drop(trainer: Trainer, path: string): Promise<void> {
     const ours = path.startsWith(joinPath(this.#folder, "/")) && path.endsWith(ENDING) &&
       !path.split("/").includes("..");
-    if (!ours || path === trainer.ckptPath || path === this.lastModelPath || !await exists(path)) return;
+    if (!ours || isSame(path, trainer.ckptPath) || path === this.lastModelPath || !await exists(path)) return;
     await requireOurs(path);
     await remove(path, { recursive: true });
   }
@@ -341,4 +388,10 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     const { monitor, saveTopK } = this.#options;
     return monitor === null && saveTopK === 1 ? this.bestModelPath : "";
   }
+}
+
+/** Whether two paths lead to one place, from the present folder. */
+function isSame(a: string, b: string | null): boolean {
+  const whole = (path: string) => /^([\\/]|\w:)/.test(path) ? joinPath(path) : joinPath(cwd(), path);
+  return b !== null && whole(a) === whole(b.replace(/[\\/]+$/, ""));
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { Callback, readCheckpoint, Trainer, type TrainerOptions } from "../lightning.ts";
+import { Callback, CheckpointError, readCheckpoint, Trainer, type TrainerOptions } from "../lightning.ts";
 import { mean, type Tensor } from "../mod.ts";
 import { basename, exists, joinPath, listDir, makeDir } from "../platform/mod.ts";
 import { constantBatches, inFolder, MemoryLogger, quiet, Slope, trainerTest } from "../testing/trainer.ts";
@@ -299,4 +299,35 @@ Deno.test("options that are wrong are named", () => {
   assertStringIncludes(refusal({ everyNEpochs: 1, everyNTrainSteps: 2 }), "exclude each other, got 2, 0 and 1");
   assertStringIncludes(refusal({ save_last: true }), "there is no option save_last, saveLast is the nearest");
   assertStringIncludes(refusal({ filename: "{loss:x}" }), 'must look like .2f, .3e or 02d, got "x"');
+});
+
+inOwn("checkpoints that a dead process had not listed yet are taken into the ranking", async (folder) => {
+  const options = { monitor: "loss", saveTopK: 2, filename: "{epoch}", saveLast: true };
+  const { files } = await saves(folder, options, { maxEpochs: 4 }, new Scripted([0.5, 0.4, 0.3, 0.2]));
+  assertEquals(files, ["epoch=2.ckpt", "epoch=3.ckpt", "last.ckpt"]);
+  const other = await saves(joinPath(folder, "other"), options, { maxEpochs: 1 }, new Scripted([0.1]));
+  // As if it had died after an epoch's checkpoint, with `last` of another moment, beside a run of somebody else's.
+  await Deno.rename(joinPath(folder, "other", "epoch=0.ckpt"), joinPath(folder, "stranger.ckpt"));
+  const last = joinPath(folder, "epoch=2.ckpt"), callback = new ModelCheckpoint({ dirpath: folder, ...options });
+  const trainer = new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 5, callbacks: callback });
+  const module = new Scripted([0.35, 0.1]);
+  await trainer.fit(module, { train: constantBatches([1, 1, 1]), val: constantBatches([1]) }, { ckptPath: last });
+  assertEquals(other.files, ["epoch=0.ckpt", "last.ckpt"]);
+  // epoch=3 of before has 0.2 and outlives the resumed one's 0.35; what was resumed from stays.
+  assertEquals([...callback.bestKModels].map(([path, score]) => [basename(path), score]).sort(), [
+    ["epoch=3.ckpt", 0.2],
+    ["epoch=4.ckpt", 0.1],
+  ]);
+  assertEquals(await listDir(folder), [
+    ...["epoch=2.ckpt", "epoch=3.ckpt", "epoch=4.ckpt", "last.ckpt", "other", "stranger.ckpt"],
+  ]);
+});
+
+inOwn("state that is none of its own is refused by name", async (folder) => {
+  const { callback } = await saves(folder, {}, { maxEpochs: 1 });
+  const sound = callback.stateDict();
+  const wrong = { ...sound, bestKModels: { a: "x" }, lastSavedStep: "9" };
+  const error = assertThrows(() => callback.loadStateDict(wrong), CheckpointError, "Cannot resume the ModelCheckpoint");
+  for (const name of ["bestKModels.a", "lastSavedStep"]) assertStringIncludes(error.message, name);
+  assertThrows(() => callback.loadStateDict({}), CheckpointError, "bestModelPath");
 });

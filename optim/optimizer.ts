@@ -3,7 +3,7 @@ import { clearGradients } from "../nn/_gradients.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
-import type { HostTensor } from "../tensor/host.ts";
+import { type HostTensor, isHostTensor } from "../tensor/host.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -216,6 +216,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    */
   loadStateDict(dict: OptimizerState): void {
     const name = this.constructor.name;
+    checkState(name, dict, this.defaults);
     const counts = (groups: readonly { params: readonly unknown[] }[]) => groups.map((g) => g.params.length).join(", ");
     if (counts(dict.paramGroups) !== counts(this.paramGroups)) {
       throw new Error(
@@ -294,6 +295,37 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   /** Throws unless decay rates are in [0, 1). */
   protected requireRates(rates: readonly number[], option: string): void {
     rates.forEach((rate, i) => this.require(rate >= 0 && rate < 1, `${option}[${i}]`, "from 0 to below 1", rate));
+  }
+}
+
+/** Throws unless a state has the form of one: what is loaded may come from a file of a stranger. */
+function checkState(name: string, dict: unknown, defaults: object): asserts dict is OptimizerState {
+  const isRecord = (value: unknown): value is Record<string, unknown> =>
+    value !== null && typeof value === "object" && !Array.isArray(value);
+  const lengthOf = (value: unknown) => Array.isArray(value) ? value.length : -1;
+  const fail = (rule: string, value: unknown): never => {
+    throw new TypeError(`Cannot load the state of ${name}: ${rule}, got ${show(value)}`);
+  };
+  if (!isRecord(dict)) return fail("it must be an object with state and paramGroups", dict);
+  if (!isRecord(dict.state)) return fail("state must be an object by number of the parameter", dict.state);
+  if (!Array.isArray(dict.paramGroups)) return fail("paramGroups must be a list", dict.paramGroups);
+  for (const group of dict.paramGroups) {
+    if (!isRecord(group) || !Array.isArray(group.params)) return fail("a group must have a list params", group);
+    for (const [option, preset] of Object.entries(defaults)) {
+      const value = group[option];
+      const same = typeof value === typeof preset && lengthOf(value) === lengthOf(preset);
+      const numbers = !Array.isArray(value) || value.every((item) => typeof item === "number");
+      if (value !== undefined && preset !== null && (!same || !numbers)) {
+        fail(`${option} must be as ${show(preset)}`, value);
+      }
+    }
+  }
+  for (const [number, entry] of Object.entries(dict.state)) {
+    if (!isRecord(entry)) return fail(`the state of parameter ${number} must be an object`, entry);
+    for (const [key, value] of Object.entries(entry)) {
+      if (typeof value === "number" || value instanceof Tensor || isHostTensor(value)) continue;
+      fail(`${key} of parameter ${number} must be a tensor or a number`, value);
+    }
   }
 }
 

@@ -232,3 +232,29 @@ gpuTest("a gradient that does not fit its parameter, or is gone, is refused befo
   q.grad = null;
   setGrad(p, null);
 });
+
+gpuTest("a state that is none is refused before anything changes, and the message names what is wrong", async () => {
+  const p = parameter([1, 2]);
+  using optimizer = new Adam([p], { lr: 0.5 });
+  setGrad(p, 1);
+  optimizer.step();
+  const sound = await onHost(optimizer.stateDict());
+  const [group] = sound.paramGroups;
+  const wrong: [unknown, string][] = [
+    [null, "state and paramGroups"],
+    [{}, "state must be an object"],
+    [{ ...sound, paramGroups: 3 }, "paramGroups must be a list"],
+    [{ ...sound, paramGroups: [{}] }, "a list params"],
+    [{ ...sound, paramGroups: [{ ...group, lr: "fast" }] }, "lr must be"],
+    [{ ...sound, paramGroups: [{ ...group, betas: [0.9] }] }, "betas must be"],
+    [{ ...sound, paramGroups: [{ ...group, lr: -1 }] }, "lr must be at least 0"],
+    [{ ...sound, state: { 0: 7 } }, "parameter 0"],
+    [{ ...sound, state: { 0: { ...sound.state[0], expAvg: "x" } } }, "expAvg of parameter 0"],
+  ];
+  for (const [state, message] of wrong) {
+    const error = assertThrows(() => optimizer.loadStateDict(state as OptimizerState), Error, message);
+    assertStringIncludes((error as Error).message, "Adam");
+  }
+  optimizer.loadStateDict(sound);
+  setGrad(p, null);
+});

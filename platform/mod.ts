@@ -25,6 +25,14 @@ export {
   writeFile,
   writeFileAtomic,
 } from "./files.ts";
-export { type CommandOptions, type CommandResult, onInterrupt, onTerminate, runCommand } from "./process.ts";
+export {
+  type CommandOptions,
+  type CommandResult,
+  isAlive,
+  onInterrupt,
+  onTerminate,
+  processId,
+  runCommand,
+} from "./process.ts";
 export { isTerminal, terminalColumns, writeErr, writeOut } from "./terminal.ts";
 export { sha256 } from "./hash.ts";

@@ -42,6 +42,25 @@ function onSignal(name: "SIGINT" | "SIGTERM", handler: () => void): () => void {
   return () => void hostProcess?.off(name, listener);
 }
 
+/** The number of this process; 0 in a browser. */
+export function processId(): number {
+  return hostProcess?.pid ?? 0;
+}
+
+/**
+ * Whether a process runs on this machine.
+ *
+ * @param id Its number
+ * @returns `true` also for one of another user
+ */
+export function isAlive(id: number): boolean {
+  try {
+    return hostProcess?.kill(id, 0) ?? false;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+
 /** How {@link runCommand} runs a command. */
 export interface CommandOptions {
   /** What the command reads from standard input; nothing by default, or what this process reads, see `streams`. */

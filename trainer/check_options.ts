@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { show, unknownOption } from "../device/option_names.ts";
 
 /** For each option its schema (with its default) and, in words, what it must be. */

@@ -1,19 +1,18 @@
-import {
-  dirname,
-  exists,
-  joinPath,
-  listDir,
-  makeDir,
-  readFile,
-  remove,
-  rename,
-  sha256,
-  stat,
-  syncDir,
-  writeFileAtomic,
-} from "../platform/mod.ts";
+import { joinPath, readFile, sha256, stat } from "../platform/mod.ts";
 import { encodeSafetensors, parseSafetensors } from "../tensor/safetensors.ts";
+import {
+  CheckpointError,
+  FILES,
+  folderOf,
+  JSON_STATE,
+  MANIFEST,
+  MODEL,
+  STATE,
+  writeFolder,
+} from "./checkpoint_folder.ts";
 import { type AnyTensor, hostCopies, packState, unpackState } from "./checkpoint_values.ts";
+
+export { CheckpointError } from "./checkpoint_folder.ts";
 
 /** What a checkpoint holds, as callbacks and the module see it. Tensors may stand anywhere in it. */
 export interface CheckpointData {
@@ -30,15 +29,7 @@ export interface CheckpointData {
 /** Version of the format that is written. */
 export const CHECKPOINT_VERSION = 1;
 
-/** A checkpoint that cannot be read: damaged, incomplete, or of another format. */
-export class CheckpointError extends Error {
-  /** The error's name. */
-  override readonly name: string = "CheckpointError";
-}
-
 const FORMAT = "fulgurite-checkpoint";
-const MODEL = "model.safetensors", STATE = "state.safetensors", JSON_STATE = "state.json", MANIFEST = "manifest.json";
-const FILES = [MODEL, STATE, JSON_STATE];
 
 /** More than this no manifest and no state in JSON needs. */
 const MOST_JSON_BYTES = 2 ** 28;
@@ -58,66 +49,15 @@ interface Manifest {
  * @throws {Error} If the disk is full or the folder cannot be written; the earlier checkpoint stays
  */
 export async function writeCheckpoint(paths: string | readonly string[], data: CheckpointData): Promise<void> {
-  const files = await encode(data);
-  for (const path of typeof paths === "string" ? [paths] : paths) {
-    try {
-      await writeFolder(path, files);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : error;
-      throw new Error(`Cannot save the checkpoint ${path}: its folder must be writable, ${why}`, { cause: error });
-    }
-  }
-}
-
-async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): Promise<void> {
-  const temporary = `${path}.tmp`, previous = `${path}.previous`;
-  try {
-    await clear(temporary);
-    await makeDir(temporary);
-    for (const [name, bytes] of files) await writeFileAtomic(joinPath(temporary, name), bytes);
-    await syncDir(temporary);
-  } catch (error) {
-    // The first error is the one to tell; what is left of the folder is cleared by the next attempt.
-    await clear(temporary).catch(() => {});
-    throw error;
-  }
-  const replaces = await exists(path);
-  if (replaces) {
-    await requireOurs(path);
-    await clear(previous);
-    await rename(path, previous);
-  }
-  try {
-    await rename(temporary, path);
-  } catch (error) {
-    if (replaces) await rename(previous, path);
-    throw error;
-  }
-  await syncDir(dirname(path));
-  await clear(previous);
-}
-
-/** Removes a folder of ours, if there is one. */
-async function clear(folder: string): Promise<void> {
-  if (!await exists(folder)) return;
-  await requireOurs(folder);
-  await remove(folder, { recursive: true });
-}
-
-/**
- * Throws unless a path is a folder that holds nothing but the files of a checkpoint, whole or half written: anything else is
- * the user's own, and not ours to replace.
- */
-export async function requireOurs(path: string): Promise<void> {
-  const foreign = (await stat(path)).isDirectory
-    ? (await listDir(path)).filter((name) =>
-      ![...FILES, MANIFEST].some((file) => name === file || name.startsWith(`.${file}.`))
-    )
-    : ["it is a file"];
-  if (foreign.length > 0) {
-    throw new CheckpointError(
-      `Cannot replace ${path}: it must be a checkpoint, but holds something else (${foreign[0]})`,
-    );
+  const files = encode(data);
+  const places = [paths].flat();
+  // Each takes its place in the queue of its folder now, so that of two saves at the same time the later one stays.
+  const saved = await Promise.allSettled(places.map((path) => writeFolder(path, files)));
+  for (const [i, result] of saved.entries()) {
+    if (result.status === "fulfilled") continue;
+    const { reason } = result, why = reason instanceof Error ? reason.message : reason;
+    await files; // what cannot be written says so itself
+    throw new Error(`Cannot save the checkpoint ${places[i]}: its folder must be writable, ${why}`, { cause: reason });
   }
 }
 
@@ -134,15 +74,6 @@ export async function readCheckpoint(path: string): Promise<CheckpointData> {
     const why = error instanceof Error ? error.message : error;
     throw new CheckpointError(`Cannot load the checkpoint ${path}: ${why}`, { cause: error });
   }
-}
-
-async function folderOf(path: string): Promise<string> {
-  for (const folder of [path, `${path}.previous`]) {
-    if (!await exists(folder)) continue;
-    if ((await stat(folder)).isDirectory) return folder;
-    throw new Error("a checkpoint is a folder, this is a file");
-  }
-  throw new Error("it does not exist");
 }
 
 async function readFolder(folder: string): Promise<CheckpointData> {

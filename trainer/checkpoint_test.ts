@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { init, tensor } from "../mod.ts";
-import { exists, joinPath, listDir, makeDir, readFile, readText, runCommand, writeFile } from "../platform/mod.ts";
+import { joinPath, listDir, makeDir, readFile, readText, runCommand, writeFile } from "../platform/mod.ts";
 import { hostTensor } from "../tensor/host.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { PhiloxStream } from "../tensor/philox.ts";
@@ -13,6 +13,7 @@ import {
   readCheckpoint,
   writeCheckpoint,
 } from "./checkpoint.ts";
+import { sweep } from "./checkpoint_folder.ts";
 import { packState, unpackState } from "./checkpoint_values.ts";
 
 const CHILD = new URL("../testing/save_checkpoints.ts", import.meta.url).pathname;
@@ -294,7 +295,7 @@ Deno.test("a full disk is a loud error and leaves the checkpoint before", async 
       `${save(path, 1)}; ${fill}; ${save(path, 2)}; ls -A '${disk}'; ${read(path)}`,
     );
     if (output !== null) {
-      assertEquals(output.split("\n").slice(0, -1), [
+      assertEquals(output.replace(/\.tmp-\d+-[0-9a-f]{8}/, ".tmp").split("\n").slice(0, -1), [
         "saved 1",
         `failed Cannot save the checkpoint ${path}: its folder must be writable, Cannot write a file in writeFileAtomic: ` +
         `no space is left on the disk, path is ${path}.tmp/model.safetensors`,
@@ -309,7 +310,7 @@ Deno.test("a full disk is a loud error and leaves the checkpoint before", async 
     const limited = await runCommand("sh", ["-c", `trap '' XFSZ; ulimit -f 8; ${save(path, 2)}`]);
     assertStringIncludes(limited.stdout, "failed Cannot save the checkpoint");
     assertEquals((await readCheckpoint(path)).training?.n, 1);
-    assertEquals(await exists(`${path}.tmp`), false);
+    assertEquals(await listDir(disk), ["x"]);
   });
 });
 
@@ -350,4 +351,46 @@ Deno.test("a save replaces checkpoints only: a folder or file of the user's stay
   } finally {
     await Deno.remove(root, { recursive: true });
   }
+});
+
+Deno.test("saves of one folder at the same time come one after the other, whatever separators end its path", async () => {
+  await inFolder(async (folder) => {
+    const path = joinPath(folder, "x");
+    await Promise.all([1, 2, 3, 4].map((n) => writeCheckpoint(n % 2 ? path : `${path}//`, data(n))));
+    assertEquals((await readCheckpoint(`${path}/`)).training?.n, 4);
+    assertEquals(await listDir(folder), ["x"]);
+    await assertRejects(() => writeCheckpoint("", data(1)), Error, "must not be empty");
+  });
+});
+
+Deno.test("what a dead process has left is cleared or put back, what lives or is not ours stays", async () => {
+  await inFolder(async (folder) => {
+    const path = joinPath(folder, "x.ckpt");
+    const dead = 2 ** 22 + 1; // beyond the numbers that Linux gives
+    const leftover = async (name: string, file = "state.json") => {
+      await makeDir(joinPath(folder, name));
+      await writeFile(joinPath(folder, name, file), "half");
+    };
+    await writeCheckpoint(joinPath(folder, "y.ckpt"), data(1));
+    await writeCheckpoint(joinPath(folder, "z.ckpt"), data(2));
+    await Deno.rename(joinPath(folder, "y.ckpt"), joinPath(folder, "y.ckpt.previous"));
+    await leftover("z.ckpt.previous");
+    await leftover(`x.ckpt.tmp-${dead}-0123abcd`);
+    await leftover(`x.ckpt.tmp-${Deno.pid}-0123abcd`); // the number of a process that died is given anew
+    await leftover(`x.ckpt.tmp-${Deno.ppid}-0123abcd`);
+    await leftover(`other.tmp-${dead}-0123abcd`, "notes.txt");
+    await leftover("mine.tmp");
+    await writeCheckpoint(path, data(3));
+    const kept = [`mine.tmp`, `other.tmp-${dead}-0123abcd`, "x.ckpt", `x.ckpt.tmp-${Deno.ppid}-0123abcd`];
+    assertEquals(await listDir(folder), [...kept, "y.ckpt.previous", "z.ckpt", "z.ckpt.previous"].sort());
+    await sweep(folder);
+    assertEquals(await listDir(folder), [...kept, "y.ckpt", "z.ckpt"].sort());
+    assertEquals((await readCheckpoint(joinPath(folder, "y.ckpt"))).training?.n, 1);
+  });
+});
+
+Deno.test("state that refers to itself is refused when it is saved", () => {
+  const state: Record<string, unknown> = { list: [] };
+  (state.list as unknown[]).push(state);
+  assertThrows(() => packState(state), TypeError, "refers to itself, at list.0.list");
 });

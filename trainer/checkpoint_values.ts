@@ -25,7 +25,17 @@ export function packState(state: unknown): PackedState {
   return { json: pack(state, [], tensors), tensors };
 }
 
+/** State nested deeper than this refers to itself, or is made to exhaust the stack. */
+const MOST_DEPTH = 200;
+
 function pack(value: unknown, path: readonly PropertyKey[], tensors: Map<string, AnyTensor>): unknown {
+  if (path.length > MOST_DEPTH) {
+    throw new TypeError(
+      `Cannot save state: it may be nested ${MOST_DEPTH} deep, it is deeper, or refers to itself, at ${
+        path.slice(0, 8).map(String).join(".")
+      }…`,
+    );
+  }
   if (value instanceof Tensor || isHostTensor(value)) {
     const wanted = path.map(String).join("/");
     let name = wanted;
@@ -74,8 +84,11 @@ function packObject(object: object, path: readonly PropertyKey[], tensors: Map<s
  * @throws {TypeError} If it is not of that form
  */
 export function unpackState(json: unknown, tensors: ReadonlyMap<string, HostTensor>): unknown {
-  const unpack = (value: unknown): unknown => {
+  const unpackAt = (value: unknown, depth: number): unknown => {
     if (value === null || typeof value !== "object") return value;
+    // Maps and lists of entries take three levels for one.
+    if (depth > 3 * MOST_DEPTH) throw new TypeError(`Cannot read state: it is nested deeper than ${MOST_DEPTH}`);
+    const unpack = (inside: unknown) => unpackAt(inside, depth + 1);
     if (Array.isArray(value)) return value.map(unpack);
     const [[key, inside] = ["", null], ...others] = Object.entries(value);
     if (!key.startsWith("$") || others.length > 0) {
@@ -96,7 +109,7 @@ export function unpackState(json: unknown, tensors: ReadonlyMap<string, HostTens
     }
     throw new TypeError(`Cannot read state: ${key} must be one that is known, got ${JSON.stringify(inside)}`);
   };
-  return unpack(json);
+  return unpackAt(json, 0);
 }
 
 function isEntries(value: unknown): value is [unknown, unknown][] {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Amount } from "./amounts.ts";
 import { Callback } from "./callback.ts";
 import { checkOptions } from "./check_options.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { StateDict } from "../data/mod.ts";
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import type { OptimizerState, SchedulerState } from "../optim/mod.ts";
@@ -8,6 +8,7 @@ import { type HostTensor, isHostTensor } from "../tensor/host.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Callback } from "./callback.ts";
+import { checkState } from "./check_state.ts";
 import { CHECKPOINT_VERSION, type CheckpointData, CheckpointError } from "./checkpoint.ts";
 import type { FitLoop } from "./fit_loop.ts";
 import type { Run } from "./run.ts";
@@ -90,7 +91,9 @@ export async function restoreModule(
   callbacks: readonly Callback[],
   checkpoint: CheckpointData,
 ): Promise<TrainingState | null> {
-  const state = checkpoint.training === null ? null : checkedState(checkpoint.training);
+  const state = checkpoint.training === null
+    ? null
+    : checkState("from the checkpoint", trainingState, checkpoint.training);
   await run.hooks.module("onLoadCheckpoint", checkpoint);
   run.module.loadStateDict(checkpoint.stateDict, { strict: run.module.strictLoading });
   if (state === null) return null;
@@ -101,13 +104,6 @@ export async function restoreModule(
     if (saved !== undefined) await callback.loadStateDict?.(saved);
   }
   return state;
-}
-
-function checkedState(training: Record<string, unknown>): TrainingState {
-  const result = trainingState.safeParse(training);
-  if (result.success) return result.data;
-  const wrong = result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
-  throw new CheckpointError(`Cannot resume from the checkpoint: its state must be complete, ${wrong}`);
 }
 
 /** The second half: optimizers, schedulers, counters, metrics, random numbers. */
