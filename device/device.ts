@@ -108,6 +108,8 @@ export class Device {
    * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong since the last wait
    */
   async sync(): Promise<void> {
+    const refused = this.#refusal("wait");
+    if (refused !== null) return refused;
     this.flush();
     await this.#wait(this.gpu.queue.onSubmittedWorkDone());
   }
@@ -118,10 +120,12 @@ export class Device {
    * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong since the last wait
    */
   async read(buffer: PooledBuffer, bytes: number): Promise<ArrayBuffer> {
+    const refused = this.#refusal("read");
+    if (refused !== null) return refused;
     if (this.#lost) throw this.#lost;
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     const staging = this.#takeReadback(size);
-    this.recorder.copy(buffer.gpu, 0, staging.buffer, 0, size);
+    this.recorder.copyOut(buffer.gpu, 0, staging.buffer, 0, size);
     buffer.batch = this.recorder.batch;
     this.flush();
     await this.#wait(staging.buffer.mapAsync(0x1, 0, size));
@@ -138,6 +142,8 @@ export class Device {
    * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong since the last wait
    */
   async readAll(parts: readonly { buffer: PooledBuffer; bytes: number }[]): Promise<ArrayBuffer[]> {
+    const refused = this.#refusal("read");
+    if (refused !== null) return refused;
     if (this.#lost) throw this.#lost;
     const most = Math.min(this.limits.maxBufferSize, READ_ALL_BYTES);
     const groups: { part: typeof parts[number]; at: number; size: number }[][] = [];
@@ -155,7 +161,7 @@ export class Device {
       const last = group.at(-1)!, used = last.at + last.size;
       const staging = this.#takeReadback(used);
       for (const { part: { buffer }, at, size } of group) {
-        this.recorder.copy(buffer.gpu, 0, staging.buffer, at, size);
+        this.recorder.copyOut(buffer.gpu, 0, staging.buffer, at, size);
         buffer.batch = this.recorder.batch;
       }
       return { staging, used, group };
@@ -201,6 +207,19 @@ export class Device {
     const failure = this.#failure ?? this.#consequence;
     this.#failure = this.#consequence = null;
     if (failure) throw failure;
+  }
+
+  /**
+   * Nothing is read in a captured function: the recording fails. The promise never settles, for nobody may be there who
+   * hears of it.
+   */
+  #refusal(what: string): Promise<never> | null {
+    const { recording } = this.recorder;
+    if (recording === null) return null;
+    recording.failure ??= new Error(
+      `Cannot ${what} in a captured function: a replay does not wait for values, return tensors and read them outside`,
+    );
+    return new Promise(() => {});
   }
 
   /** A staging buffer, one that was used before if it fits. */

@@ -1,4 +1,5 @@
 import { OutOfMemoryError } from "./errors.ts";
+import type { Recording } from "./recording.ts";
 
 /** A GPU buffer with the identity and the bookkeeping that pooling and caching need. */
 export interface PooledBuffer {
@@ -54,6 +55,8 @@ export class BufferPool {
   #pooledBytes = 0;
   #peakBytes = 0;
   #created = 0;
+  /** What takes down who has which buffer when, while something is captured. */
+  recording: Recording | null = null;
 
   /**
    * Each device has one.
@@ -106,11 +109,13 @@ export class BufferPool {
     this.#live.add(buffer);
     this.#liveBytes += size;
     if (this.#liveBytes > this.#peakBytes) this.#peakBytes = this.#liveBytes;
+    this.recording?.acquired(buffer, bytes);
     return buffer;
   }
 
   /** Gives a buffer back; work recorded before this call may still use it, since the queue keeps its order. */
   release(buffer: PooledBuffer): void {
+    if (this.recording?.released(buffer) === false) return;
     if (!this.#live.delete(buffer)) throw new Error(`Cannot release a buffer of ${buffer.label}: it is not in use`);
     this.#liveBytes -= buffer.size;
     this.#pooledBytes += buffer.size;

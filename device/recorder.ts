@@ -1,5 +1,6 @@
 import { PARAMS_WINDOW, type Pipeline, type PipelineCache } from "./pipelines.ts";
 import type { PooledBuffer } from "./pool.ts";
+import type { Recording } from "./recording.ts";
 
 const UNIFORM_COPY_DST = 0x40 | 0x8;
 const PARAMS_BYTES = 65536;
@@ -37,6 +38,8 @@ export class Recorder {
   /** Number of the open batch. */
   batch = 0;
   timer: DispatchTimer | null = null;
+  /** What takes down all work, while something is captured. */
+  recording: Recording | null = null;
 
   readonly #align: number;
   readonly #params: GPUBuffer;
@@ -46,6 +49,8 @@ export class Recorder {
   #paramsUsed = 0;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
+  /** The pipeline that the open pass has. */
+  #pipeline: Pipeline | null = null;
   #inBatch = 0;
 
   constructor(readonly gpu: GPUDevice, readonly pipelines: PipelineCache) {
@@ -79,19 +84,53 @@ export class Recorder {
       this.#u32.set(params, offset >> 2);
       this.#paramsUsed = Math.ceil((offset + params.length * 4) / this.#align) * this.#align;
     }
-    const pass = this.#openPass(pipeline.label);
-    pass.setPipeline(pipeline.gpu);
-    pass.setBindGroup(0, this.pipelines.group(pipeline.layout, buffers));
-    if (params !== null) pass.setBindGroup(1, this.#paramsGroup, [offset]);
-    pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+    this.recording?.dispatch(pipeline, buffers, params, groups);
+    const group = this.pipelines.group(pipeline.layout, buffers);
+    this.play(pipeline, group, params === null ? null : this.#paramsGroup, [offset], groups);
     for (const buffer of buffers) buffer.batch = this.batch;
-    this.counts.dispatches++;
-    if (this.timer !== null) this.#endPass();
-    if (++this.#inBatch >= BATCH_DISPATCHES) this.flush();
+    if (this.#inBatch >= BATCH_DISPATCHES) this.flush();
   }
 
-  /** Records a copy between two buffers. */
-  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
+  /**
+   * Encodes one dispatch, new or replayed.
+   *
+   * @param pipeline The kernel
+   * @param group Its storage bindings
+   * @param params The group of its parameters, `null` when it has none
+   * @param offset Where in them its own begin
+   * @param groups Workgroups in x, y and z
+   */
+  play(
+    pipeline: Pipeline,
+    group: GPUBindGroup,
+    params: GPUBindGroup | null,
+    offset: number[] | null,
+    groups: readonly [number, number, number],
+  ): void {
+    const pass = this.#openPass(pipeline.label);
+    if (pipeline !== this.#pipeline) pass.setPipeline((this.#pipeline = pipeline).gpu);
+    pass.setBindGroup(0, group);
+    if (params !== null) pass.setBindGroup(1, params, offset!);
+    pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+    this.counts.dispatches++;
+    this.#inBatch++;
+    if (this.timer !== null) this.#endPass();
+  }
+
+  /** Notes that a replay is complete: it is not torn apart by a submit, however long it is. */
+  played(): void {
+    if (this.#inBatch >= BATCH_DISPATCHES) this.flush();
+  }
+
+  /** Records a copy between two buffers of the pool. */
+  copy(from: PooledBuffer, fromOffset: number, to: PooledBuffer, toOffset: number, bytes: number): void {
+    this.recording?.copy(from, fromOffset, to, toOffset, bytes);
+    this.copyOut(from.gpu, fromOffset, to.gpu, toOffset, bytes);
+    from.batch = to.batch = this.batch;
+  }
+
+  /** Records a copy to a buffer that is not of the pool, for reading. */
+  copyOut(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
     this.#endPass();
     this.#openEncoder().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
   }
@@ -99,6 +138,7 @@ export class Recorder {
   /** Writes host bytes into a buffer, after everything recorded so far that uses it. */
   write(buffer: PooledBuffer, bytes: ArrayBufferView<ArrayBuffer>): void {
     if (buffer.batch === this.batch) this.flush();
+    this.recording?.write(buffer);
     const whole = bytes.byteLength & ~3;
     const source = bytes.buffer;
     if (whole > 0) this.gpu.queue.writeBuffer(buffer.gpu, 0, source, bytes.byteOffset, whole);
@@ -130,6 +170,7 @@ export class Recorder {
   abandon(): void {
     this.#encoder = null;
     this.#pass = null;
+    this.#pipeline = null;
     this.#paramsUsed = 0;
     this.#inBatch = 0;
     this.batch++;
@@ -151,5 +192,6 @@ export class Recorder {
   #endPass(): void {
     this.#pass?.end();
     this.#pass = null;
+    this.#pipeline = null;
   }
 }

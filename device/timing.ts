@@ -48,7 +48,7 @@ class TimestampTimer implements DispatchTimer {
     const bytes = 16 * this.labels.length;
     if (bytes === 0) return [];
     const staging = this.#device.gpu.createBuffer({ size: bytes, usage: MAP_READ_COPY_DST });
-    this.#device.recorder.copy(this.#resolved, 0, staging, 0, bytes);
+    this.#device.recorder.copyOut(this.#resolved, 0, staging, 0, bytes);
     await this.#device.sync();
     await staging.mapAsync(0x1);
     const ticks = new BigInt64Array(staging.getMappedRange().slice(0));

@@ -1,6 +1,8 @@
 import type { DType } from "../tensor/dtype.ts";
 import { showShape } from "../tensor/errors.ts";
+import type { Storage } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { watching } from "../tensor/watcher.ts";
 
 /**
  * Throws unless `index` can be one: whole numbers, and inside the axis as far as the host knows them. Indices that were
@@ -17,7 +19,9 @@ export function requireIndices(op: string, index: Tensor, size: number): void {
     throw new TypeError(`Cannot look up in ${op}: indices must be i32, they are ${index.dtype}`);
   }
   const { bounds } = index.storage;
-  if (index.numel === 0 || bounds === null || (bounds.min >= 0 && bounds.max < size)) return;
+  const inside = (bounds: Storage["bounds"]) => bounds === null || (bounds.min >= 0 && bounds.max < size);
+  watching.by?.checks(index.storage, inside);
+  if (index.numel === 0 || bounds === null || inside(bounds)) return;
   throw new RangeError(
     `Cannot look up in ${op}: indices must be from 0 to ${size - 1}, indices of shape ${showShape(index.shape)} hold ${
       bounds.min < 0 ? bounds.min : bounds.max

@@ -2,6 +2,7 @@ import { to } from "../kernels/elementwise/cast.ts";
 import { type DType, isFloat } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { watching } from "../tensor/watcher.ts";
 import { type ForwardHook, type ForwardPreHook, hooksOf } from "./_hooks.ts";
 import { clearGradients } from "./_gradients.ts";
 import { type LoadResult, loadState, type NamedValues } from "./_load.ts";
@@ -50,9 +51,19 @@ const join = (prefix: string, name: string): string =>
  * ```
  */
 export abstract class Module<Inputs extends readonly unknown[] = never[], Output = unknown> {
-  /** Whether layers behave as in training (dropout, batch statistics); {@link train} and {@link eval} set it. */
-  training = true;
+  #training = true;
   readonly #registered = new Map<string, Parameter | Buffer | Module | null>();
+
+  /** Whether layers behave as in training (dropout, batch statistics); {@link train} and {@link eval} set it. */
+  get training(): boolean {
+    watching.by?.depends(this, () => this.#training);
+    return this.#training;
+  }
+
+  /** Switches this module alone. */
+  set training(mode: boolean) {
+    this.#training = mode;
+  }
 
   /** The result for inputs. */
   abstract forward(...inputs: Inputs): Output;

@@ -1,6 +1,7 @@
 import { arange, eq, to } from "../kernels/elementwise/mod.ts";
 import { requireIndices } from "../kernels/_indices.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { watching } from "../tensor/watcher.ts";
 import { unsqueeze } from "./shape.ts";
 
 /** How many classes there are. */
@@ -36,7 +37,9 @@ export function oneHot(classes: Tensor, { numClasses }: OneHotOptions = {}): Ten
 }
 
 function countOf({ storage }: Tensor): number {
-  if (storage.bounds !== null) return storage.bounds.max + 1;
+  const greatest = storage.bounds?.max;
+  watching.by?.checks(storage, (bounds) => bounds?.max === greatest);
+  if (greatest !== undefined) return greatest + 1;
   throw new TypeError(
     "Cannot mark classes in oneHot: numClasses must be given for classes that were computed on the device",
   );

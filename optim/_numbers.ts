@@ -1,5 +1,4 @@
 import { tensor } from "../tensor/create.ts";
-import { uploadInto } from "../tensor/in_place.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -13,7 +12,10 @@ export class DeviceNumbers {
     if (this.#tensor === null || this.#tensor.numel !== values.length) {
       this.#tensor?.dispose();
       this.#tensor = keep(tensor(values));
-    } else if (values.some((value, i) => !Object.is(value, this.#values[i]))) uploadInto(this.#tensor, values);
+    } else if (values.some((value, i) => !Object.is(value, this.#values[i]))) {
+      this.#tensor.storage.willChange();
+      this.#tensor.storage.upload(values);
+    }
     this.#values = values;
     return this.#tensor;
   }

@@ -6,6 +6,7 @@ import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
 import { type HostTensor, isHostTensor } from "../tensor/host.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { watching } from "../tensor/watcher.ts";
 
 /** Parameters that share options, and those options: change them as you like, the next step sees it. */
 export type ParamGroup<O = OptimizerOptions> = O & {
@@ -142,6 +143,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
    */
   step<T>(closure: () => T): T;
   step(closure?: () => unknown): unknown {
+    watching.by?.beforeReplay(this, () => this.refresh());
     for (const hook of this.#preHooks) hook(this);
     const loss = closure && enableGrad(closure);
     noGrad(() => {

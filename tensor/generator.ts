@@ -1,5 +1,6 @@
 import { PhiloxStream, seedKey } from "./philox.ts";
 import type { Tensor } from "./tensor.ts";
+import { watching } from "./watcher.ts";
 
 /** Where a generator stands: plain numbers, for checkpoints. */
 export interface RandomState {
@@ -15,9 +16,9 @@ export interface RandomState {
 export interface RandomKey {
   /** The two words of the seed, the lower first. */
   readonly seed: readonly [number, number];
-  /** The number of the stream within the step. */
+  /** The number of the stream within the step, counted from the third word of `step` where that is on the device. */
   readonly stream: number;
-  /** The two words of the training step, the lower first, here or on the device. */
+  /** The two words of the training step, the lower first, here or on the device (with a third, the stream to count from). */
   readonly step: readonly [number, number] | Tensor;
 }
 
@@ -43,12 +44,6 @@ export class Generator {
   #key: readonly [number, number];
   #step = 0;
   #stream = 0;
-  /**
-   * The step as a u32 tensor of two words, lower first, on the device. While it is set, operations read the step from it
-   * when they are computed, so that a replayed recording draws new numbers.
-   */
-  stepOnDevice: Tensor | null = null;
-
   /**
    * Starts at step 0 of a seed.
    *
@@ -82,6 +77,7 @@ export class Generator {
 
   /** Continues from a state. */
   set state({ seed, step, stream }: RandomState) {
+    this.#requireUncaptured();
     seedKey(step);
     if (!Number.isInteger(stream) || stream < 0 || stream >= 2 ** 32) {
       throw new RangeError(`Cannot restore random numbers: stream must be a whole number below 2^32, got ${stream}`);
@@ -99,6 +95,7 @@ export class Generator {
    * @throws {RangeError} If the seed is not such a number
    */
   manualSeed(seed: number): this {
+    this.#requireUncaptured();
     this.#key = seedKey(seed);
     this.#seed = seed;
     this.#step = 0;
@@ -108,6 +105,7 @@ export class Generator {
 
   /** Goes to a step, by default the next: its streams are numbered from 0, whatever the steps before have drawn. */
   startStep(step: number = this.#step + 1): void {
+    this.#requireUncaptured();
     seedKey(step);
     this.#step = step;
     this.#stream = 0;
@@ -115,12 +113,29 @@ export class Generator {
 
   /** Takes the next stream. */
   take(): RandomKey {
-    return { seed: this.#key, stream: this.#next(), step: this.stepOnDevice ?? seedKey(this.#step) };
+    const watched = watching.by?.draws(this);
+    if (watched === undefined) return { seed: this.#key, stream: this.#next(), step: seedKey(this.#step) };
+    return { seed: this.#key, stream: this.#next() - watched.stream, step: watched.place };
+  }
+
+  /** Skips streams: those that a replay has drawn from. */
+  skip(streams: number): void {
+    this.#stream += streams;
   }
 
   /** Takes the next stream for numbers on the host. */
   takeForHost(): PhiloxStream {
+    if (watching.by !== null) {
+      throw new Error("Cannot draw random numbers on the host in a captured function: a replay would not draw again");
+    }
     return new PhiloxStream(this.#seed, this.#next(), this.#step);
+  }
+
+  #requireUncaptured(): void {
+    if (watching.by === null) return;
+    throw new Error(
+      "Cannot seed random numbers or start a step in a captured function: a replay would not do it again, do it before",
+    );
   }
 
   #next(): number {

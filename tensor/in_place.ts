@@ -4,6 +4,7 @@ import { words, write } from "./create.ts";
 import type { TensorData } from "./create.ts";
 import { ShapeError, showShape } from "./errors.ts";
 import { sameShape } from "./shape.ts";
+import { watching } from "./watcher.ts";
 
 /**
  * Changes of a tensor's value in place. Tensors are immutable values otherwise; only parameters, buffers of modules and the
@@ -45,6 +46,11 @@ export function uploadInto(target: Tensor, data: TensorData): void {
     );
   }
   if (target.numel === 0) return;
+  if (watching.by !== null) {
+    throw new Error(
+      "Cannot write in uploadInto in a captured function: a replay would write the same again, give it as an argument",
+    );
+  }
   target.storage.willChange();
   write(target, source.words);
 }
@@ -62,7 +68,5 @@ export function copyBytes(from: Storage, fromOffset: number, into: Storage, into
   const source = from.buffer;
   into.willChange();
   const target = into.buffer;
-  const { recorder } = into.device;
-  recorder.copy(source.gpu, fromOffset, target.gpu, intoOffset, bytes);
-  source.batch = target.batch = recorder.batch;
+  into.device.recorder.copy(source, fromOffset, target, intoOffset, bytes);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 export { autocast, autocastDType } from "./autocast.ts";
+export { capture, type Captured, type CaptureStatistics } from "./capture.ts";
 export { tensor, type TensorData, type TensorOptions } from "./create.ts";
 export { type DType, dtypes } from "./dtype.ts";
 export { ShapeError } from "./errors.ts";

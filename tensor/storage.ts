@@ -1,6 +1,7 @@
 import { type Device, device, isOpen, type PooledBuffer } from "../device/mod.ts";
 import { byteLength, type DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
+import { watching } from "./watcher.ts";
 
 /** Work that has been described but not recorded: a chain of pointwise operations waiting for a consumer. */
 export interface Pending {
@@ -29,6 +30,8 @@ export class Storage {
   #buffer: PooledBuffer | null = null;
   #pending: Pending | null;
   #references = 1;
+  /** Whether the buffer belongs to a replay, which will write to it again. */
+  #lent = false;
   /** Chains that read this storage and are not recorded yet: a write in place records them first. */
   #readers: Set<Storage> | null = null;
   /** The storages that this one is such a reader of. */
@@ -57,9 +60,49 @@ export class Storage {
     return byteLength(this.dtype, this.numel);
   }
 
+  /**
+   * A storage in a buffer that a replay owns.
+   *
+   * @param buffer Where the value lies
+   */
+  static lent(buffer: PooledBuffer, numel: number, dtype: DType, label: string): Storage {
+    const storage = new Storage(numel, dtype, label);
+    storage.#buffer = buffer;
+    storage.#lent = true;
+    return storage;
+  }
+
+  /** Moves the value out of a buffer that a replay is about to write to. */
+  settle(): void {
+    if (!this.#lent || this.#references === 0) return;
+    const from = this.#buffer!;
+    this.#buffer = this.device.pool.acquire(Math.max(this.bytes, 4), this.label);
+    this.#lent = false;
+    this.device.recorder.copy(from, 0, this.#buffer, 0, Math.ceil(this.bytes / 4) * 4);
+  }
+
+  /** Moves the value into a buffer that a replay owns. */
+  lendTo(buffer: PooledBuffer): void {
+    const own = this.buffer;
+    this.device.recorder.copy(own, 0, buffer, 0, Math.ceil(this.bytes / 4) * 4);
+    if (!this.#lent) this.device.pool.release(own);
+    this.#buffer = buffer;
+    this.#lent = true;
+  }
+
+  /** Whether exactly one holder is left. */
+  get unshared(): boolean {
+    return this.#references === 1;
+  }
+
   /** Whether it has been given back. */
   get released(): boolean {
     return this.#references === 0;
+  }
+
+  /** Whether more than one holder refers to it. */
+  get shared(): boolean {
+    return this.#references > 1;
   }
 
   /** The buffer with the value; records the pending work, or takes an empty buffer for an op to fill. */
@@ -82,6 +125,7 @@ export class Storage {
         pending.release();
       }
     }
+    watching.by?.uses(this);
     return this.#buffer;
   }
 
@@ -95,6 +139,7 @@ export class Storage {
 
   /** Prepares a write in place: chains that still want the old value are recorded first. */
   willChange(): void {
+    watching.by?.changes(this);
     if (isOpen()) void this.buffer;
     if (this.#readers !== null) {
       const readers = this.#readers;
@@ -128,7 +173,7 @@ export class Storage {
   release(): void {
     if (this.#references === 0) return;
     if (--this.#references > 0) return;
-    if (this.#buffer !== null) this.device.pool.release(this.#buffer);
+    if (this.#buffer !== null && !this.#lent) this.device.pool.release(this.#buffer);
     this.#buffer = null;
     this.#stopReading();
     this.#pending?.release();

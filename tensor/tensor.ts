@@ -7,6 +7,7 @@ import type { Node } from "./node.ts";
 import { track, untrack } from "./scope.ts";
 import { normalizeDim, numel, type Shape } from "./shape.ts";
 import type { Storage } from "./storage.ts";
+import { watching } from "./watcher.ts";
 
 /** Typed arrays that hold a tensor's elements on the host. */
 export type HostArray =
@@ -66,8 +67,6 @@ export class Tensor {
    * @internal
    */
   readonly storage: Storage;
-  /** The gradient that `backward` accumulated, for leaves. */
-  grad: Tensor | null = null;
   /**
    * The operation that made it, while its gradient can still be asked for.
    *
@@ -80,6 +79,7 @@ export class Tensor {
   readonly origin: Tensor | null;
   /** Called with the gradient when it is ready. */
   hooks: GradHook[] | null = null;
+  #grad: Tensor | null = null;
   #leafRequiresGrad: boolean;
   #disposed = false;
 
@@ -137,8 +137,21 @@ export class Tensor {
     return byteLength(this.dtype, this.numel);
   }
 
+  /** The gradient that `backward` accumulated, for leaves. */
+  get grad(): Tensor | null {
+    watching.by?.gradient(this, "get");
+    return this.#grad;
+  }
+
+  /** Puts a gradient in place of the present one, which is not freed. */
+  set grad(gradient: Tensor | null) {
+    watching.by?.gradient(this, "set");
+    this.#grad = gradient;
+  }
+
   /** Whether gradients flow to this tensor. */
   get requiresGrad(): boolean {
+    if (this.node === null) watching.by?.flag(this);
     return this.node !== null || this.#leafRequiresGrad;
   }
 

@@ -3,7 +3,9 @@ import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { gradEnabled } from "../../tensor/grad_mode.ts";
 import { apply, applyAll, type GradContext, type Op, type Spec } from "../../tensor/op.ts";
 import { sameShape } from "../../tensor/shape.ts";
+import type { Storage } from "../../tensor/storage.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { watching } from "../../tensor/watcher.ts";
 import { add, div, mul, neg, sub } from "../elementwise/arithmetic.ts";
 import { to } from "../elementwise/cast.ts";
 import { ones } from "../elementwise/constants.ts";
@@ -127,16 +129,19 @@ function lossByLabels(
 
 /** Throws for labels that are no class, as far as the host knows them: those that came from it. */
 function requireClasses(op: string, labels: Tensor, classes: number, ignoreIndex: number): void {
-  const { bounds } = labels.storage;
-  if (bounds === null || labels.numel === 0) return;
-  for (const label of [bounds.min, bounds.max]) {
-    if ((label >= 0 && label < classes) || label === ignoreIndex) continue;
-    throw new RangeError(
-      `Cannot compute ${op}: labels must be from 0 to ${
-        classes - 1
-      }, or ignoreIndex (${ignoreIndex}), they hold ${label}`,
-    );
-  }
+  if (labels.numel === 0) return;
+  const wrong = (bounds: Storage["bounds"]) =>
+    bounds === null
+      ? undefined
+      : [bounds.min, bounds.max].find((label) => (label < 0 || label >= classes) && label !== ignoreIndex);
+  watching.by?.checks(labels.storage, (bounds) => wrong(bounds) === undefined);
+  const label = wrong(labels.storage.bounds);
+  if (label === undefined) return;
+  throw new RangeError(
+    `Cannot compute ${op}: labels must be from 0 to ${
+      classes - 1
+    }, or ignoreIndex (${ignoreIndex}), they hold ${label}`,
+  );
 }
 
 function checkWeight(op: string, x: Tensor, axis: number, weight: Tensor | null): void {

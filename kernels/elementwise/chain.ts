@@ -89,7 +89,7 @@ export class Chain implements Pending {
       if ("value" in operand) words++;
       else if ("draw" in operand) {
         words += 5;
-        if (storageOf(operand) !== null) leaves += 2;
+        if (storageOf(operand) !== null) leaves += 3;
       } else {
         const chain = inlined(operand, this.shape);
         if (chain !== null) {

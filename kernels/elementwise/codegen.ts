@@ -194,7 +194,8 @@ class Writer {
     const { draw, at, step } = this.#plan.draws[k];
     const c = (n: number) => `params.c${at + n}`;
     const words = step === null ? `${c(3)}, ${c(4)}` : `q${step[0]}, q${step[1]}`;
-    const random = `random_words(q, ${c(2)}, vec2u(${words}), vec2u(${c(0)}, ${c(1)}))`;
+    const stream = step === null ? c(2) : `${c(2)} + q${step[2]}`;
+    const random = `random_words(q, ${stream}, vec2u(${words}), vec2u(${c(0)}, ${c(1)}))`;
     return `  let r${k} = ${draw.quad === null ? random : `${draw.quad}(${random})`};`;
   }
 

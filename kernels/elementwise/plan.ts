@@ -35,8 +35,8 @@ export interface PlannedDraw {
   readonly draw: RandomDraw;
   /** Position of its words among the values: seed (two), stream, and, unless it is read, step (two). */
   readonly at: number;
-  /** Positions of the leaves that hold the step. */
-  readonly step: readonly [number, number] | null;
+  /** Positions of the leaves that hold the step, and the stream to count from. */
+  readonly step: readonly [low: number, high: number, stream: number] | null;
 }
 
 /** A number that a kernel gets as a parameter. */
@@ -100,8 +100,8 @@ export class Plan {
     }
     for (const value of [...seed, stream]) this.values.push({ value, as: "u32" });
     const strides = this.shape.map(() => 0);
-    const [low, high] = [0, 1].map((offset) => this.#leaf(step.storage, step.shape, { strides, offset }));
-    return this.draws.push({ draw, at, step: [low, high] }) - 1;
+    const [low, high, from] = [0, 1, 2].map((offset) => this.#leaf(step.storage, step.shape, { strides, offset }));
+    return this.draws.push({ draw, at, step: [low, high, from] }) - 1;
   }
 
   #leaf(storage: Storage, shape: Shape, view: View | null): number {

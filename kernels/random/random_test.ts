@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as f from "../../mod.ts";
-import { copyInto, device, Generator, grad, manualSeed, ones, sum, type Tensor, tensor } from "../../mod.ts";
+import { capture, device, Generator, grad, manualSeed, ones, sum, type Tensor, tensor } from "../../mod.ts";
 import { philox4x32, PhiloxStream, seedKey } from "../../tensor/philox.ts";
 import { gpuTest } from "../../testing/gpu.ts";
 
@@ -133,21 +133,22 @@ gpuTest("a tensor drawn once keeps its value, however often and wherever it is r
   assertEquals(Array.from(await x.data(), (v) => v * 2), Array.from(a));
 });
 
-gpuTest("the step can be read on the device, when the numbers are computed", async () => {
-  const step = tensor(Uint32Array.of(0, 0));
-  void step.storage.buffer;
-  const generator = new Generator(11);
-  generator.stepOnDevice = step;
-  const host = (n: number) => Float32Array.from(words(11, n, 6, 5), (word) => (word >>> 8) * 2 ** -24);
-  const early = f.rand([5], { generator });
-  // What is pending reads the old step.
-  copyInto(step, tensor(Uint32Array.of(6, 0)));
-  assertEquals(await early.data(), Float32Array.from(words(11, 0, 0, 5), (word) => (word >>> 8) * 2 ** -24));
-  assertEquals(await f.rand([5], { generator }).data(), host(1));
-  const kept = await f.dropout(ones([64]), { generator }).data();
-  const want = Array.from(words(11, 2, 6, 64), (word) => (word >>> 8) * 2 ** -24 < 0.5 ? 2 : 0);
-  assertEquals(Array.from(kept), want);
-});
+gpuTest(
+  "in a captured function the step and the stream are read on the device, when the numbers are computed",
+  async () => {
+    const generator = new Generator(11);
+    const host = (stream: number, step: number) =>
+      Float32Array.from(words(11, stream, step, 5), (word) => (word >>> 8) * 2 ** -24);
+    using draw = capture(() => f.rand([5], { generator }));
+    assertEquals(await draw().data(), host(0, 0));
+    const early = draw();
+    generator.startStep(6);
+    assertEquals(await draw().data(), host(0, 6));
+    assertEquals(await early.data(), host(1, 0));
+    assertEquals(await draw().data(), host(1, 6));
+    assertEquals(draw.statistics.runs, 1);
+  },
+);
 
 gpuTest(
   "dropout keeps its share, scales it, and drops the same elements of the gradient, without a stored mask",

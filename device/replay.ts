@@ -1,0 +1,174 @@
+import type { Device } from "./device.ts";
+import { PARAMS_WINDOW, type Pipeline } from "./pipelines.ts";
+import type { PooledBuffer } from "./pool.ts";
+import { type Command, type DispatchCommand, isStay, type Place, type Recording, type Stay } from "./recording.ts";
+
+const UNIFORM_COPY_DST = 0x40 | 0x8;
+
+/** Memory of a plan: which buffer each stay gets. Stays share a buffer when no command lies between first and last of both. */
+export interface MemoryPlan {
+  /** Bytes of the buffers, largest first. */
+  readonly sizes: readonly number[];
+  /** Number of the buffer of each stay. */
+  readonly slots: ReadonlyMap<Stay, number>;
+}
+
+/**
+ * Gives stays buffers, as few bytes as a greedy choice finds: largest stays first, each into the smallest buffer that is
+ * big enough and free for its time (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020).
+ *
+ * @param stays What needs memory, with the numbers of the first and the last command that touch it
+ */
+export function planMemory(stays: Iterable<Stay>): MemoryPlan {
+  const ordered = [...stays].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+  const sizes: number[] = [];
+  const taken: Stay[][] = [];
+  const slots = new Map<Stay, number>();
+  for (const stay of ordered) {
+    let slot = sizes.length - 1;
+    // Buffers come largest first, so the last that is free is the smallest that fits.
+    while (slot >= 0 && taken[slot].some((other) => other.first <= stay.last && stay.first <= other.last)) slot--;
+    if (slot < 0) {
+      slot = sizes.push(stay.bytes) - 1;
+      taken.push([]);
+    }
+    taken[slot].push(stay);
+    slots.set(stay, slot);
+  }
+  return { sizes, slots };
+}
+
+/** What a replay does for one command. */
+interface Play {
+  readonly pipeline: Pipeline | null;
+  /** The bind group, or `null` when an argument is among the buffers. */
+  readonly group: GPUBindGroup | null;
+  readonly places: readonly (PooledBuffer | number)[];
+  /** Offset of the parameters, as WebGPU takes it; `null` for a kernel without. */
+  readonly offset: number[] | null;
+  readonly groups: readonly [number, number, number];
+  readonly copy: { readonly fromOffset: number; readonly toOffset: number; readonly bytes: number } | null;
+}
+
+/** A recording that can be done again: buffers planned, parameters on the device, bind groups made. */
+export class Replay {
+  /** Kernels that a replay dispatches. */
+  readonly dispatches: number;
+  /** Bytes of the buffers that it has for values of its own. */
+  readonly bytes: number;
+  readonly #device: Device;
+  readonly #plays: readonly Play[];
+  readonly #owned: PooledBuffer[];
+  readonly #plan: MemoryPlan;
+  readonly #touched: ReadonlySet<PooledBuffer>;
+  readonly #params: GPUBuffer | null;
+  readonly #paramsGroup: GPUBindGroup | null;
+
+  /**
+   * @param device Where it was recorded
+   * @param recording What was recorded
+   * @param args Buffers that stand for arguments: replays take others in their place
+   * @param kept Stays whose value is wanted after the last command
+   */
+  constructor(device: Device, recording: Recording, args: readonly PooledBuffer[], kept: ReadonlySet<Stay>) {
+    this.#device = device;
+    const { commands, constants } = recording;
+    const stays = new Set<Stay>();
+    for (const command of commands) for (const place of placesOf(command)) if (isStay(place)) stays.add(place);
+    for (const stay of kept) {
+      stays.add(stay);
+      stay.last = commands.length;
+    }
+    for (const stay of constants) stays.delete(stay);
+    this.#plan = planMemory(stays);
+    const planned = this.#plan.sizes.map((bytes) => device.pool.acquire(bytes, "capture"));
+    const held = constants.map(({ buffer }) => buffer);
+    this.#owned = [...planned, ...held];
+    this.bytes = this.#owned.reduce((sum, { size }) => sum + size, 0);
+
+    const resolve = (place: Place): PooledBuffer | number => {
+      if (isStay(place)) return place.fromHost ? place.buffer : planned[this.#plan.slots.get(place)!];
+      const argument = args.indexOf(place);
+      return argument >= 0 ? argument : place;
+    };
+    const align = device.limits.minUniformBufferOffsetAlignment;
+    let end = 0;
+    const offsets = commands.map((command) => {
+      if (command.kind === "copy" || command.params === null) return null;
+      const at = end;
+      end = Math.ceil((at + 4 * command.params.length) / align) * align;
+      return [at];
+    });
+    this.#params = end === 0 ? null : this.#uploadParams(commands, offsets, end + PARAMS_WINDOW);
+    this.#paramsGroup = this.#params && device.gpu.createBindGroup({
+      label: "params",
+      layout: device.pipelines.paramsLayout,
+      entries: [{ binding: 0, resource: { buffer: this.#params, size: PARAMS_WINDOW } }],
+    });
+    this.#plays = commands.map((command, i) => {
+      const places = placesOf(command).map(resolve);
+      const fixed = places.every((place) => typeof place !== "number");
+      if (command.kind === "copy") {
+        return { pipeline: null, group: null, places, offset: null, groups: [0, 0, 0], copy: command };
+      }
+      const { pipeline, groups } = command;
+      const group = fixed ? device.pipelines.group(pipeline.layout, places as PooledBuffer[]) : null;
+      return { pipeline, group, places, offset: offsets[i], groups, copy: null };
+    });
+    this.#touched = new Set(this.#plays.flatMap(({ places }) => places.filter((place) => typeof place !== "number")));
+    this.dispatches = this.#plays.reduce((count, { copy }) => count + (copy === null ? 1 : 0), 0);
+  }
+
+  /** The buffer in which a kept stay's value lies after a replay. */
+  bufferOf(stay: Stay): PooledBuffer {
+    return stay.fromHost ? stay.buffer : this.#owned[this.#plan.slots.get(stay)!];
+  }
+
+  /** Records everything again. */
+  run(args: readonly PooledBuffer[]): void {
+    const { recorder, pipelines } = this.#device;
+    for (const { pipeline, group, places, offset, groups, copy } of this.#plays) {
+      if (pipeline === null) {
+        const [from, to] = places.map((place) => typeof place === "number" ? args[place] : place);
+        recorder.copy(from, copy!.fromOffset, to, copy!.toOffset, copy!.bytes);
+        continue;
+      }
+      recorder.play(
+        pipeline,
+        group ?? pipelines.group(
+          pipeline.layout,
+          places.map((place) => typeof place === "number" ? args[place] : place),
+        ),
+        this.#paramsGroup,
+        offset,
+        groups,
+      );
+    }
+    for (const buffer of this.#touched) buffer.batch = recorder.batch;
+    for (const buffer of args) buffer.batch = recorder.batch;
+    recorder.played();
+  }
+
+  /** Gives its buffers back. */
+  dispose(): void {
+    for (const buffer of this.#owned.splice(0)) this.#device.pool.release(buffer);
+    // Work that was recorded with them may not have been submitted yet.
+    this.#device.flush();
+    this.#params?.destroy();
+  }
+
+  #uploadParams(commands: readonly Command[], offsets: readonly (number[] | null)[], size: number): GPUBuffer {
+    const words = new Uint32Array(size >> 2);
+    commands.forEach((command, i) => {
+      const at = offsets[i];
+      if (at !== null) words.set((command as DispatchCommand).params!, at[0] >> 2);
+    });
+    const buffer = this.#device.gpu.createBuffer({ label: "params of a capture", size, usage: UNIFORM_COPY_DST });
+    this.#device.gpu.queue.writeBuffer(buffer, 0, words);
+    return buffer;
+  }
+}
+
+function placesOf(command: Command): readonly Place[] {
+  return command.kind === "dispatch" ? command.places : [command.from, command.to];
+}

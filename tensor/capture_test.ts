@@ -1,0 +1,270 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  add,
+  autocast,
+  backward,
+  capture,
+  crossEntropy,
+  type Device,
+  dropout,
+  embedding,
+  manualSeed,
+  mul,
+  ones,
+  rand,
+  randn,
+  relu,
+  type Tensor,
+  tensor,
+  uploadInto,
+  zeros,
+} from "../mod.ts";
+import { BatchNorm1d, Linear, Module } from "../nn/mod.ts";
+import { Adam, SGD } from "../optim/mod.ts";
+import { gpuTest } from "../testing/gpu.ts";
+
+/** Bits of a tensor, to compare exactly. */
+const bits = async (t: Tensor): Promise<number[]> => [...new Uint32Array(await t.bytes())];
+
+class Net extends Module<[Tensor], Tensor> {
+  first = new Linear(12, 16);
+  norm = new BatchNorm1d(16);
+  second = new Linear(16, 5);
+
+  forward(x: Tensor): Tensor {
+    const hidden = dropout(relu(this.norm.forward(this.first.forward(x))), { p: 0.3, training: this.training });
+    return this.second.forward(hidden);
+  }
+}
+
+/** Ten steps of training, with a new rate after five: the losses and the weights. */
+async function train(captured: boolean): Promise<{ losses: number[][]; weights: number[][] }> {
+  const generator = manualSeed(3);
+  using net = new Net();
+  const optimizer = new Adam(net.parameters(), { lr: 0.01 });
+  const plain = (x: Tensor, y: Tensor) => {
+    optimizer.zeroGrad();
+    const loss = crossEntropy(net.forward(x), y);
+    backward(loss);
+    optimizer.step();
+    return loss;
+  };
+  using step = capture(plain);
+  const losses: number[][] = [];
+  for (let i = 0; i < 10; i++) {
+    if (i === 5) optimizer.paramGroups[0].lr = 0.003;
+    if (i === 7) generator.startStep(40);
+    const x = randn([8, 12]), y = tensor(Int32Array.from({ length: 8 }, (_, k) => (k * i) % 5));
+    losses.push(await bits((captured ? step : plain)(x, y)));
+  }
+  if (captured) assertEquals([step.statistics.runs, step.statistics.replays], [2, 8]);
+  const weights: number[][] = [];
+  for (const value of net.stateDict().values()) weights.push(await bits(value));
+  optimizer.zeroGrad();
+  optimizer.dispose();
+  return { losses, weights };
+}
+
+gpuTest("a captured training step goes on, bit for bit, as the step itself", async () => {
+  const eager = await train(false), captured = await train(true);
+  assertEquals(captured.losses, eager.losses);
+  assertEquals(captured.weights, eager.weights);
+});
+
+gpuTest("a replay is one pass without new bind groups and buffers", async (device) => {
+  using net = new Net();
+  const optimizer = new Adam(net.parameters());
+  using step = capture((x: Tensor, y: Tensor) => {
+    optimizer.zeroGrad();
+    const loss = crossEntropy(net.forward(x), y);
+    backward(loss);
+    optimizer.step();
+    return loss;
+  });
+  const x = randn([8, 12]), y = zeros([8], { dtype: "i32" });
+  for (let i = 0; i < 4; i++) step(x, y).dispose();
+  await device.sync();
+  const before = counts(device);
+  step(x, y).dispose();
+  device.flush();
+  const after = counts(device);
+  const { dispatches } = step.statistics;
+  assert(dispatches > 10, `${dispatches} dispatches`);
+  assertEquals(after.map((n, k) => n - before[k]), [dispatches, 1, 1, 0, 0]);
+  optimizer.zeroGrad();
+  optimizer.dispose();
+});
+
+function counts({ recorder, pipelines, pool }: Device): number[] {
+  const { dispatches, submits, passes } = recorder.counts;
+  return [dispatches, submits, passes, pipelines.groupsCreated, pool.created];
+}
+
+gpuTest("results keep their values while later calls replay", async () => {
+  using square = capture((x: Tensor) => [mul(x, x), add(x, 1)]);
+  const results = [];
+  for (let i = 0; i < 5; i++) results.push(square(tensor(Float32Array.of(i, i + 0.5)))[0]);
+  assertEquals(square.statistics.replays, 4);
+  const sum = add(results[1], results[2]);
+  square(tensor(Float32Array.of(9, 9)));
+  assertEquals(await sum.array(), [5, 2.25 + 6.25]);
+  for (const [i, result] of results.entries()) assertEquals(await result.array(), [i * i, (i + 0.5) ** 2]);
+});
+
+gpuTest("gradients come as they would without capture: added, and where they were taken away, new", async () => {
+  const w = tensor([1, 2], { dtype: "f32", requiresGrad: true });
+  using step = capture((x: Tensor) => backward(mul(mul(w, w), x).sum()));
+  const x = ones([2]);
+  for (const times of [1, 2, 3, 4]) {
+    step(x);
+    assertEquals(await w.grad!.array(), [2 * times, 4 * times]);
+  }
+  const held = w.grad!;
+  w.grad = null;
+  for (const times of [1, 2, 3]) {
+    step(x);
+    assertEquals(await w.grad!.array(), [2 * times, 4 * times]);
+  }
+  assertEquals(await held.array(), [8, 16]);
+  assert(step.statistics.replays > 0, `${step.statistics.replays} replays`);
+  held.dispose();
+  w.grad!.dispose();
+});
+
+gpuTest("what the function depends on makes another recording: shapes, numbers, modes, frozen parameters", async () => {
+  using net = new Net();
+  using call = capture((x: Tensor, factor: number) => net.forward(x).mul(factor));
+  const x = randn([4, 12]);
+  const runs = (want: number) => assertEquals(call.statistics.runs, want);
+  for (let i = 0; i < 3; i++) call(x, 2);
+  runs(1);
+  call(randn([5, 12]), 2);
+  runs(2);
+  call(x, 3);
+  runs(3);
+  net.eval();
+  const still = await call(x, 2).array();
+  assertEquals(await call(x, 2).array(), still);
+  runs(4);
+  net.train();
+  call(x, 2);
+  runs(4);
+  net.first.weight.requiresGrad = false;
+  call(x, 2);
+  runs(5);
+  autocast("bf16", () => call(x, 2));
+  runs(6);
+  call(x, 2);
+  runs(6);
+});
+
+gpuTest("random numbers go on from call to call, and follow the seed", async () => {
+  const draws = async (draw: () => Tensor) => {
+    manualSeed(5);
+    const all = [];
+    for (let i = 0; i < 4; i++) {
+      all.push(await draw().array());
+      all.push(await rand([2]).array());
+    }
+    manualSeed(6);
+    all.push(await draw().array());
+    return all;
+  };
+  const plain = () => add(rand([3]), dropout(ones([3])));
+  using captured = capture(plain);
+  assertEquals(await draws(captured), await draws(plain));
+  assert(captured.statistics.replays >= 3);
+});
+
+gpuTest("memory of a capture is planned, kept to itself, and given back", async (device) => {
+  const w = randn([64, 64], { requiresGrad: true });
+  const plain = (x: Tensor) => {
+    let y = x;
+    for (let i = 0; i < 12; i++) y = relu(y.matmul(w));
+    backward(y.mean());
+    const grad = w.grad!;
+    w.grad = null;
+    return grad;
+  };
+  const x = randn([256, 64]);
+  await device.sync();
+  const { liveBytes } = device.memory();
+  device.pool.resetPeak();
+  using want = plain(x);
+  const eager = device.memory().peakBytes - liveBytes;
+  const step = capture(plain);
+  step(x).dispose();
+  // Tensors that come between take buffers of the pool.
+  const others = Array.from({ length: 20 }, (_, i) => zeros([256, 64]).add(i)).map((t) => (void t.storage.buffer, t));
+  assertEquals(await bits(step(x)), await bits(want));
+  for (const [i, other] of others.entries()) assertEquals((await other.data()).every((v) => v === i), true);
+  const { bytes } = step.statistics;
+  assert(bytes < 0.75 * eager, `${bytes} of ${eager} bytes`);
+  using held = step(x);
+  const before = device.memory().liveBytes;
+  step.dispose();
+  assert(before - device.memory().liveBytes > 0.9 * bytes);
+  assertEquals(await bits(held), await bits(want), "a result outlives its capture");
+});
+
+gpuTest("labels and indices are checked in replays too", async () => {
+  const table = randn([4, 2]);
+  await table.data();
+  using look = capture((ids: Tensor) => embedding(ids, table).sum());
+  for (let i = 0; i < 3; i++) look(tensor([i, 3]));
+  assertEquals(look.statistics.replays, 2);
+  assertThrows(() => look(tensor([0, 4])), RangeError, "indices must be from 0 to 3");
+  await look(tensor([1, 1])).item();
+});
+
+gpuTest("what cannot be replayed is refused", async () => {
+  const x = ones([2]);
+  assertThrows(() => capture(() => void x.data())(), Error, "Cannot read in a captured function");
+  await assertRejects(
+    async () => await capture(async () => await x.data())(),
+    Error,
+    "Cannot read in a captured function",
+  );
+  assertThrows(() => capture(() => Promise.resolve(1))(), TypeError, "it must be synchronous");
+  assertThrows(() => capture(() => uploadInto(x, [1, 2]))(), Error, "a replay would write the same again");
+  assertThrows(() => capture(() => manualSeed(1))(), Error, "Cannot seed random numbers or start a step");
+  const kept: Tensor[] = [];
+  const leaky = capture(() => {
+    const w = ones([2], { requiresGrad: true });
+    kept.push(w);
+    backward(w.sum());
+  });
+  assertThrows(
+    () => {
+      for (let i = 0; i < 10; i++) leaky();
+    },
+    Error,
+    "each call leaves new tensors behind",
+  );
+  for (const w of kept) w.grad?.dispose();
+  // After an error everything works as before.
+  assertEquals(await add(x, 1).array(), [2, 2]);
+});
+
+gpuTest("state that is replaced is not replayed into the void", async () => {
+  const w = tensor([1], { dtype: "f32", requiresGrad: true });
+  const optimizer = new SGD([w], { lr: 0.5, momentum: 0.9 });
+  using step = capture(() => {
+    optimizer.zeroGrad();
+    backward(mul(w, 1).sum());
+    optimizer.step();
+  });
+  for (let i = 0; i < 4; i++) step();
+  const saved = optimizer.stateDict();
+  const replays = step.statistics.replays;
+  optimizer.loadStateDict(saved);
+  step();
+  step();
+  assertEquals(step.statistics.replays, replays + 1);
+  // Momentum: 1, 1.9, 2.71, …
+  let momentum = 0, want = 1;
+  for (let i = 0; i < 6; i++) want -= 0.5 * (momentum = 0.9 * momentum + 1);
+  assert(Math.abs((await w.item()) - want) < 1e-5);
+  optimizer.zeroGrad();
+  optimizer.dispose();
+});
