@@ -4394,6 +4394,136 @@ fn main(
 `,
 };
 
+/** kernels/grad_scaler/grad_scaler_found.wgsl */
+export const gradScalerFound: KernelSource<{ partials: "read", control: "read_write", skipped: "read_write", norm: "read_write" }, { count: "u32" }> = {
+  name: "gradScalerFound",
+  bindings: { partials: "read", control: "read_write", skipped: "read_write", norm: "read_write" },
+  params: { count: "u32" },
+  code: `// found = whether a partial result counts elements that are not finite; norm = sqrt(sum of the squares)
+// One workgroup in all: each invocation takes every 64th partial result, the first one combines what they have.
+struct Params {
+  count: u32,
+}
+
+// Sums of squares, and numbers of elements that are not finite.
+@group(0) @binding(0) var<storage, read> partials: array<vec2f>;
+// Whether the step is skipped, and the factor of its gradients, which are unscaled already.
+@group(0) @binding(1) var<storage, read_write> control: array<f32>;
+// Whether any optimizer's step is skipped before the next update.
+@group(0) @binding(2) var<storage, read_write> skipped: array<f32>;
+@group(0) @binding(3) var<storage, read_write> norm: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+var<workgroup> parts: array<vec2f, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var part = vec2f();
+  for (var at = lane; at < params.count; at += 64u) {
+    part += partials[at];
+  }
+  parts[lane] = part;
+  workgroupBarrier();
+  if (lane == 0u) {
+    var all = parts[0];
+    for (var i = 1u; i < 64u; i++) {
+      all += parts[i];
+    }
+    norm[0] = sqrt(all.x);
+    let found = select(0.0, 1.0, all.y > 0.0);
+    control[0] = found;
+    control[1] = 1.0;
+    skipped[0] = max(skipped[0], found);
+  }
+}
+`,
+};
+
+/** kernels/grad_scaler/grad_scaler_update.wgsl */
+export const gradScalerUpdate: KernelSource<{ scale: "read_write", tracker: "read_write", skipped: "read_write", options: "read" }, Record<never, never>> = {
+  name: "gradScalerUpdate",
+  bindings: { scale: "read_write", tracker: "read_write", skipped: "read_write", options: "read" },
+  params: {},
+  code: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// scale = scale · backoff after a skipped step; scale · growth after \`interval\` steps in a row that were not skipped
+// One invocation in all.
+// uses: bits
+@group(0) @binding(0) var<storage, read_write> scale: array<f32>;
+// Steps since the scale changed.
+@group(0) @binding(1) var<storage, read_write> tracker: array<f32>;
+@group(0) @binding(2) var<storage, read_write> skipped: array<f32>;
+// Growth, backoff, interval.
+@group(0) @binding(3) var<storage, read> options: array<f32>;
+
+@compute @workgroup_size(1)
+fn main() {
+  if (skipped[0] != 0.0) {
+    scale[0] *= options[1];
+    tracker[0] = 0.0;
+  } else {
+    let successful = tracker[0] + 1.0;
+    if (successful == options[2]) {
+      let grown = scale[0] * options[0];
+      if (is_finite(grown)) {
+        scale[0] = grown;
+      }
+      tracker[0] = 0.0;
+    } else {
+      tracker[0] = successful;
+    }
+  }
+  skipped[0] = 0.0;
+}
+`,
+};
+
 /** kernels/gather/index_heads.wgsl */
 export const indexHeads: KernelSource<{ src: "read", order: "read", sorted: "read", heads: "read_write" }, { blocks: "vec4u", inner: "vec4u", length: "u32", block: "u32", count: "u32" }> = {
   name: "indexHeads",
@@ -6456,167 +6586,6 @@ fn main(
       k++;
     }
   }
-}
-`,
-};
-
-/** kernels/grad_norm/norm_partials.wgsl */
-export const normPartials: KernelSource<{ x0: "read", x1: "read", x2: "read", x3: "read", partials: "read_write" }, { lengths: "vec4u", ends: "vec4u", first: "u32", exponent: "f32" }> = {
-  name: "normPartials",
-  bindings: { x0: "read", x1: "read", x2: "read", x3: "read", partials: "read_write" },
-  params: { lengths: "vec4u", ends: "vec4u", first: "u32", exponent: "f32" },
-  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
-fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
-  return (id.z * count.y + id.y) * count.x + id.x;
-}
-
-// Two 16-bit numbers in a word. bf16 is the upper half of an f32; f16 is WGSL's own packing. Stores round to nearest even.
-fn unpack_bf16(w: u32) -> vec2f {
-  return vec2f(bitcast<f32>(w << 16u), bitcast<f32>(w & 0xffff0000u));
-}
-
-fn bf16_bits(x: f32) -> u32 {
-  let u = bitcast<u32>(x);
-  if ((u & 0x7fffffffu) > 0x7f800000u) {
-    return (u >> 16u) | 0x40u;
-  }
-  return (u + 0x7fffu + ((u >> 16u) & 1u)) >> 16u;
-}
-
-fn pack_bf16(x: vec2f) -> u32 {
-  return bf16_bits(x.x) | (bf16_bits(x.y) << 16u);
-}
-
-fn round_bf16(x: f32) -> f32 {
-  return bitcast<f32>(bf16_bits(x) << 16u);
-}
-
-// Rounds to the nearest f16 by bits: the built-in packing may round towards zero, and out-of-range values are undefined.
-fn f16_bits(x: f32) -> u32 {
-  let u = bitcast<u32>(x);
-  let sign = (u >> 16u) & 0x8000u;
-  let a = u & 0x7fffffffu;
-  if (a > 0x7f800000u) {
-    return sign | 0x7e00u;
-  }
-  if (a >= 0x477ff000u) {
-    return sign | 0x7c00u;
-  }
-  if (a < 0x38800000u) {
-    // Below the smallest normal f16: a multiple of 2^-24. Adding 0.5 lines the units up with f32's own rounding.
-    return sign | (bitcast<u32>(bitcast<f32>(a) + 0.5) - 0x3f000000u);
-  }
-  return sign | ((a - 0x38000000u + 0xfffu + ((a >> 13u) & 1u)) >> 13u);
-}
-
-fn pack_f16(x: vec2f) -> u32 {
-  return f16_bits(x.x) | (f16_bits(x.y) << 16u);
-}
-
-fn f16_value(bits: u32) -> f32 {
-  let sign = (bits & 0x8000u) << 16u;
-  let magnitude = bits & 0x7fffu;
-  if (magnitude >= 0x7c00u) {
-    return bitcast<f32>(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13u));
-  }
-  if (magnitude < 0x400u) {
-    return bitcast<f32>(sign | bitcast<u32>(f32(magnitude) * 5.9604644775390625e-8));
-  }
-  return bitcast<f32>(sign | ((magnitude + 0x1c000u) << 13u));
-}
-
-fn unpack_f16(w: u32) -> vec2f {
-  return vec2f(f16_value(w & 0xffffu), f16_value(w >> 16u));
-}
-
-fn round_f16(x: f32) -> f32 {
-  return f16_value(f16_bits(x));
-}
-
-// partials[s] = combine(term(x) for the elements of share s), over the shares of up to four tensors
-// One invocation makes one share: every n-th quad of one tensor, where n is the tensor's number of shares.
-// uses: place, halves
-alias Quad = vec4f;
-alias Acc = vec4f;
-alias Part = f32;
-
-struct Params {
-  // Elements of each tensor.
-  lengths: vec4u,
-  // Number of shares up to and including each tensor.
-  ends: vec4u,
-  first: u32,
-  exponent: f32,
-}
-
-@group(0) @binding(0) var<storage, read> x0: array<Quad>;
-@group(0) @binding(1) var<storage, read> x1: array<Quad>;
-@group(0) @binding(2) var<storage, read> x2: array<Quad>;
-@group(0) @binding(3) var<storage, read> x3: array<Quad>;
-@group(0) @binding(4) var<storage, read_write> partials: array<Part>;
-@group(1) @binding(0) var<uniform> params: Params;
-
-fn load(q: Quad) -> vec4f {
-  return q;
-}
-
-fn term(v: vec4f) -> Acc {
-  return v * v;
-}
-
-fn combine(a: Acc, b: Acc) -> Acc {
-  return a + b;
-}
-
-fn fold(v: Acc) -> Part {
-  return (v.x + v.y) + (v.z + v.w);
-}
-
-fn quad_of(tensor: u32, at: u32) -> vec4f {
-  switch tensor {
-    case 0u: {
-      return load(x0[at]);
-    }
-    case 1u: {
-      return load(x1[at]);
-    }
-    case 2u: {
-      return load(x2[at]);
-    }
-    default: {
-      return load(x3[at]);
-    }
-  }
-}
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let s = workgroup_index(id, groups) * 64u + lane;
-  if (s >= params.ends.w) {
-    return;
-  }
-  let tensor = u32(s >= params.ends.x) + u32(s >= params.ends.y) + u32(s >= params.ends.z);
-  var begin = 0u;
-  if (tensor > 0u) {
-    begin = params.ends[tensor - 1u];
-  }
-  let shares = params.ends[tensor] - begin;
-  let length = params.lengths[tensor];
-  let whole = length / 4u;
-  var total = Acc();
-  for (var at = s - begin; at < whole; at += shares) {
-    total = combine(total, term(quad_of(tensor, at)));
-  }
-  // The last quad may hold fewer than four elements; what lies behind them is anything.
-  if (length % 4u != 0u && s == begin) {
-    let rest = vec4u(0u, 1u, 2u, 3u) < vec4u(length % 4u);
-    total = combine(total, term(select(vec4f(), quad_of(tensor, whole), rest)));
-  }
-  partials[params.first + s] = fold(total);
 }
 `,
 };

@@ -1,9 +1,7 @@
-import { add, div, minimum, mul } from "../kernels/elementwise/arithmetic.ts";
-import { clamp } from "../kernels/elementwise/choice.ts";
-import { gradNorm } from "../kernels/grad_norm/grad_norm.ts";
+import { gradNorm, limitNorm, limitValues } from "../kernels/grad_norm/grad_norm.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
-import { keep, scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { knownNorm, ownGradients, withGradients } from "./_owners.ts";
 
 /** Options of {@link clipGradNorm}. */
 export interface ClipGradNormOptions {
@@ -16,7 +14,7 @@ export interface ClipGradNormOptions {
 /**
  * Scales the gradients of parameters so that their norm, taken over all of them together, is at most `maxNorm`.
  *
- * The factor is min(1, maxNorm / (norm + 1e-6)), as PyTorch's. Nothing is read from the device, unless `errorIfNonfinite`
+ * The factor is min(1, maxNorm / (norm + 1e-6)), as PyTorch's. Gradients change in place. Nothing is read from the device, unless `errorIfNonfinite`
  * asks for it: a norm of NaN makes all gradients NaN, an infinite one makes the finite ones 0.
  *
  * @param params Parameters; those without a gradient do not matter
@@ -60,9 +58,11 @@ export function clipGradNorm(
     throw new RangeError(`Cannot clip in clipGradNorm: maxNorm must be a number, got ${maxNorm}`);
   }
   const owners = withGradients(params);
-  const total = noGrad(() => gradNorm(owners.map((p) => p.grad!), normType));
+  const grads = owners.map((p) => p.grad!);
+  const total = noGrad(() => (normType === 2 ? knownNorm(grads) : null) ?? gradNorm(grads, normType));
+  const limit = () => noGrad(() => limitNorm(ownGradients(owners), total, maxNorm));
   if (!errorIfNonfinite) {
-    scaleBy(owners, total, maxNorm);
+    limit();
     return total;
   }
   return total.item().then((value) => {
@@ -71,18 +71,9 @@ export function clipGradNorm(
         `Cannot clip in clipGradNorm: the gradients' norm of order ${normType} must be finite, got ${value}`,
       );
     }
-    scaleBy(owners, total, maxNorm);
+    limit();
     return total;
   });
-}
-
-function scaleBy(owners: readonly Tensor[], total: Tensor, maxNorm: number): void {
-  noGrad(() =>
-    scope(() => {
-      const factor = minimum(div(maxNorm, add(total, 1e-6)), 1);
-      for (const p of owners) replaceGradient(p, mul(p.grad!, factor));
-    })
-  );
 }
 
 /**
@@ -107,22 +98,5 @@ export function clipGradValue(params: Iterable<Tensor> | Tensor, clipValue: numb
   if (!(clipValue >= 0)) {
     throw new RangeError(`Cannot clip in clipGradValue: clipValue must be at least 0, got ${clipValue}`);
   }
-  noGrad(() =>
-    scope(() => {
-      for (const p of withGradients(params)) {
-        replaceGradient(p, clamp(p.grad!, { min: -clipValue, max: clipValue }));
-      }
-    })
-  );
-}
-
-function withGradients(params: Iterable<Tensor> | Tensor): Tensor[] {
-  const list = params instanceof Tensor ? [params] : [...params];
-  return [...new Set(list)].filter((p) => p.grad !== null);
-}
-
-/** A gradient gets a tensor of its own: the old one may be shared with other parameters or with what a hook kept. */
-function replaceGradient(p: Tensor, gradient: Tensor): void {
-  p.grad!.dispose();
-  p.grad = keep(gradient);
+  noGrad(() => limitValues(ownGradients(withGradients(params)), clipValue));
 }

@@ -10,6 +10,7 @@ export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { Adamax, type AdamaxOptions } from "./adamax.ts";
 export { AveragedModel, type AveragedModelOptions } from "./averaged_model.ts";
 export { clipGradNorm, type ClipGradNormOptions, clipGradValue } from "./clip.ts";
+export { GradScaler, type GradScalerOptions, type GradScalerState } from "./grad_scaler.ts";
 export { Lion, type LionOptions } from "./lion.ts";
 export { Muon, type MuonOptions } from "./muon.ts";
 export { NAdam, type NAdamOptions } from "./nadam.ts";

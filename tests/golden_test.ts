@@ -19,7 +19,7 @@ const NOT_YET: Record<string, readonly string[]> = {
     "op conv3d",
     "op scaledDotProductAttention",
   ],
-  optim: ["optim.GradScaler"],
+  optim: [],
   schedulers: [],
   training: ["nn.LSTM"],
   metrics: [

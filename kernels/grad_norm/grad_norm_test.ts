@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { gradNorm, type Tensor, tensor, zeros } from "../../mod.ts";
+import { gradNorm, reshape, type Tensor, tensor, zeros } from "../../mod.ts";
 import { gpuTest } from "../../testing/gpu.ts";
 import { random } from "../../testing/reference.ts";
+import { assertSnapshot } from "../../testing/snapshot.ts";
 import { withFamily } from "../_family.ts";
+import { writeSweep } from "./_sweep.ts";
+import { limitNorm, limitValues } from "./grad_norm.ts";
 
 const SIZES = [1, 2, 3, 5, 0, 64, 255, 257, 4099, 70_001, 6];
 
@@ -38,12 +41,53 @@ gpuTest("halves are read as they are, beside f32", async () => {
   }
 });
 
-gpuTest("four tensors take one dispatch, and the result another", (device) => {
-  const tensors = Array.from({ length: 9 }, (_, i) => tensor(new Float32Array(100 + i).fill(1)));
-  gradNorm(tensors);
-  const before = device.recorder.counts.dispatches;
-  gradNorm(tensors);
-  assertEquals(device.recorder.counts.dispatches - before, 4);
+gpuTest("as many tensors as there are bindings take one dispatch, and the result another", (device) => {
+  const most = Math.min(16, device.limits.maxStorageBuffersPerShaderStage - 1);
+  const tensors = Array.from({ length: most + 1 }, (_, i) => tensor(new Float32Array(100 + i).fill(1)));
+  for (const [count, dispatches] of [[most, 2], [most + 1, 3]]) {
+    const before = device.recorder.counts.dispatches;
+    gradNorm(tensors.slice(0, count));
+    assertEquals(device.recorder.counts.dispatches - before, dispatches);
+  }
+});
+
+for (const family of ["lanes", "groups"] as const) {
+  gpuTest(`tensors of many sizes change in place, those over the same memory once, ${family}`, async () => {
+    await withFamily(family, async () => {
+      for (const dtype of ["f32", "f16", "bf16"] as const) {
+        const { tensors } = drawn(2, dtype);
+        const before = await Promise.all(tensors.map((t) => t.data()));
+        limitNorm([...tensors, reshape(tensors[8], [-1])], tensor([4], { dtype: "f32" }), 1);
+        const after = await Promise.all(tensors.map((t) => t.data()));
+        before.forEach((values, k) =>
+          values.forEach((v, i) => assert(Math.abs(after[k][i] - v / 4) < 1e-6 + Math.abs(v) * 1e-6))
+        );
+        limitValues(tensors, 0.125);
+        const limited = await Promise.all(tensors.map((t) => t.data()));
+        after.forEach((values, k) =>
+          values.forEach((v, i) => assertEquals(limited[k][i], Math.min(0.125, Math.max(-0.125, v))))
+        );
+      }
+    });
+  });
+}
+
+gpuTest("limits let NaN through", async () => {
+  const x = tensor([NaN, Infinity, -3, 0.5]);
+  limitValues([x], 1);
+  assertEquals(await x.array(), [NaN, 1, -1, 0.5]);
+  limitNorm([x], tensor([NaN]), 1);
+  assertEquals(await x.array(), [NaN, NaN, NaN, NaN]);
+});
+
+Deno.test("the generated sweep is as it was reviewed", async () => {
+  const change = "v * numbers[0]";
+  const kind = { acc: "vec4f", part: "f32", term: "v * w", combine: "a + b", fold: "v.x + v.y + v.z + v.w" } as const;
+  await assertSnapshot("sweep_lanes.wgsl", writeSweep({ name: "scale", change, reads: true }, "f32", 2, "lanes"));
+  await assertSnapshot(
+    "sweep_groups.wgsl",
+    writeSweep({ name: "sum", change, reads: true, kind }, "bf16", 2, "groups"),
+  );
 });
 
 gpuTest("NaN and infinity come through, padding does not", async () => {

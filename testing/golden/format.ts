@@ -67,7 +67,7 @@ export interface OpRow {
 /** `3`, `"NaN"`, `"Infinity"` or `"-Infinity"` as a number. */
 export function number(value: Json): number {
   if (typeof value === "number") return value;
-  if (value === "NaN") return NaN;
+  if (value === "NaN" || value === "nan") return NaN;
   if (value === "Infinity" || value === "inf") return Infinity;
   if (value === "-Infinity" || value === "-inf") return -Infinity;
   throw new TypeError(`Cannot read a number of a fixture: ${JSON.stringify(value)} is none`);

@@ -1,0 +1,2 @@
+/** Loss scaling on the device. */
+export { type ScalerState, unscaleGradients, updateScale } from "./grad_scaler.ts";
