@@ -7,7 +7,7 @@ import { type Register, registerOf } from "./register.ts";
 
 export { type Register, registerOf } from "./register.ts";
 
-/** Invocations of a workgroup; each makes four elements. */
+/** Invocations of a workgroup; each makes a run of quads of elements. */
 export const WORKGROUP = 64;
 
 /** Words that a kernel's parameters may take. */
@@ -17,8 +17,9 @@ export const PARAMS_WORDS = 64;
 type Field = (name: string, type: "u32" | "i32" | "f32", value: number) => void;
 
 /** Names the parameters of a fused kernel, in order. Their number and types depend on its key alone. */
-function eachField(plan: Plan, layout: Layout, quads: number, field: Field): void {
+function eachField(plan: Plan, layout: Layout, quads: number, run: number, field: Field): void {
   field("quads", "u32", quads);
+  field("run", "u32", run);
   for (let k = 0; k < plan.values.length; k++) {
     const { value, as } = plan.values[k];
     field(`c${k}`, as === "bool" ? "u32" : as, value);
@@ -52,9 +53,9 @@ function usesCoordinates({ readings }: Layout): boolean {
 const packed = new Uint32Array(1024), packedFloats = new Float32Array(packed.buffer);
 
 /** The words of a fused kernel's parameters: a view that the next call overwrites. */
-export function writeParams(plan: Plan, layout: Layout, quads: number): Uint32Array {
+export function writeParams(plan: Plan, layout: Layout, quads: number, run: number): Uint32Array {
   let count = 0;
-  eachField(plan, layout, quads, (_, type, value) => {
+  eachField(plan, layout, quads, run, (_, type, value) => {
     if (type === "f32") packedFloats[count++] = value;
     else packed[count++] = value;
   });
@@ -108,9 +109,9 @@ function settled(value: string, { pieces }: Expression, dtype: DType): string {
 }
 
 /**
- * Writes a fused kernel. One invocation makes four neighbouring elements, so that words of 16-bit elements have one owner
- * and f32 moves as vec4. Sizes, strides and numbers are parameters: the text depends on the pattern alone, so kernels are
- * shared between shapes.
+ * Writes a fused kernel. One invocation makes four neighbouring elements at a time, so that words of 16-bit elements have
+ * one owner and f32 moves as vec4; neighbouring invocations make neighbouring quads. Sizes, strides and numbers are
+ * parameters: the text depends on the pattern alone, so kernels are shared between shapes.
  */
 export function writeKernel(plan: Plan, layout: Layout, dtype: DType): string {
   return new Writer(plan, layout, dtype).text();
@@ -131,7 +132,7 @@ class Writer {
     const { leaves, draws } = this.#plan;
     const out = registerOf(this.#dtype);
     const fields: string[] = [];
-    eachField(this.#plan, this.#layout, 0, (name, type) => fields.push(`${name}: ${type}`));
+    eachField(this.#plan, this.#layout, 0, 0, (name, type) => fields.push(`${name}: ${type}`));
     const gathers = this.#layout.readings.includes("gather");
     const args = [
       "q * 4u + n",
@@ -142,8 +143,9 @@ class Writer {
       ...this.#element(out),
       `@compute @workgroup_size(${WORKGROUP})`,
       "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
-      `  let q = workgroup_index(id, groups) * ${WORKGROUP}u + lane;`,
-      "  if (q >= params.quads) { return; }",
+      `  let first = workgroup_index(id, groups) * params.run * ${WORKGROUP}u;`,
+      `  let last = min(first + params.run * ${WORKGROUP}u, params.quads);`,
+      `  for (var q = first + lane; q < last; q += ${WORKGROUP}u) {`,
       ...this.#coordinates(),
       ...this.#quads(),
       ...draws.map((_, k) => this.#drawn(k)),
@@ -155,6 +157,7 @@ class Writer {
       ...(gathers ? this.#advance() : []),
       "  }",
       `  out[q] = ${this.#stored("y")};`,
+      "  }",
       "}",
     ].join("\n");
     const declarations = [
