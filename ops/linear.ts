@@ -1,6 +1,4 @@
-import { add } from "../kernels/elementwise/arithmetic.ts";
-import { to } from "../kernels/elementwise/cast.ts";
-import { productType, wideMatmul } from "../kernels/matmul/matmul.ts";
+import { linearMap } from "../kernels/matmul/linear.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -12,7 +10,7 @@ export interface LinearOptions {
 
 /**
  * Multiplies the last axis by a weight matrix, x·wᵀ + bias, as `torch.nn.functional.linear` does. The bias is added before
- * a 16-bit result is rounded, and in one kernel with what follows.
+ * a 16-bit result is rounded, and what follows element by element is computed by the same kernel.
  *
  * @param x Shape [..., inFeatures]
  * @param weight Shape [outFeatures, inFeatures], or [inFeatures]
@@ -32,14 +30,11 @@ export interface LinearOptions {
 export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
   const bias = options.bias ?? null;
   if (weight.ndim > 2) throw mismatch("the weight must have one or two axes", [x, weight]);
-  const y = wideMatmul(x, weight, true, "linear");
-  const dtype = productType([x, weight]);
-  if (bias === null) return to(y, dtype);
-  const features = weight.ndim === 2 ? [weight.shape[0]] : [];
-  if (bias.ndim > 1 || (bias.ndim === 1 && bias.shape[0] !== (features[0] ?? 1) && bias.shape[0] !== 1)) {
+  const features = weight.ndim === 2 ? weight.shape[0] : 1;
+  if (bias !== null && (bias.ndim > 1 || (bias.ndim === 1 && bias.shape[0] !== features && bias.shape[0] !== 1))) {
     throw mismatch("the bias must have one number for each row of the weight", [x, weight, bias]);
   }
-  return to(add(y, to(bias, "f32")), dtype);
+  return linearMap(x, weight, bias);
 }
 
 function mismatch(rule: string, tensors: readonly Tensor[]): ShapeError {

@@ -5,6 +5,7 @@ import { family } from "../_family.ts";
 import { fold } from "../_run.ts";
 import { kernelKey, PARAMS_WORDS, WORKGROUP, writeKernel, writeParams } from "./codegen.ts";
 import { type Expression, expressionOf } from "./expression.ts";
+import { Finish, hostOf } from "./finish.ts";
 import { layoutOf } from "./layout.ts";
 import { inlined, type Operand, storageOf, type TensorOperand } from "./operand.ts";
 import { Plan } from "./plan.ts";
@@ -70,6 +71,7 @@ export class Chain implements Pending {
     let plan = new Plan(this);
     // What was taken in without an input may have become one by being recorded for somebody else.
     while (plan.leaves.length > this.#mostLeaves() && this.#cut()) plan = new Plan(this);
+    if (this.#recordBehind(plan, into)) return;
     const layout = layoutOf(this.shape, plan.leaves);
     const key = kernelKey(plan, layout, into.dtype);
     const pipeline = device.pipelines.cached(key) ?? device.pipelines.pipeline(
@@ -86,6 +88,14 @@ export class Chain implements Pending {
     const buffers = plan.leaves.map((leaf) => leaf.storage.buffer);
     buffers.push(into.buffer);
     device.recorder.dispatch(pipeline, buffers, writeParams(plan, layout, quads, run), groups);
+  }
+
+  /** Computes the chain at the end of the kernel that makes one of its inputs, where there is one that can. */
+  #recordBehind(plan: Plan, into: Storage): boolean {
+    const found = hostOf(plan);
+    if (found === null) return false;
+    const { host, producer } = found;
+    return producer.recordThrough(new Finish(plan, host, into.dtype), into, plan.leaves[host].storage);
   }
 
   release(): void {

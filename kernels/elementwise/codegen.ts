@@ -13,13 +13,11 @@ export const WORKGROUP = 64;
 /** Words that a kernel's parameters may take. */
 export const PARAMS_WORDS = 64;
 
-/** A field of a fused kernel's parameters. */
-type Field = (name: string, type: "u32" | "i32" | "f32", value: number) => void;
+/** Takes a field of a fused kernel's parameters. */
+export type Field = (name: string, type: "u32" | "i32" | "f32", value: number) => void;
 
-/** Names the parameters of a fused kernel, in order. Their number and types depend on its key alone. */
-function eachField(plan: Plan, layout: Layout, quads: number, run: number, field: Field): void {
-  field("quads", "u32", quads);
-  field("run", "u32", run);
+/** Names the parameters of a plan, in order. Their number and types depend on its key alone. */
+export function eachField(plan: Plan, layout: Layout, field: Field): void {
   for (let k = 0; k < plan.values.length; k++) {
     const { value, as } = plan.values[k];
     field(`c${k}`, as === "bool" ? "u32" : as, value);
@@ -55,7 +53,9 @@ const packed = new Uint32Array(1024), packedFloats = new Float32Array(packed.buf
 /** The words of a fused kernel's parameters: a view that the next call overwrites. */
 export function writeParams(plan: Plan, layout: Layout, quads: number, run: number): Uint32Array {
   let count = 0;
-  eachField(plan, layout, quads, run, (_, type, value) => {
+  packed[count++] = quads;
+  packed[count++] = run;
+  eachField(plan, layout, (_, type, value) => {
     if (type === "f32") packedFloats[count++] = value;
     else packed[count++] = value;
   });
@@ -117,6 +117,29 @@ export function writeKernel(plan: Plan, layout: Layout, dtype: DType): string {
   return new Writer(plan, layout, dtype).text();
 }
 
+/**
+ * Writes a plan as the end of another kernel, which has the elements of one leaf, its host, in registers. The text declares
+ * the other leaves, the function `finish` and what it calls but for shared functions.
+ *
+ * @param plan What is computed
+ * @param layout How its leaves are read
+ * @param dtype The type of the result
+ * @param host Which leaf the kernel has
+ * @param binding Number of the first leaf's binding
+ * @param quads Whether `finish` takes four neighbours from a multiple of four on, or one element
+ * @returns WGSL with `fn finish(at: u32, x: vec4f) -> vec4<R>`, or `fn finish(at: u32, x: f32) -> R`
+ */
+export function writeFinish(
+  plan: Plan,
+  layout: Layout,
+  dtype: DType,
+  host: number,
+  binding: number,
+  quads: boolean,
+): string {
+  return new Writer(plan, layout, dtype).finish(host, binding, quads);
+}
+
 class Writer {
   readonly #plan: Plan;
   readonly #layout: Layout;
@@ -131,8 +154,8 @@ class Writer {
   text(): string {
     const { leaves, draws } = this.#plan;
     const out = registerOf(this.#dtype);
-    const fields: string[] = [];
-    eachField(this.#plan, this.#layout, 0, 0, (name, type) => fields.push(`${name}: ${type}`));
+    const fields: string[] = ["quads: u32", "run: u32"];
+    eachField(this.#plan, this.#layout, (name, type) => fields.push(`${name}: ${type}`));
     const gathers = this.#layout.readings.includes("gather");
     const args = [
       "q * 4u + n",
@@ -146,7 +169,7 @@ class Writer {
       `  let first = workgroup_index(id, groups) * params.run * ${WORKGROUP}u;`,
       `  let last = min(first + params.run * ${WORKGROUP}u, params.quads);`,
       `  for (var q = first + lane; q < last; q += ${WORKGROUP}u) {`,
-      ...this.#coordinates(),
+      ...this.#coordinates("q * 4u"),
       ...this.#quads(),
       ...draws.map((_, k) => this.#drawn(k)),
       `  var y = vec4<${out}>();`,
@@ -167,6 +190,53 @@ class Writer {
       "@group(1) @binding(0) var<uniform> params: Params;",
     ].join("\n");
     return [functionsFor(body), declarations, body].join("\n");
+  }
+
+  /** The end of another kernel. */
+  finish(host: number, binding: number, quads: boolean): string {
+    const { leaves, draws } = this.#plan;
+    const out = registerOf(this.#dtype);
+    const { dtype } = leaves[host].storage;
+    // As it would be read back: rounded, and hidden from the compiler.
+    const settle = isHalf(dtype) ? `round_${dtype}` : "opaque";
+    const others = leaves.flatMap((_, k) => k === host ? [] : [k]);
+    const bindings = others.map((k, n) => {
+      const type = quads ? this.#boundType(k) : this.#wordType(k);
+      return `@group(0) @binding(${binding + n}) var<storage, read> b${k}: array<${type}>;`;
+    });
+    const lines = [...bindings, ...this.#element(out)];
+    if (!quads) {
+      const args = leaves.map((_, k) => k === host ? `${settle}(x)` : this.#one(k, this.#indexAt(k)));
+      return [
+        ...lines,
+        `fn finish(at: u32, x: f32) -> ${out} {`,
+        ...this.#coordinates("at"),
+        `  return element(${["at", ...args].join(", ")});`,
+        "}",
+      ].join("\n");
+    }
+    const gathers = others.some((k) => this.#layout.readings[k] === "gather");
+    const args = [
+      "at + n",
+      ...leaves.map((_, k) => k === host ? `${settle}(x[n])` : this.#argument(k)),
+      ...draws.map((_, k) => `r${k}[n]`),
+    ];
+    return [
+      ...lines,
+      `fn finish(at: u32, x: vec4f) -> vec4<${out}> {`,
+      "  let q = at >> 2u;",
+      ...this.#coordinates("at"),
+      ...this.#quads(host),
+      ...draws.map((_, k) => this.#drawn(k)),
+      `  var y = vec4<${out}>();`,
+      "  for (var n = 0u; n < 4u; n++) {",
+      ...(gathers ? this.#gathers() : []),
+      `    y[n] = element(${args.join(", ")});`,
+      ...(gathers ? this.#advance() : []),
+      "  }",
+      "  return y;",
+      "}",
+    ].join("\n");
   }
 
   /** The function that computes one element from its inputs. */
@@ -202,10 +272,10 @@ class Writer {
     return `  let r${k} = ${draw.quad === null ? random : `${draw.quad}(${random})`};`;
   }
 
-  /** The coordinates of element 4·q, as `p0`, `p1`, … along the merged axes. */
-  #coordinates(): string[] {
+  /** The coordinates of an element, as `p0`, `p1`, … along the merged axes. */
+  #coordinates(element: string): string[] {
     if (!usesCoordinates(this.#layout)) return [];
-    const lines = ["  let rest0 = q * 4u;"];
+    const lines = [`  let rest0 = ${element};`];
     const last = this.#layout.sizes.length - 1;
     for (let axis = last; axis >= 1; axis--) {
       const from = `rest${last - axis}`, to = `rest${last - axis + 1}`;
@@ -218,10 +288,10 @@ class Writer {
     return lines;
   }
 
-  /** Reads of four elements at once: of leaf k as `qk`. */
-  #quads(): string[] {
+  /** Reads of four elements at once: of leaf k as `qk`, but for the leaf `without`. */
+  #quads(without = -1): string[] {
     return this.#layout.readings.flatMap((reading, k) =>
-      reading === "gather" ? [] : [`  let q${k} = ${this.#quad(k)};`]
+      reading === "gather" || k === without ? [] : [`  let q${k} = ${this.#quad(k)};`]
     );
   }
 
@@ -266,6 +336,13 @@ class Writer {
     return dtype === "bool" ? `(b${k}[${index}] != 0u)` : `b${k}[${index}]`;
   }
 
+  /** Index of the element of a leaf for element `at` of the result. */
+  #indexAt(k: number): string {
+    const reading = this.#layout.readings[k];
+    if (reading === "linear") return "at";
+    return reading === "single" && this.#plan.leaves[k].offset === 0 ? "0u" : this.#index(k);
+  }
+
   /** Index of the element of a leaf at the coordinates. */
   #index(k: number): string {
     const terms = this.#layout.strides[k].flatMap((stride, axis) => {
@@ -284,22 +361,42 @@ class Writer {
   }
 
   #boundType(k: number): string {
-    const { dtype } = this.#plan.leaves[k].storage;
     const reading = this.#layout.readings[k];
-    const whole = reading === "linear" || reading === "quad";
-    if (isHalf(dtype)) return whole ? "vec2u" : "u32";
-    const word = dtype === "bool" ? "u32" : registerOf(dtype);
-    return whole ? `vec4<${word}>` : word;
+    const word = this.#wordType(k);
+    if (reading !== "linear" && reading !== "quad") return word;
+    return isHalf(this.#plan.leaves[k].storage.dtype) ? "vec2u" : `vec4<${word}>`;
+  }
+
+  /** The type of a single word of a leaf. */
+  #wordType(k: number): string {
+    const { dtype } = this.#plan.leaves[k].storage;
+    return isHalf(dtype) || dtype === "bool" ? "u32" : registerOf(dtype);
   }
 
   #storedType(): string {
-    if (isHalf(this.#dtype)) return "vec2u";
-    return this.#dtype === "bool" ? "vec4u" : `vec4<${registerOf(this.#dtype)}>`;
+    return storedType(this.#dtype, 4);
   }
 
   #stored(y: string): string {
-    const dtype = this.#dtype;
-    if (isHalf(dtype)) return `vec2u(pack_${dtype}(${y}.xy), pack_${dtype}(${y}.zw))`;
-    return dtype === "bool" ? `select(vec4u(0u), vec4u(1u), ${y})` : y;
+    return stored(this.#dtype, 4, y);
   }
+}
+
+/** How many neighbours are stored at once. */
+export type Width = 1 | 2 | 4;
+
+/** The WGSL type of `width` neighbours in memory; one 16-bit element alone has none. */
+export function storedType(dtype: DType, width: Width): string {
+  if (isHalf(dtype)) return width === 4 ? "vec2u" : "u32";
+  const word = dtype === "bool" ? "u32" : registerOf(dtype);
+  return width === 1 ? word : `vec${width}<${word}>`;
+}
+
+/** WGSL of `width` neighbours as they lie in memory. */
+export function stored(dtype: DType, width: Width, y: string): string {
+  if (isHalf(dtype)) {
+    return width === 4 ? `vec2u(pack_${dtype}(${y}.xy), pack_${dtype}(${y}.zw))` : `pack_${dtype}(${y})`;
+  }
+  if (dtype !== "bool") return y;
+  return width === 1 ? `select(0u, 1u, ${y})` : `select(vec${width}u(0u), vec${width}u(1u), ${y})`;
 }

@@ -1,13 +1,18 @@
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import type { Access } from "../../device/mod.ts";
 import { family } from "../_family.ts";
 import { launch } from "../_run.ts";
-import type { KernelSource } from "../_source.ts";
+import type { KernelSource, ParamType } from "../_source.ts";
 import { matmul as plainKernel, sumSlices } from "../_wgsl.ts";
+import type { Width } from "../elementwise/codegen.ts";
+import type { Finish } from "../elementwise/finish.ts";
 import { groupsPlan } from "./_groups.ts";
 import { lanesPlan } from "./_lanes_plan.ts";
 import type { Matrices } from "./_operand.ts";
 import { packed } from "./_pack.ts";
+import { PLAIN, type Sink, sinkBindings, sinkTakes } from "./_sink.ts";
+import { sumParts } from "./_sum.ts";
 
 /** Axes along which a product is repeated or summed, with the strides of both operands. */
 export interface Axes {
@@ -31,7 +36,10 @@ export interface Gemm {
 
 /** What a kernel of a family is launched with. */
 export interface Plan {
-  readonly kernel: GemmKernel;
+  /** The kernel with an end of its own. */
+  readonly kernel: (sink: Sink) => GemmKernel;
+  /** Neighbours of the result that it stores at once. */
+  readonly width: Width;
   /** Tiles of the result along rows and columns of the kernel (which may be swapped against those of the result). */
   readonly rowTiles: number;
   readonly columnTiles: number;
@@ -68,10 +76,40 @@ export const GEMM_PARAMS = {
   columnTiles: "u32",
   slices: "u32",
   slice: "u32",
+  sliceSize: "u32",
+  sumsAt: "u32",
 } as const;
 
+/** Words that these parameters take: six vectors, and numbers. */
+export const GEMM_WORDS = 6 * 4 + Object.keys(GEMM_PARAMS).length - 6;
+
 /** A generated kernel for products. */
-export type GemmKernel = KernelSource<{ a: "read"; b: "read"; y: "read_write" }, typeof GEMM_PARAMS>;
+export type GemmKernel = KernelSource<Record<string, Access>, Record<string, ParamType>>;
+
+const kernels = new Map<string, GemmKernel>();
+
+/** The kernel of a key, written the first time. */
+export function gemmKernel(key: string, sink: Sink, write: () => string): GemmKernel {
+  let kernel = kernels.get(key);
+  if (kernel === undefined) {
+    const bindings = { a: "read", b: "read", ...sinkBindings(sink) } as const;
+    const params = { ...GEMM_PARAMS, ...sink.finish?.params.types };
+    kernels.set(key, kernel = { name: "matmul", key, bindings, params, code: write() });
+  }
+  return kernel;
+}
+
+/** Where a product goes: to its own tensor, through a chain, or both; and the sums of the rows of `a`. */
+export interface Target {
+  /** The product, of any floating type. */
+  readonly y: Tensor | null;
+  /** Added to every row of the product. */
+  readonly bias?: Tensor | null;
+  /** A chain behind the product, and where its results go. */
+  readonly through?: { readonly finish: Finish; readonly into: Tensor } | null;
+  /** Where the sums of the rows of `a`, over k and the summed axes, go (f32). The product has no batch then. */
+  readonly sums?: Tensor | null;
+}
 
 /** Drops axes of size 1 and merges those that both operands walk through in one go. */
 export function mergeAxes({ sizes, a, b }: Axes): Axes {
@@ -122,26 +160,53 @@ export function transposed({ a, b, m, n, k, batch, reduce }: Gemm): Gemm {
   };
 }
 
-/** Records the kernels of a product into `y`. */
-export function gemm(given: Gemm, y: Tensor): void {
+/** Records the kernels of a product. */
+export function gemm(given: Gemm, target: Tensor | Target): void {
+  const { y, bias = null, through = null, sums = null } = target instanceof Tensor ? { y: target } : target;
+  const sink: Sink = {
+    own: y?.dtype ?? null,
+    bias: bias?.dtype ?? null,
+    finish: through?.finish ?? null,
+    sums: sums === null ? null : "apart",
+  };
   const merged = { ...given, batch: mergeAxes(given.batch), reduce: mergeAxes(given.reduce) };
   const lanes = family() === "lanes";
   const { problem, copies } = lanes ? packed(merged) : { problem: merged, copies: [] };
-  const plan = lanes ? lanesPlan(problem, y.storage.device) : groupsPlan(problem, y.storage.device);
+  const { device } = (y ?? through!.into).storage;
+  const plan = lanes ? lanesPlan(problem, sink, device) : groupsPlan(problem, sink, device);
   const count = total(problem.batch.sizes) * problem.m * problem.n;
-  const into = plan.slices === 1 ? y : new Tensor({
-    shape: [plan.slices, count],
-    storage: new Storage(plan.slices * count, "f32", "matmul"),
-    scoped: false,
+  const ends: Record<string, Tensor> = {};
+  if (y !== null) ends.y = y;
+  if (through !== null) ends.z = through.into;
+  if (sums !== null) ends.sums = sums;
+  if (bias !== null) ends.bias = bias;
+  const views = Object.entries(sink.finish?.inputs ?? {}).map(([name, storage]) => {
+    const view = new Tensor({ shape: [storage.numel], storage: storage.retain(), scoped: false });
+    return [name, view] as const;
   });
-  const params = parameters(problem, plan);
+  Object.assign(ends, Object.fromEntries(views));
   const { a, b } = plan.swapped ? { a: problem.b, b: problem.a } : problem;
-  const workgroups = plan.rowTiles * plan.columnTiles * plan.slices * total(problem.batch.sizes);
-  launch(plan.kernel, { a: a.tensor, b: b.tensor, y: into }, params, workgroups);
-  if (into !== y) {
-    sumOver(into, y, plan.slices, count);
-    into.dispose();
+  const launchInto = (end: Sink, buffers: Record<string, Tensor>, sliceSize: number, sumsAt: number) =>
+    launch(
+      plan.kernel(end),
+      { a: a.tensor, b: b.tensor, ...buffers },
+      { ...parameters(problem, plan), sliceSize, sumsAt, ...end.finish?.params.values },
+      plan.rowTiles * plan.columnTiles * plan.slices * total(problem.batch.sizes),
+    );
+  // Sums of parts, and what a kernel cannot store itself, end in a kernel of their own.
+  if (plan.slices === 1 && sinkTakes(sink, plan.width)) launchInto(sink, ends, 0, 0);
+  else {
+    const sliceSize = sums === null ? count : Math.ceil((count + problem.m) / 4) * 4;
+    const parts = new Tensor({
+      shape: [plan.slices, sliceSize],
+      storage: new Storage(plan.slices * sliceSize, "f32", "matmul"),
+      scoped: false,
+    });
+    launchInto({ ...PLAIN, sums: sums === null ? null : "behind" }, { y: parts }, sliceSize, count);
+    sumParts(parts, sink, ends, { count, slices: plan.slices, sliceSize, columns: problem.n, rows: problem.m });
+    parts.dispose();
   }
+  for (const [, view] of views) view.dispose();
   for (const copy of copies) copy.dispose();
 }
 
@@ -158,7 +223,7 @@ export function sumOver(parts: Tensor, y: Tensor, slices: number, count: number)
 function parameters(
   problem: Gemm,
   plan: Plan,
-): { [K in keyof typeof GEMM_PARAMS]: (typeof GEMM_PARAMS)[K] extends "u32" ? number : number[] } {
+): Record<Exclude<keyof typeof GEMM_PARAMS, "sliceSize" | "sumsAt">, number | number[]> {
   const { a, b, m, n, k, batch, reduce } = plan.swapped ? transposed(problem) : problem;
   return {
     batchSizes: vector(batch.sizes, 1),

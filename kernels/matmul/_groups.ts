@@ -1,22 +1,33 @@
 import type { Device } from "../../device/mod.ts";
-import { shared } from "../_wgsl.ts";
-import { aligned, type Gemm, GEMM_PARAMS, type GemmKernel, type Plan, transposed } from "./_gemm.ts";
+import type { DType } from "../../tensor/dtype.ts";
+import type { Width } from "../elementwise/codegen.ts";
+import { functionsFor } from "../elementwise/functions.ts";
+import { aligned, type Gemm, type GemmKernel, gemmKernel, type Plan, transposed } from "./_gemm.ts";
 import { offsetExpression, paramsStruct } from "./_lanes.ts";
+import { type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";
 import { type TileShape, writeTiles } from "./_tiles.ts";
 
 /** What the text of a product's kernel depends on. */
 export interface GroupsKernel {
   readonly shape: TileShape;
+  /** Types of the operands' elements. */
+  readonly typeA: DType;
+  readonly typeB: DType;
   /** The axis along which an operand's elements are neighbours: `"k"`, or its rows (columns). */
   readonly a: "k" | "outer";
   readonly quadsA: boolean;
   readonly b: "k" | "outer";
   readonly quadsB: boolean;
-  readonly quadsY: boolean;
+  /** Neighbouring columns of the result that are stored at once. */
+  readonly width: Width;
   /** Steps of k that are written out. */
   readonly unrolled: number;
   readonly batchAxes: number;
   readonly reduceAxes: number;
+  /** Whether the transpose is computed, so that the bias belongs to rows. */
+  readonly swapped: boolean;
+  /** What becomes of the sums. */
+  readonly sink: Sink;
 }
 
 /** Tiles by the shape of the product; sides are those of the result. */
@@ -32,47 +43,41 @@ const ENOUGH_WORKGROUPS = 128;
 /** Steps of k that a slice should at least have. */
 const LEAST_SLICE = 256;
 
-const kernels = new Map<string, GemmKernel>();
-
 /** The kernel of a description, written the first time. */
 export function groupsKernel(spec: GroupsKernel): GemmKernel {
-  const { shape, ...rest } = spec;
-  const key = `matmul groups ${Object.values(shape).join("x")} ${Object.values(rest).join(" ")}`;
-  let kernel = kernels.get(key);
-  if (kernel === undefined) {
-    const bindings = { a: "read", b: "read", y: "read_write" } as const;
-    kernels.set(key, kernel = { name: key, bindings, params: GEMM_PARAMS, code: writeGroups(spec) });
-  }
-  return kernel;
+  const { shape, sink, ...rest } = spec;
+  const key = `matmul groups ${Object.values(shape).join("x")} ${Object.values(rest).join(" ")} ${sinkKey(sink)}`;
+  return gemmKernel(key, sink, () => writeGroups(spec));
 }
 
 /** Writes the kernel. */
 export function writeGroups(spec: GroupsKernel): string {
-  const { shape, quadsA, quadsB, quadsY, batchAxes, reduceAxes } = spec;
+  const { shape, quadsA, quadsB, width, batchAxes, reduceAxes, sink } = spec;
   const type = (quads: boolean) => quads ? "vec4f" : "f32";
   const offset = (index: string, kind: "batch" | "reduce", side: "A" | "B") =>
     offsetExpression(index, kind === "batch" ? batchAxes : reduceAxes, `${kind}Sizes`, `${kind}${side}`);
-  const at = (quads: boolean, index: string) => quads ? `[(${index}) >> 2u]` : `[${index}]`;
   const base = (side: "A" | "B") =>
     reduceAxes > 0 ? `batch${side} + ${offset("step", "reduce", side)}` : `batch${side}`;
-  return writeTiles({
+  const stored = width === 1 ? "f32" : `vec${width}f`;
+  const biases = [0, 1, 2, 3].slice(0, width).map((c) => `bias_at(j + ${c}u)`).join(", ");
+  const added = sink.bias === null ? "" : spec.swapped ? " + bias_at(i)" : ` + ${stored}(${biases})`;
+  const text = writeTiles({
     shape,
     a: { axis: spec.a, quads: quadsA },
     b: { axis: spec.b, quads: quadsB },
-    quadsY,
+    quadsY: width === 4,
+    pairsY: width === 2,
+    sums: sink.sums !== null,
     unrolled: spec.unrolled,
     declarations: [
-      "// y[batch, i, j] = Σ_reduce Σ_k a[batch, reduce, i, k] · b[batch, reduce, k, j]",
-      `// A workgroup makes a tile of ${shape.rows} × ${shape.columns}, an invocation ${shape.threadRows} × ${shape.threadColumns} of it.`,
-      paramsStruct(),
-      `@group(0) @binding(0) var<storage, read> a: array<${type(quadsA)}>;`,
-      `@group(0) @binding(1) var<storage, read> b: array<${type(quadsB)}>;`,
-      `@group(0) @binding(2) var<storage, read_write> y: array<${type(quadsY)}>;`,
+      writeOperand("a", 0, spec.typeA, quadsA),
+      writeOperand("b", 1, spec.typeB, quadsB),
+      writeSink(sink, width, 2),
       "@group(1) @binding(0) var<uniform> params: Params;",
-      shared.place.trim(),
       "var<private> base_a: u32;",
       "var<private> base_b: u32;",
       "var<private> base_y: u32;",
+      ...(sink.sums === null ? [] : ["var<private> base_sums: u32;"]),
       "var<private> end: u32;",
       "const NOWHERE = 0xffffffffu;",
       "fn place_a(i: u32) -> u32 {",
@@ -85,19 +90,26 @@ export function writeGroups(spec: GroupsKernel): string {
       "  if (place == NOWHERE || k >= end) {",
       `    return ${type(quadsA)}();`,
       "  }",
-      `  return a${at(quadsA, "place + k * params.columnA")};`,
+      "  return a_at(place + k * params.columnA);",
       "}",
       `fn load_b(place: u32, k: u32) -> ${type(quadsB)} {`,
       "  if (place == NOWHERE || k >= end) {",
       `    return ${type(quadsB)}();`,
       "  }",
-      `  return b${at(quadsB, "place + k * params.rowB")};`,
+      "  return b_at(place + k * params.rowB);",
       "}",
-      `fn store(i: u32, j: u32, value: ${type(quadsY)}) {`,
+      `fn store(i: u32, j: u32, value: ${stored}) {`,
       "  if (i < params.m && j < params.n) {",
-      `    y${at(quadsY, "base_y + i * params.rowY + j * params.columnY")} = value;`,
+      `    put(base_y + i * params.rowY + j * params.columnY, value${added});`,
       "  }",
       "}",
+      ...(sink.sums === null ? [] : [
+        "fn store_sums(i: u32, value: f32) {",
+        "  if (i < params.m && base_sums != NOWHERE) {",
+        "    put_sum(base_sums + i, value);",
+        "  }",
+        "}",
+      ]),
     ],
     place: [
       "var rest = workgroup_index(id, groups);",
@@ -110,7 +122,10 @@ export function writeGroups(spec: GroupsKernel): string {
       "if (slice >= params.slices) {",
       "  return;",
       "}",
-      "base_y = (slice * params.batches + batch) * params.m * params.n;",
+      "base_y = slice * params.sliceSize + batch * params.m * params.n;",
+      ...(sink.sums === null
+        ? []
+        : ["base_sums = select(NOWHERE, params.sumsAt + slice * params.sliceSize, column == 0u);"]),
       `let batchA = params.offsetA + ${offset("batch", "batch", "A")};`,
       `let batchB = params.offsetB + ${offset("batch", "batch", "B")};`,
     ],
@@ -129,6 +144,13 @@ export function writeGroups(spec: GroupsKernel): string {
     ],
     after: ["}"],
   });
+  return [
+    "// y[batch, i, j] = Σ_reduce Σ_k a[batch, reduce, i, k] · b[batch, reduce, k, j]",
+    `// A workgroup makes a tile of ${shape.rows} × ${shape.columns}, an invocation ${shape.threadRows} × ${shape.threadColumns} of it.`,
+    paramsStruct(sink),
+    functionsFor(text),
+    text,
+  ].join("\n");
 }
 
 /**
@@ -139,8 +161,8 @@ export function unrolledFor(device: Device): number {
 }
 
 /** Tiles and kernel for a GPU. */
-export function groupsPlan(given: Gemm, device: Device): Plan {
-  const swapped = given.n <= 16 && given.m > given.n;
+export function groupsPlan(given: Gemm, sink: Sink, device: Device): Plan {
+  const swapped = given.n <= 16 && given.m > given.n && sink.sums === null;
   const problem = swapped ? transposed(given) : given;
   const { a, b, m, n, k, batch, reduce } = problem;
   const total = (sizes: readonly number[]) => sizes.reduce((x, y) => x * y, 1);
@@ -161,8 +183,11 @@ export function groupsPlan(given: Gemm, device: Device): Plan {
   // A single step of k, or a single row or column, has neighbours along any axis.
   const alongA = a.column === 1 || k === 1 ? "k" as const : "outer" as const;
   const alongB = b.row === 1 || k === 1 ? "k" as const : "outer" as const;
-  const kernel = groupsKernel({
+  const width = swapped ? 1 : n % 4 === 0 && shape.threadColumns % 4 === 0 ? 4 : n % 2 === 0 ? 2 : 1;
+  const spec = {
     shape,
+    typeA: a.tensor.dtype,
+    typeB: b.tensor.dtype,
     a: alongA,
     quadsA: alongA === "k"
       ? k % 4 === 0 && aligned(problem, "a", a.row)
@@ -171,11 +196,12 @@ export function groupsPlan(given: Gemm, device: Device): Plan {
     quadsB: alongB === "k"
       ? k % 4 === 0 && aligned(problem, "b", b.column)
       : n % 4 === 0 && aligned(problem, "b", b.row),
-    quadsY: !swapped && n % 4 === 0 && shape.threadColumns % 4 === 0,
+    width,
     unrolled: unrolledFor(device),
     batchAxes: batch.sizes.length,
     reduceAxes: reduce.sizes.length,
-  });
+    swapped,
+  } as const;
   const rowTiles = Math.ceil(m / shape.rows), columnTiles = Math.ceil(n / shape.columns);
-  return { kernel, rowTiles, columnTiles, slices, slice, swapped };
+  return { kernel: (sink) => groupsKernel({ ...spec, sink }), width, rowTiles, columnTiles, slices, slice, swapped };
 }

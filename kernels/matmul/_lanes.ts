@@ -1,5 +1,8 @@
-import { shared } from "../_wgsl.ts";
-import { GEMM_PARAMS, type GemmKernel } from "./_gemm.ts";
+import type { DType } from "../../tensor/dtype.ts";
+import type { Width } from "../elementwise/codegen.ts";
+import { functionsFor } from "../elementwise/functions.ts";
+import { GEMM_PARAMS, type GemmKernel, gemmKernel } from "./_gemm.ts";
+import { type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";
 
 /**
  * A kernel for adapters that compute on the processor's cores, where an instruction works on all lanes of a subgroup at once,
@@ -17,6 +20,9 @@ export interface LanesKernel {
   readonly rows: number;
   /** Columns of the result that an invocation makes. */
   readonly columns: number;
+  /** Types of the operands' elements. */
+  readonly typeA: DType;
+  readonly typeB: DType;
   /** The axis of `a` along which its elements are neighbours: `"k"` or rows. */
   readonly a: "k" | "row";
   /** Whether four neighbours of `a` are loaded at once. */
@@ -27,35 +33,31 @@ export interface LanesKernel {
   readonly quadsB: boolean;
   /** Whether k is no multiple of four, so that loads beyond its end have to give zeros. */
   readonly ragged: boolean;
-  /** Whether four neighbouring columns of the result are stored at once; asks for `quadsB` along columns. */
-  readonly quadsY: boolean;
+  /** Neighbouring columns of the result that are stored at once: four ask for `quadsB` along columns, two for two columns. */
+  readonly width: Width;
   /** Axes of the batch, and axes that are summed, after merging. */
   readonly batchAxes: number;
   readonly reduceAxes: number;
+  /** Whether the transpose is computed, so that the bias belongs to rows. */
+  readonly swapped: boolean;
+  /** What becomes of the sums. */
+  readonly sink: Sink;
 }
 
 /** Steps of k that are taken at once. */
 const STEP = 4;
 const LETTERS = "xyzw";
 
-const kernels = new Map<string, GemmKernel>();
-
 /** The kernel of a description, written the first time. */
 export function lanesKernel(spec: LanesKernel): GemmKernel {
-  const key = `matmul lanes ${Object.values(spec).join(" ")}`;
-  let kernel = kernels.get(key);
-  if (kernel === undefined) {
-    const bindings = { a: "read", b: "read", y: "read_write" } as const;
-    kernels.set(key, kernel = { name: key, bindings, params: GEMM_PARAMS, code: writeLanes(spec) });
-  }
-  return kernel;
+  const { sink, ...rest } = spec;
+  return gemmKernel(`matmul lanes ${Object.values(rest).join(" ")} ${sinkKey(sink)}`, sink, () => writeLanes(spec));
 }
 
 /** The text of `struct Params`. */
-export function paramsStruct(): string {
-  return ["struct Params {", ...Object.entries(GEMM_PARAMS).map(([name, type]) => `  ${name}: ${type},`), "}"].join(
-    "\n",
-  );
+export function paramsStruct({ finish }: Sink): string {
+  const fields = Object.entries({ ...GEMM_PARAMS, ...finish?.params.types });
+  return ["struct Params {", ...fields.map(([name, type]) => `  ${name}: ${type},`), "}"].join("\n");
 }
 
 /**
@@ -76,24 +78,25 @@ export function offsetExpression(index: string, axes: number, sizes: string, str
 
 /** Writes the kernel. */
 export function writeLanes(spec: LanesKernel): string {
-  const { rows, columns, lanes, broadcast } = spec;
-  const writer = new Writer(spec);
-  const itemA = spec.quadsA ? "vec4f" : "f32", itemB = spec.quadsB ? "vec4f" : "f32";
+  const { rows, columns, lanes, broadcast, sink } = spec;
+  const body = [
+    writeOperand("a", 0, spec.typeA, spec.quadsA),
+    writeOperand("b", 1, spec.typeB, spec.quadsB),
+    writeSink(sink, spec.width, 2),
+    "@group(1) @binding(0) var<uniform> params: Params;",
+    `@compute @workgroup_size(${lanes})`,
+    "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
+    ...new Writer(spec).body().map((line) => `  ${line}`),
+    "}",
+    "",
+  ].join("\n");
   return [
     "// y[batch, i, j] = Σ_reduce Σ_k a[batch, reduce, i, k] · b[batch, reduce, k, j]",
     `// A workgroup of ${lanes} lanes makes ${rows} rows; lanes lie along the columns, ${columns} each. No barrier, no workgroup memory.`,
     ...(broadcast ? ["enable subgroups;"] : []),
-    paramsStruct(),
-    `@group(0) @binding(0) var<storage, read> a: array<${itemA}>;`,
-    `@group(0) @binding(1) var<storage, read> b: array<${itemB}>;`,
-    `@group(0) @binding(2) var<storage, read_write> y: array<${spec.quadsY ? "vec4f" : "f32"}>;`,
-    "@group(1) @binding(0) var<uniform> params: Params;",
-    shared.place.trim(),
-    `@compute @workgroup_size(${lanes})`,
-    "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
-    ...writer.body().map((line) => `  ${line}`),
-    "}",
-    "",
+    paramsStruct(sink),
+    functionsFor(body),
+    body,
   ].join("\n");
 }
 
@@ -106,7 +109,7 @@ class Writer {
 
   constructor(spec: LanesKernel) {
     this.#spec = spec;
-    this.#sums = this.#quadColumns ? spec.columns / 4 : spec.columns;
+    this.#sums = this.#quadColumns ? 1 : spec.columns;
   }
 
   /** Whether an invocation's columns come in fours of neighbours. */
@@ -126,7 +129,7 @@ class Writer {
       "var rest = workgroup_index(id, groups);",
       `let row = rest % params.rowTiles * ${rows}u;`,
       "rest = rest / params.rowTiles;",
-      `let column = rest % params.columnTiles * ${lanes * columns}u + lane${this.#quadColumns ? " * 4u" : ""};`,
+      `let column = rest % params.columnTiles * ${lanes * columns}u + lane * ${columns}u;`,
       "rest = rest / params.columnTiles;",
       "let batch = rest % params.batches;",
       "let slice = rest / params.batches;",
@@ -137,6 +140,7 @@ class Writer {
       `let batchA = params.offsetA + ${this.#offset("batch", "batch", "A")};`,
       `let batchB = params.offsetB + ${this.#offset("batch", "batch", "B")};`,
       ...range(rows).flatMap((r) => range(this.#sums).map((s) => `var s${r}_${s} = ${sum};`)),
+      ...(this.#spec.sink.sums ? this.#loads().map((name) => `var t${name} = vec4f();`) : []),
       ...(reduceAxes > 0 ? ["for (var step = firstStep; step < lastStep; step++) {"] : ["{"]),
       ...this.#sum().map((line) => `  ${line}`),
       "}",
@@ -192,12 +196,12 @@ class Writer {
 
   /** Where a lane's first element of `b` lies, for each of its columns or fours of columns. */
   #addressesB(): string[] {
-    const { b, lanes } = this.#spec;
+    const { b } = this.#spec;
     const stride = b === "k" ? " * params.columnB" : "";
     return range(this.#sums).map((s) => {
       const column = this.#quadColumns
-        ? `min(column + ${s * 4 * lanes}u, (params.n + 3u) / 4u * 4u - 4u)`
-        : `min(column + ${s * lanes}u, params.n - 1u)`;
+        ? "min(column, (params.n + 3u) / 4u * 4u - 4u)"
+        : `min(column + ${s}u, params.n - 1u)`;
       return `let b${s}_at = baseB + ${column}${stride};`;
     });
   }
@@ -205,6 +209,8 @@ class Writer {
   /** Four steps of k. */
   #step(): string[] {
     const lines: string[] = [...this.#loadA(), ...this.#loadB()];
+    // What a lane loads of `a` is its share of the sums of rows.
+    if (this.#spec.sink.sums) lines.push(...this.#loads().map((name) => `t${name} += ${name};`));
     for (const r of range(this.#spec.rows)) {
       for (const u of range(STEP)) {
         lines.push(`let v${r}_${u} = ${this.#valueA(r, u)};`);
@@ -214,18 +220,25 @@ class Writer {
     return lines;
   }
 
+  /** Names of the values of `a` that an invocation loads in a step. */
+  #loads(): string[] {
+    const { a, broadcast, rows } = this.#spec;
+    if (broadcast || a === "k") return range(this.#groups).map((g) => `a${g}`);
+    return range(Math.ceil(rows / 4)).flatMap((g) => range(STEP).map((u) => `a${g}_${u}`));
+  }
+
   #loadA(): string[] {
     const { a, quadsA, broadcast } = this.#spec;
     if (!broadcast) return this.#loadEveryA();
     const quad = (g: number) => {
       if (a === "k") {
         return quadsA
-          ? `a[(a${g}_at + k) >> 2u]`
-          : `vec4f(${range(4).map((u) => this.#upTo(u, `a[a${g}_at + k + ${u}u]`)).join(", ")})`;
+          ? `a_at(a${g}_at + k)`
+          : `vec4f(${range(4).map((u) => this.#upTo(u, `a_at(a${g}_at + k + ${u}u)`)).join(", ")})`;
       }
       const own = quadsA
-        ? `a[(a${g}_at + k * params.columnA) >> 2u]`
-        : `vec4f(${range(4).map((c) => `a[a${g}_at${c} + k * params.columnA]`).join(", ")})`;
+        ? `a_at(a${g}_at + k * params.columnA)`
+        : `vec4f(${range(4).map((c) => `a_at(a${g}_at${c} + k * params.columnA)`).join(", ")})`;
       return this.#spec.ragged ? `select(vec4f(), ${own}, k + (lane & 3u) < last)` : own;
     };
     return range(this.#groups).map((g) => `let a${g} = ${quad(g)};`);
@@ -237,14 +250,14 @@ class Writer {
     if (a === "k") {
       return range(rows).map((r) =>
         quadsA
-          ? `let a${r} = a[(a${r}_at + k) >> 2u];`
-          : `let a${r} = vec4f(${range(4).map((u) => this.#upTo(u, `a[a${r}_at + k + ${u}u]`)).join(", ")});`
+          ? `let a${r} = a_at(a${r}_at + k);`
+          : `let a${r} = vec4f(${range(4).map((u) => this.#upTo(u, `a_at(a${r}_at + k + ${u}u)`)).join(", ")});`
       );
     }
     return range(Math.ceil(rows / 4)).flatMap((g) =>
       range(STEP).map((u) => {
         const at = (c: number) => `a${Math.min(4 * g + c, rows - 1)}_at + (k + ${u}u) * params.columnA`;
-        const quad = quadsA ? `a[(${at(0)}) >> 2u]` : `vec4f(${range(4).map((c) => `a[${at(c)}]`).join(", ")})`;
+        const quad = quadsA ? `a_at(${at(0)})` : `vec4f(${range(4).map((c) => `a_at(${at(c)})`).join(", ")})`;
         return `let a${g}_${u} = ${this.#upTo(u, quad, "vec4f()")};`;
       })
     );
@@ -255,14 +268,14 @@ class Writer {
     return this.#spec.ragged ? `select(${zero}, ${load}, k + ${u}u < last)` : load;
   }
 
-  /** Text of the element of `a` in row r at step u, the same for all lanes. */
-  #valueA(r: number, u: number): string {
+  /** Text of the element of `a` in row r at step u, the same for all lanes; or that of other values held as `a` is. */
+  #valueA(r: number, u: number, held = "a"): string {
     const { a, lanes, broadcast } = this.#spec;
-    if (!broadcast) return a === "k" ? `a${r}.${LETTERS[u]}` : `a${r >> 2}_${u}.${LETTERS[r % 4]}`;
+    if (!broadcast) return a === "k" ? `${held}${r}.${LETTERS[u]}` : `${held}${r >> 2}_${u}.${LETTERS[r % 4]}`;
     const g = Math.floor(r / lanes), own = r % lanes;
     return a === "k"
-      ? `subgroupBroadcast(a${g}.${LETTERS[u]}, ${own}u)`
-      : `subgroupBroadcast(a${g}.${LETTERS[own % 4]}, ${(own >> 2) * 4 + u}u)`;
+      ? `subgroupBroadcast(${held}${g}.${LETTERS[u]}, ${own}u)`
+      : `subgroupBroadcast(${held}${g}.${LETTERS[own % 4]}, ${(own >> 2) * 4 + u}u)`;
   }
 
   #loadB(): string[] {
@@ -270,12 +283,12 @@ class Writer {
     return range(this.#sums).flatMap((s) => {
       if (b === "k") {
         return quadsB
-          ? `let b${s} = b[(b${s}_at + k) >> 2u];`
-          : `let b${s} = vec4f(${range(4).map((u) => this.#upTo(u, `b[b${s}_at + k + ${u}u]`)).join(", ")});`;
+          ? `let b${s} = b_at(b${s}_at + k);`
+          : `let b${s} = vec4f(${range(4).map((u) => this.#upTo(u, `b_at(b${s}_at + k + ${u}u)`)).join(", ")});`;
       }
       return range(STEP).map((u) => {
         const at = `b${s}_at + (k + ${u}u) * params.rowB`;
-        const load = this.#upTo(u, `b[${quadsB ? `(${at}) >> 2u` : at}]`, quadsB ? "vec4f()" : "0.0");
+        const load = this.#upTo(u, `b_at(${at})`, quadsB ? "vec4f()" : "0.0");
         return `let b${s}_${u} = ${load};`;
       });
     });
@@ -290,27 +303,40 @@ class Writer {
    * cheaper than a condition for each, and much less code.
    */
   #store(): string[] {
-    const { rows, lanes, quadsY } = this.#spec;
+    const { rows, columns, width, sink, swapped } = this.#spec;
     const lines = [
-      "let baseY = (slice * params.batches + batch) * params.m * params.n;",
-      ...range(rows).map((r) => `let y${r} = baseY + ${this.#rowY(r)} * params.rowY;`),
+      "let baseY = slice * params.sliceSize + batch * params.m * params.n;",
+      ...range(rows).map((r) => `let i${r} = ${this.#rowY(r)};`),
     ];
-    for (const s of range(this.#sums)) {
+    if (sink.sums) {
+      // The values are broadcast before the condition, so that all lanes take part.
       lines.push(
-        `let column${s} = column + ${(this.#quadColumns ? 4 : 1) * s * lanes}u;`,
-        `let x${s} = column${s} * params.columnY;`,
-        `if (column${s} < params.n) {`,
+        ...range(rows).map((r) => `let t${r} = ${range(STEP).map((u) => this.#valueA(r, u, "ta")).join(" + ")};`),
       );
-      if (quadsY) lines.push(...range(rows).map((r) => `  y[(y${r} + x${s}) >> 2u] = s${r}_${s};`));
-      else if (!this.#quadColumns) lines.push(...range(rows).map((r) => `  y[y${r} + x${s}] = s${r}_${s};`));
-      else {
-        for (const c of range(4)) {
-          lines.push(`  if (column${s} + ${c}u < params.n) {`);
-          lines.push(
-            ...range(rows).map((r) => `    y[y${r} + x${s} + ${c}u * params.columnY] = s${r}_${s}.${LETTERS[c]};`),
-          );
-          lines.push("  }");
-        }
+      lines.push("if (column == 0u) {");
+      lines.push(...range(rows).map((r) => `  put_sum(params.sumsAt + slice * params.sliceSize + i${r}, t${r});`), "}");
+    }
+    const neighbours = range(columns / width);
+    for (const g of neighbours) {
+      const first = g * width;
+      const j = `column + ${first}u`;
+      lines.push(`if (${j} < params.n) {`, `  let x = baseY + (${j}) * params.columnY;`);
+      const bias = (n: number) => sink.bias === null || swapped ? "" : `  let bias${n} = bias_at(${j} + ${n}u);`;
+      lines.push(...range(width).map(bias).filter(Boolean));
+      for (const r of range(rows)) {
+        const value = (c: number) => this.#quadColumns ? `s${r}_0.${LETTERS[c]}` : `s${r}_${c}`;
+        const whole = width === 4
+          ? `s${r}_0`
+          : width === 1
+          ? value(first)
+          : `vec2f(${value(first)}, ${value(first + 1)})`;
+        const biases = range(width).map((n) => `bias${n}`).join(", ");
+        const added = sink.bias === null
+          ? ""
+          : swapped
+          ? ` + bias_at(i${r})`
+          : ` + ${width === 1 ? biases : `vec${width}f(${biases})`}`;
+        lines.push(`  put(x + i${r} * params.rowY, ${whole}${added});`);
       }
       lines.push("}");
     }

@@ -2,17 +2,20 @@ import type { Device } from "../../device/mod.ts";
 import { family } from "../_family.ts";
 import { aligned, type Gemm, type Plan, transposed } from "./_gemm.ts";
 import { lanesKernel } from "./_lanes.ts";
+import type { Sink } from "./_sink.ts";
 
 /** Workgroups that keep the cores of a usual machine busy to the end. */
 const ENOUGH_WORKGROUPS = 32;
 /** Steps of k that a slice should at least have: below, storing and adding the parts costs more than it gains. */
 const LEAST_SLICE = 64;
+/** Operations that a slice should at least have, to be worth a dispatch that adds it. */
+const LEAST_SLICE_FLOPS = 1e6;
 
 /** Tiles and kernel for a software adapter. */
-export function lanesPlan(given: Gemm, device: Device): Plan {
+export function lanesPlan(given: Gemm, { sums }: Sink, device: Device): Plan {
   const { lanes, broadcast } = subgroupLanes(device);
   // Lanes lie along the longer side.
-  const swapped = given.m > given.n && given.n < 4 * lanes;
+  const swapped = given.m > given.n && given.n < 4 * lanes && sums === null;
   const problem = swapped ? transposed(given) : given;
   const { a, b, m, n, k, batch, reduce } = problem;
   // A single step of k, or a single row or column, has neighbours along any axis.
@@ -37,26 +40,30 @@ export function lanesPlan(given: Gemm, device: Device): Plan {
   const rowTiles = Math.ceil(m / rows), columnTiles = Math.ceil(n / (columns * lanes));
   const tiles = rowTiles * columnTiles * batch.sizes.reduce((x, y) => x * y, 1);
   const steps = reduce.sizes.reduce((x, y) => x * y, 1);
-  const wanted = Math.max(1, Math.floor(ENOUGH_WORKGROUPS / tiles));
+  const wanted = Math.max(1, Math.floor(Math.min(ENOUGH_WORKGROUPS / tiles, flops * steps / LEAST_SLICE_FLOPS)));
   let slice: number;
   if (steps > 1) slice = Math.max(Math.ceil(steps / wanted), Math.ceil(LEAST_SLICE / k));
   else slice = Math.max(Math.ceil(k / wanted / 4) * 4, LEAST_SLICE);
   const slices = Math.max(1, Math.ceil((steps > 1 ? steps : k) / slice));
-  const kernel = lanesKernel({
+  const width = swapped ? 1 : columns === 4 && n % 4 === 0 ? 4 : columns === 2 && n % 2 === 0 ? 2 : 1;
+  const spec = {
     lanes,
     broadcast,
     rows,
     columns,
+    typeA: a.tensor.dtype,
+    typeB: b.tensor.dtype,
     a: alongA,
     quadsA,
     b: alongB,
     quadsB,
     ragged: k % 4 !== 0,
-    quadsY: !swapped && alongB === "column" && quadsB && n % 4 === 0,
+    width,
     batchAxes: batch.sizes.length,
     reduceAxes: reduce.sizes.length,
-  });
-  return { kernel, rowTiles, columnTiles, slices, slice, swapped };
+    swapped,
+  } as const;
+  return { kernel: (sink) => lanesKernel({ ...spec, sink }), width, rowTiles, columnTiles, slices, slice, swapped };
 }
 
 let broadcasting = true;

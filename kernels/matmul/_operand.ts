@@ -1,9 +1,6 @@
-import { isHalf } from "../../tensor/dtype.ts";
-import { noGrad } from "../../tensor/grad_mode.ts";
 import { broadcastStrides, type Shape, stridesOf } from "../../tensor/shape.ts";
 import type { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { to } from "../elementwise/cast.ts";
 import { Chain } from "../elementwise/chain.ts";
 import { composeReadings, type Reading } from "../elementwise/compose.ts";
 import { expressionOf } from "../elementwise/expression.ts";
@@ -59,24 +56,29 @@ export function pureView(t: Tensor, shape: Shape = t.shape): PureView | null {
 
 /**
  * How the elements of a stack of matrices lie, without moving them where that can be helped: transposed, permuted, sliced
- * and expanded tensors are read in place as long as rows or columns are contiguous. 16-bit elements are widened.
+ * and expanded tensors are read in place as long as rows or columns are contiguous.
  */
 export function matrices(t: Tensor, transposed: boolean): Matrices {
-  if (isHalf(t.dtype)) {
-    const wide = noGrad(() => to(t, "f32"));
-    return { ...contiguous(wide, transposed), own: true };
-  }
+  const view = matrixView(t);
+  if (view === null) return contiguous(t, transposed);
+  const { storage, strides, offset } = view;
+  const [row, column] = strides.slice(-2);
+  const source = new Tensor({ shape: [storage.numel], storage: storage.retain(), scoped: false });
+  return { ...oriented(source, offset, strides.slice(0, -2), row, column, transposed), own: true };
+}
+
+/** The view that a tensor still is, if matrices can be read through it. */
+function matrixView(t: Tensor): PureView | null {
   const view = pureView(t);
-  if (view !== null) {
-    const { storage, strides, offset } = view;
-    const [row, column] = strides.slice(-2);
-    const [rows, columns] = t.shape.slice(-2);
-    if (row === 1 || column === 1 || rows === 1 || columns === 1) {
-      const source = new Tensor({ shape: [storage.numel], storage: storage.retain(), scoped: false });
-      return { ...oriented(source, offset, strides.slice(0, -2), row, column, transposed), own: true };
-    }
-  }
-  return contiguous(t, transposed);
+  if (view === null) return null;
+  const [row, column] = view.strides.slice(-2);
+  const [rows, columns] = t.shape.slice(-2);
+  return row === 1 || column === 1 || rows === 1 || columns === 1 ? view : null;
+}
+
+/** Makes sure that what a product will read is computed and not only described. */
+export function materialise(t: Tensor): void {
+  void (matrixView(t) ?? t).storage.buffer;
 }
 
 function contiguous(t: Tensor, transposed: boolean): Matrices {

@@ -1,9 +1,19 @@
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { isHalf } from "../../tensor/dtype.ts";
 import { launch } from "../_run.ts";
+import type { Specialisation } from "../_source.ts";
 import { packMatrix } from "../_wgsl.ts";
 import type { Axes, Gemm } from "./_gemm.ts";
 import type { Matrices } from "./_operand.ts";
+
+/** How 16-bit operands are read: their copies are f32. */
+const HALVES: Record<"f16" | "bf16", Specialisation> = { f16: reading("f16"), bf16: reading("bf16") };
+
+function reading(dtype: "f16" | "bf16"): Specialisation {
+  const value = `fn value(i: u32) -> f32 {\n  return unpack_${dtype}(x[i >> 1u])[i & 1u];\n}`;
+  return { aliases: { Word: "u32" }, functions: { value } };
+}
 
 /** Operations from which a copy of an operand is worth while. */
 const LEAST_FLOPS = 4e6;
@@ -72,16 +82,22 @@ function copied(
     scoped: false,
   });
   const filled = (numbers: number[], filler: number) => [...new Array(4 - own.length).fill(filler), ...numbers];
-  launch(packMatrix, { x: x.tensor, y: tensor }, {
-    batchSizes: filled(own.map((i) => sizes[i]), 1),
-    batchStrides: filled(own.map((i) => strides[i]), 0),
-    count,
-    lines,
-    length,
-    offset: x.offset,
-    lineStride,
-    stride,
-  }, Math.ceil(count / 64));
+  launch(
+    packMatrix,
+    { x: x.tensor, y: tensor },
+    {
+      batchSizes: filled(own.map((i) => sizes[i]), 1),
+      batchStrides: filled(own.map((i) => strides[i]), 0),
+      count,
+      lines,
+      length,
+      offset: x.offset,
+      lineStride,
+      stride,
+    },
+    Math.ceil(count / 64),
+    isHalf(x.tensor.dtype) ? HALVES[x.tensor.dtype as "f16" | "bf16"] : undefined,
+  );
   const packedStrides = strides.map(() => 0);
   let next = lines * quads * 4;
   for (const i of own.toReversed()) {

@@ -40,6 +40,10 @@ export interface TileKernel {
   readonly after: readonly string[];
   /** Whether four neighbouring columns are stored at once. */
   readonly quadsY: boolean;
+  /** Whether two are, where four are not: `store(row, column, pair)`. */
+  readonly pairsY?: boolean;
+  /** Whether `store_sums(row, sum)` takes the sum of each row of `a`; the function leaves out rows beyond the end. */
+  readonly sums?: boolean;
   /**
    * Steps of k that are written out, a part of the depth. With 1 the loop has a length that compilers do not know, and do
    * not unroll either.
@@ -76,12 +80,13 @@ export function writeTiles(kernel: TileKernel): string {
       `let own_column = thread % ${across}u;`,
       `let own_row = thread / ${across}u;`,
       ...range(shape.threadRows).flatMap((i) => range(shape.threadColumns).map((j) => `var s${i}_${j} = 0.0;`)),
+      ...(kernel.sums ? shares(kernel).map(({ name, type }) => `var ${name} = ${type}();`) : []),
       ...kernel.before,
       ...places("a", kernel.a, shape.rows, shape.depth, threads),
       ...places("b", kernel.b, shape.columns, shape.depth, threads),
       `for (var k = first; k < last; k += ${shape.depth}u) {`,
       ...[
-        ...fill("a", kernel.a, shape.rows, shape.depth, threads),
+        ...fill("a", kernel.a, shape.rows, shape.depth, threads, kernel.sums),
         ...fill("b", kernel.b, shape.columns, shape.depth, threads),
         "workgroupBarrier();",
         ...products(shape, kernel.unrolled),
@@ -90,6 +95,7 @@ export function writeTiles(kernel: TileKernel): string {
       "}",
       ...kernel.after,
       ...store(kernel),
+      ...(kernel.sums ? storeSums(kernel) : []),
     ].map((line) => `  ${line}`),
     "}",
     "",
@@ -135,21 +141,63 @@ function placeOf(all: readonly Item[], i: number): number {
   return all.findIndex(({ outer }) => outer === all[i].outer);
 }
 
-/** Brings an invocation's share of a tile into workgroup memory. */
-function fill(side: "a" | "b", operand: TileOperand, outer: number, depth: number, threads: number): string[] {
-  const line = lineOf(outer);
+/** Brings an invocation's share of a tile into workgroup memory; with `sums`, adds it to `t0`, `t1`, … on the way. */
+function fill(
+  side: "a" | "b",
+  operand: TileOperand,
+  outer: number,
+  depth: number,
+  threads: number,
+  sums = false,
+): string[] {
   const all = items(operand, outer, depth, threads);
   return all.flatMap((item, i) => {
     const value = `${side}${i}`;
-    const lines = [`let ${value} = load_${side}(place_${side}${placeOf(all, i)}, k + ${item.k});`];
-    const at = `(${item.k}) * ${line}u + ${item.outer}`;
-    if (!operand.quads) lines.push(`tile_${side}[${at}] = ${value};`);
-    else {
-      const step = operand.axis === "k" ? line : 1;
-      for (const c of range(4)) lines.push(`tile_${side}[${at} + ${c * step}u] = ${value}.${LETTERS[c]};`);
-    }
-    return item.only === null ? lines : [`if (${item.only}) {`, ...lines.map((text) => `  ${text}`), "}"];
+    return onlyFor(item, [
+      `let ${value} = load_${side}(place_${side}${placeOf(all, i)}, k + ${item.k});`,
+      ...intoTile(side, operand, outer, item, value),
+      ...(sums ? [`t${i} += ${value};`] : []),
+    ]);
   });
+}
+
+/** Writes what one load brought to its place in the tile. */
+function intoTile(side: "a" | "b", { axis, quads }: TileOperand, outer: number, item: Item, value: string): string[] {
+  const line = lineOf(outer);
+  const at = `(${item.k}) * ${line}u + ${item.outer}`;
+  if (!quads) return [`tile_${side}[${at}] = ${value};`];
+  const step = axis === "k" ? line : 1;
+  return range(4).map((c) => `tile_${side}[${at} + ${c * step}u] = ${value}.${LETTERS[c]};`);
+}
+
+/** Lines of a load, for the invocations that have one. */
+function onlyFor({ only }: Item, lines: string[]): string[] {
+  return only === null ? lines : [`if (${only}) {`, ...lines.map((text) => `  ${text}`), "}"];
+}
+
+/** An invocation's loads of `a`, and the variables that add them up over k. */
+function shares({ a, shape }: TileKernel): { item: Item; name: string; type: string }[] {
+  return items(a, shape.rows, shape.depth, tileThreads(shape)).map((item, i) => ({
+    item,
+    name: `t${i}`,
+    type: a.quads ? "vec4f" : "f32",
+  }));
+}
+
+/** Adds up the shares of all invocations through the tile, in which they have the places of what was loaded. */
+function storeSums(kernel: TileKernel): string[] {
+  const { rows, depth } = kernel.shape;
+  return [
+    ...shares(kernel).flatMap(({ item, name }) => onlyFor(item, intoTile("a", kernel.a, rows, item, name))),
+    "workgroupBarrier();",
+    `for (var i = thread; i < ${rows}u; i += ${tileThreads(kernel.shape)}u) {`,
+    "  var total = 0.0;",
+    `  for (var d = 0u; d < ${depth}u; d++) {`,
+    `    total += tile_a[d * ${lineOf(rows)}u + i];`,
+    "  }",
+    "  store_sums(row + i, total);",
+    "}",
+  ];
 }
 
 /** Rows (columns) of an invocation lie in fours, the fours spread over the tile. */
@@ -183,15 +231,16 @@ function products({ rows, columns, depth, threadRows, threadColumns }: TileShape
   return [...lines, "}"];
 }
 
-function store({ shape, quadsY }: TileKernel): string[] {
+function store({ shape, quadsY, pairsY = false }: TileKernel): string[] {
   const { rows, columns, threadRows, threadColumns } = shape;
   return range(threadRows).flatMap((i) => {
     const row = `row + ${own(i, threadRows, rows, "own_row")}`;
     const column = (j: number) => `column + ${own(j, threadColumns, columns, "own_column")}`;
-    if (!quadsY) return range(threadColumns).map((j) => `store(${row}, ${column(j)}, s${i}_${j});`);
-    return range(threadColumns / 4).map((q) => {
-      const quad = range(4).map((c) => `s${i}_${4 * q + c}`).join(", ");
-      return `store(${row}, ${column(4 * q)}, vec4f(${quad}));`;
+    if (!quadsY && !pairsY) return range(threadColumns).map((j) => `store(${row}, ${column(j)}, s${i}_${j});`);
+    const width = quadsY ? 4 : 2;
+    return range(threadColumns / width).map((g) => {
+      const values = range(width).map((c) => `s${i}_${width * g + c}`).join(", ");
+      return `store(${row}, ${column(width * g)}, vec${width}f(${values}));`;
     });
   });
 }

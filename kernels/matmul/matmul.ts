@@ -1,7 +1,6 @@
 import { autocastDType } from "../../tensor/autocast.ts";
 import { type DType, isFloat, promote } from "../../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../../tensor/errors.ts";
-import { noGrad } from "../../tensor/grad_mode.ts";
 import { apply, type Op, type Spec } from "../../tensor/op.ts";
 import { broadcastShapes, numel, sameShape, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -9,41 +8,22 @@ import { to } from "../elementwise/cast.ts";
 import { reshape } from "../layout/reshape.ts";
 import { expand } from "../layout/views.ts";
 import { sumTo } from "../reduce/sum_to.ts";
-import { gemm, mergeAxes } from "./_gemm.ts";
-import { batchStrides, matrices, pureView } from "./_operand.ts";
+import { pureView } from "./_operand.ts";
+import { matrixSizes, MOST_AXES, Product, type ProductAttrs, reducedAxes } from "./_product.ts";
 
-/** How two stacks of matrices are multiplied. */
-interface ProductAttrs {
-  /** Whether the last two axes of the first operand are swapped before. */
-  readonly transposeA: boolean;
-  /** Whether the last two axes of the second operand are swapped before. */
-  readonly transposeB: boolean;
-  /** The shape of the result when axes of its batch are summed over (as `sumTo` does). */
-  readonly sumTo?: Shape;
-}
-
-/** Rows and columns of the last two axes. */
-function sizes(shape: Shape, transposed: boolean): [number, number] {
-  const [rows, columns] = shape.slice(-2);
-  return transposed ? [columns, rows] : [rows, columns];
-}
-
-/**
- * The product of stacks of matrices; all operands have at least two axes. The result is f32 whatever the operands are: who
- * wants 16 bits rounds it in the chain that follows.
- */
+/** The product of stacks of matrices; all operands have at least two axes. Sums are f32 whatever the operands are. */
 const matmulOp: Op<ProductAttrs> = {
   name: "matmul",
   precision: "half",
   half: "native",
   infer: ([a, b], attrs) => {
-    const [rows, inner] = sizes(a!.shape, attrs.transposeA);
-    const [other, columns] = sizes(b!.shape, attrs.transposeB);
+    const [rows, inner] = matrixSizes(a!.shape, attrs.transposeA);
+    const [other, columns] = matrixSizes(b!.shape, attrs.transposeB);
     if (inner !== other) throw mismatch("matmul", a!.shape, b!.shape);
     const batch = broadcastShapes("matmul", [a!.shape.slice(0, -2), b!.shape.slice(0, -2)]);
-    return { shape: attrs.sumTo ?? [...batch, rows, columns], dtype: "f32" };
+    return { shape: attrs.sumTo ?? [...batch, rows, columns], dtype: productType([a!, b!]) };
   },
-  forward: ([a, b], attrs, [y]) => product(a!, b!, attrs, y),
+  lazy: ([a, b], attrs, { shape }) => new Product(a!, b!, null, attrs, shape),
   saves: (_, needs) => ({ inputs: [...(needs[1] ? [0] : []), ...(needs[0] ? [1] : [])] }),
   grad: (dy, { x, needs, inputs }, { transposeA, transposeB }) => [
     needs[0]
@@ -52,16 +32,24 @@ const matmulOp: Op<ProductAttrs> = {
         : gradient(dy, x(1), false, !transposeB, inputs[0]!)
       : null,
     needs[1]
-      ? transposeB
-        ? gradient(dy, x(0), true, transposeA, inputs[1]!)
-        : gradient(x(0), dy, !transposeA, false, inputs[1]!)
+      ? computed(
+        transposeB
+          ? gradient(dy, x(0), true, transposeA, inputs[1]!)
+          : gradient(x(0), dy, !transposeA, false, inputs[1]!),
+      )
       : null,
   ],
 };
 
 /** A product that is the gradient of an operand: summed along the axes that were broadcast. */
-function gradient(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, operand: Spec): Tensor {
-  return to(multiply(a, b, { transposeA, transposeB, sumTo: operand.shape }), operand.dtype);
+export function gradient(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, operand: Spec): Tensor {
+  return to(multiply(a, b, { transposeA, transposeB, sumTo: operand.shape, passing: true }), operand.dtype);
+}
+
+/** The same tensor, recorded now: a weight's gradient would keep its operands until the optimizer reads it. */
+export function computed(t: Tensor): Tensor {
+  if (t.numel > 0) void t.storage.buffer;
+  return t;
 }
 
 /** Applies the op; `sumTo` is left to the kernel where it can be. */
@@ -80,45 +68,6 @@ function multiply(a: Tensor, b: Tensor, attrs: ProductAttrs): Tensor {
     i < wanted.length - 2 && size > (full[i + full.length - wanted.length] ?? 1) ? 1 : size
   );
   return expand(apply(matmulOp, [a, b], { ...attrs, sumTo: own }), wanted);
-}
-
-/** Axes that the kernels' parameters have room for. */
-const MOST_AXES = 4;
-
-/** Which axes of a batch are summed over to give `shape`. */
-function reducedAxes(batch: Shape, shape: Shape): boolean[] {
-  const lead = batch.length - (shape.length - 2);
-  return batch.map((size, i) => i < lead || (shape[i - lead] === 1 && size !== 1));
-}
-
-/** Computes the product into `y`. */
-function product(a: Tensor, b: Tensor, attrs: ProductAttrs, y: Tensor): void {
-  const [m, k] = sizes(a.shape, attrs.transposeA);
-  const n = sizes(b.shape, attrs.transposeB)[1];
-  const batch = broadcastShapes("matmul", [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
-  const reduced = reducedAxes(batch, y.shape);
-  const left = matrices(a, attrs.transposeA), right = matrices(b, attrs.transposeB);
-  const strides = {
-    a: batchStrides(a.shape.slice(0, -2), left.batch, batch),
-    b: batchStrides(b.shape.slice(0, -2), right.batch, batch),
-  };
-  const axes = (which: boolean) =>
-    mergeAxes({
-      sizes: batch.filter((_, i) => reduced[i] === which),
-      a: strides.a.filter((_, i) => reduced[i] === which),
-      b: strides.b.filter((_, i) => reduced[i] === which),
-    });
-  const problem = { a: left, b: right, m, n, k, batch: axes(false), reduce: axes(true) };
-  const fits = problem.batch.sizes.length <= MOST_AXES && problem.reduce.sizes.length <= MOST_AXES;
-  if (fits) gemm(problem, y);
-  if (left.own) left.tensor.dispose();
-  if (right.own) right.tensor.dispose();
-  if (fits) return;
-  // Operands that repeat along many axes in turn are written out, so that the axes become one.
-  const whole = [a, b].map((t) => noGrad(() => expand(t, [...batch, ...t.shape.slice(-2)])));
-  for (const t of whole) void t.storage.buffer;
-  product(whole[0], whole[1], attrs, y);
-  whole.forEach((t, i) => t !== [a, b][i] && t.dispose());
 }
 
 function mismatch(op: string, a: Shape, b: Shape): ShapeError {
@@ -152,7 +101,13 @@ function mismatch(op: string, a: Shape, b: Shape): ShapeError {
  * ```
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  return to(wideMatmul(a, b, false), productType([a, b]));
+  return onMatrices(
+    "matmul",
+    a,
+    b,
+    false,
+    (left, right) => apply(matmulOp, [left, right], { transposeA: false, transposeB: false }),
+  );
 }
 
 /** The element type that a product of these tensors has: that of autocast, or their common one. */
@@ -161,10 +116,21 @@ export function productType(operands: readonly Tensor[]): DType {
 }
 
 /**
- * {@link matmul} before its result is rounded to 16 bits. With `transposeB` the last two axes of `b` are swapped first, and
- * its gradient comes out in b's own layout.
+ * Brings operands of any number of axes to stacks of matrices, and the product of those to the result's shape.
+ *
+ * @param op For errors
+ * @param a Shape [..., n, k] or [k]
+ * @param b Shape [..., k, m] or [k], with `transposed` [..., m, k] or [k]
+ * @param transposed Whether the last two axes of `b` are swapped in the product
+ * @param product Multiplies; both operands have at least two axes
  */
-export function wideMatmul(a: Tensor, b: Tensor, transposeB: boolean, op = "matmul"): Tensor {
+export function onMatrices(
+  op: string,
+  a: Tensor,
+  b: Tensor,
+  transposed: boolean,
+  product: (a: Tensor, b: Tensor) => Tensor,
+): Tensor {
   if (!isFloat(a.dtype) || !isFloat(b.dtype)) {
     throw new TypeError(`Cannot multiply matrices in ${op}: operands must be floating, got ${a.dtype} and ${b.dtype}`);
   }
@@ -177,15 +143,14 @@ export function wideMatmul(a: Tensor, b: Tensor, transposeB: boolean, op = "matm
       [a.shape, b.shape],
     );
   }
-  const inner = b.ndim === 1 ? b.shape[0] : b.shape.at(transposeB ? -1 : -2)!;
+  const inner = b.ndim === 1 ? b.shape[0] : b.shape.at(transposed ? -1 : -2)!;
   if (a.shape.at(-1) !== inner) throw mismatch(op, a.shape, b.shape);
   const left = a.ndim === 1 ? reshape(a, [1, inner]) : a;
-  const right = b.ndim === 1 ? reshape(b, transposeB ? [1, inner] : [inner, 1]) : b;
+  const right = b.ndim === 1 ? reshape(b, transposed ? [1, inner] : [inner, 1]) : b;
   // With one matrix on the right, the rows of all matrices on the left are rows of one.
   const rows = left.shape.slice(0, -1), flat = [numel(rows), inner];
   const folded = right.ndim === 2 && left.ndim > 2 && (pureView(left) === null || pureView(left, flat) !== null);
-  const stack = folded ? reshape(left, flat) : left;
-  const y = apply(matmulOp, [stack, right], { transposeA: false, transposeB });
+  const y = product(folded ? reshape(left, flat) : left, right);
   const shape = [...(folded ? [...rows, y.shape[1]] : y.shape)];
   if (b.ndim === 1) shape.pop();
   if (a.ndim === 1) shape.splice(b.ndim === 1 ? -1 : -2, 1);

@@ -1,18 +1,27 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
+  add,
   autocast,
   device,
+  dropout,
   expand,
+  gelu,
   grad,
+  gt,
+  linear,
+  manualSeed,
   matmul,
   mul,
   permute,
+  relu,
+  reshape,
   scope,
   ShapeError,
   square,
   sum,
   type Tensor,
   tensor,
+  to,
   transpose,
   zeros,
 } from "../../mod.ts";
@@ -22,6 +31,7 @@ import * as reference from "../../testing/reference.ts";
 import { assertSnapshot } from "../../testing/snapshot.ts";
 import { caseName, type OpCase, type OpSpec, runCase } from "../../testing/test_op.ts";
 import { Storage } from "../../tensor/storage.ts";
+import { uploadInto } from "../../tensor/in_place.ts";
 import { Tensor as TensorClass } from "../../tensor/tensor.ts";
 import { withFamily } from "../_family.ts";
 import { type Gemm, gemm, plainGemm } from "./_gemm.ts";
@@ -29,6 +39,7 @@ import { TILES, writeGroups } from "./_groups.ts";
 import { writeLanes } from "./_lanes.ts";
 import { withoutBroadcast } from "./_lanes_plan.ts";
 import type { Matrices } from "./_operand.ts";
+import { PLAIN } from "./_sink.ts";
 
 interface Attrs {
   /** Operands whose last two axes are swapped first. */
@@ -218,6 +229,119 @@ testFamilies("what is not finite stays in its row and its column", async () => {
   }
 });
 
+testFamilies("what follows a product is computed by its kernel, with the same bits as by one of its own", async () => {
+  const products: [m: number, k: number, n: number, dtype: "f32" | "bf16" | "f16"][] = [
+    [12, 20, 16, "f32"],
+    [9, 33, 7, "f32"],
+    [6, 8, 66, "bf16"],
+    [5, 6, 3, "f16"],
+    [7, 40001, 12, "f32"],
+    [3, 30011, 5, "bf16"],
+  ];
+  for (const [m, k, n, dtype] of products) {
+    const a = to(tensor(numbers(m * k, 31), { shape: [m, k] }), dtype);
+    const b = to(tensor(numbers(k * n, 32), { shape: [k, n] }), dtype);
+    const rest = tensor(numbers(m * n, 33), { shape: [m, n] });
+    const bias = tensor(numbers(n, 34), { shape: [n] });
+    for (const t of [a, b, rest, bias]) void t.storage.buffer;
+    const behind = (y: Tensor) => [
+      relu(add(y, bias)),
+      to(gelu(add(mul(y, 0.5), rest)), "bf16"),
+      gt(y, rest),
+      add(transpose(reshape(y, [n, m]), 0, 1), y),
+    ];
+    for (const index of n === 16 ? [0, 1, 2, 3] : [1]) {
+      const before = dispatches();
+      const y = matmul(a, b);
+      const fused = behind(y)[index];
+      void fused.storage.buffer;
+      const spent = dispatches() - before;
+      if (k < 1000 && index < 3) {
+        const whole = (dtype === "f32" && fused.dtype !== "bf16") || n % 2 === 0;
+        assertEquals(spent, whole ? 1 : 2, `${m}×${k}×${n} ${dtype} ${index}`);
+      }
+      // The product itself is there, too, and the chain on it, recorded apart, gives the same.
+      const again = dispatches();
+      const plain = behind(y)[index];
+      const values = await plain.data();
+      assert(dispatches() - again <= 2);
+      assertEquals(await fused.data(), values, `${m}×${k}×${n} ${dtype} ${index}`);
+    }
+  }
+});
+
+testFamilies("dropout behind a product draws what it draws elsewhere", async () => {
+  const a = tensor(numbers(24 * 8, 41), { shape: [24, 8] }), b = tensor(numbers(8 * 12, 42), { shape: [8, 12] });
+  const y = matmul(a, b);
+  void y.storage.buffer;
+  manualSeed(5);
+  const apart = await dropout(y, { p: 0.5 }).data();
+  manualSeed(5);
+  assertEquals(await dropout(matmul(a, b), { p: 0.5 }).data(), apart);
+});
+
+gpuTest("a product keeps its value when its operands change in place, and after a chain has had it", async () => {
+  const w = tensor([[1, 2], [3, 4]], { dtype: "f32" }), x = tensor([[1, 1]], { dtype: "f32" });
+  const waiting = matmul(x, w), had = matmul(x, w);
+  const chained = mul(had, 2);
+  void chained.storage.buffer;
+  uploadInto(w, new Float32Array(4));
+  assertEquals(await waiting.array(), [[4, 6]]);
+  assertEquals(await had.array(), [[4, 6]]);
+  assertEquals(await chained.array(), [[8, 12]]);
+});
+
+gpuTest("a gradient that two chains read on its way is computed twice at most", async () => {
+  const x = tensor(numbers(6 * 8, 51), { shape: [6, 8], requiresGrad: true });
+  const u = tensor(numbers(6 * 8, 52), { shape: [6, 8], requiresGrad: true });
+  const w = tensor(numbers(8 * 4, 53), { shape: [8, 4] });
+  const y = matmul(add(relu(x), relu(u)), w);
+  const dy = tensor(numbers(6 * 4, 54), { shape: [6, 4] });
+  void y.storage.buffer;
+  void dy.storage.buffer;
+  const before = dispatches();
+  const [dx, du] = grad(y, [x, u], { gradOutputs: dy });
+  for (const g of [dx, du]) void g!.storage.buffer;
+  assert(dispatches() - before <= 3);
+  const plain = await matmul(dy, transpose(w, 0, 1)).data();
+  const [gx, gu] = [await dx!.data(), await du!.data()];
+  const [vx, vu] = [await x.data(), await u.data()];
+  for (let i = 0; i < plain.length; i++) {
+    assertEquals(gx[i], vx[i] > 0 ? plain[i] : 0);
+    assertEquals(gu[i], vu[i] > 0 ? plain[i] : 0);
+  }
+});
+
+testFamilies("a linear map's gradients: weight and bias in one kernel, also in parts and in 16 bits", async () => {
+  for (
+    const [rows, k, n, dtype] of [[20, 12, 8, "f32"], [7, 5, 3, "f32"], [9000, 6, 5, "f32"], [
+      64,
+      8,
+      6,
+      "bf16",
+    ]] as const
+  ) {
+    const x = to(tensor(numbers(rows * k, 61), { shape: [rows, k] }), dtype);
+    const w = to(tensor(numbers(n * k, 62), { shape: [n, k] }), dtype);
+    const bias = tensor(numbers(n, 63), { shape: [n], requiresGrad: true });
+    const weight = tensor(Float32Array.from(await w.data()), { shape: [n, k], dtype, requiresGrad: true });
+    const dy = to(tensor(numbers(rows * n, 64), { shape: [rows, n] }), dtype);
+    const [dw, db] = grad(linear(x, weight, { bias }), [weight, bias], {
+      gradOutputs: to(dy, dtype === "f32" ? "f32" : dtype),
+    });
+    const apart = matmul(to(transpose(dy, 0, 1), "f32"), to(x, "f32")), sums = sum(to(dy, "f32"), { dim: 0 });
+    const near = async (got: Tensor, want: Tensor, bound: number) => {
+      const [g, v] = [await got.data(), await want.data()];
+      for (let i = 0; i < v.length; i++) {
+        const error = Math.abs(Number(g[i]) - Number(v[i]));
+        assert(error <= bound * Math.max(1, Math.abs(Number(v[i]))), `${rows}×${k}×${n} [${i}] ${g[i]}, want ${v[i]}`);
+      }
+    };
+    await near(dw!, apart, dtype === "f32" ? 1e-4 : 2 ** -8);
+    await near(db!, sums, 1e-4);
+  }
+});
+
 gpuTest("the gradient of matmul can be differentiated", async () => {
   const a = numbers(2 * 3, 21), b = numbers(3 * 2, 22);
   // With s = Σ (a·b)², its gradient of a is 2·(a·b)·bᵀ; here the squares of that are summed.
@@ -268,28 +392,36 @@ Deno.test("the text of the product's kernels", async () => {
       broadcast: true,
       rows: 8,
       columns: 4,
+      typeA: "f32",
+      typeB: "f32",
       a: "row",
       quadsA: true,
       b: "column",
       quadsB: true,
       ragged: true,
-      quadsY: true,
+      width: 4,
       batchAxes: 1,
       reduceAxes: 2,
+      swapped: false,
+      sink: PLAIN,
     }),
   );
   await assertSnapshot(
     "matmul_groups.wgsl",
     writeGroups({
       shape: TILES.small,
+      typeA: "f16",
+      typeB: "f32",
       a: "k",
       quadsA: true,
       b: "outer",
       quadsB: false,
-      quadsY: false,
+      width: 2,
       unrolled: 4,
       batchAxes: 2,
       reduceAxes: 0,
+      swapped: false,
+      sink: { own: "bf16", bias: "f32", finish: null, sums: "apart" },
     }),
   );
 });

@@ -1,6 +1,8 @@
 // y[batch, line, i] = i < length ? x[offset + batch·strides + line·lineStride + i·stride] : 0
 // One invocation makes four neighbouring elements of a line, so that lines start at multiples of four.
-// uses: place
+// uses: place, halves
+alias Word = f32;
+
 struct Params {
   batchSizes: vec4u,
   batchStrides: vec4u,
@@ -12,12 +14,16 @@ struct Params {
   stride: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+fn value(i: u32) -> f32 {
+  return x[i];
+}
+
 fn element(first: u32, i: u32) -> f32 {
-  return select(0.0, x[first + i * params.stride], i < params.length);
+  return select(0.0, value(first + i * params.stride), i < params.length);
 }
 
 @compute @workgroup_size(64)

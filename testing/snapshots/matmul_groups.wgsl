@@ -24,18 +24,62 @@ struct Params {
   columnTiles: u32,
   slices: u32,
   slice: u32,
+  sliceSize: u32,
+  sumsAt: u32,
 }
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
-// The number of a workgroup when a long row of them is folded over x, y and z.
+fn bf16_bits(x: f32) -> u32 {
+  let u = bitcast<u32>(x);
+  if ((u & 0x7fffffffu) > 0x7f800000u) {
+    return (u >> 16u) | 0x40u;
+  }
+  return (u + 0x7fffu + ((u >> 16u) & 1u)) >> 16u;
+}
+fn f16_value(bits: u32) -> f32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let magnitude = bits & 0x7fffu;
+  if (magnitude >= 0x7c00u) {
+    return bitcast<f32>(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13u));
+  }
+  if (magnitude < 0x400u) {
+    return bitcast<f32>(sign | bitcast<u32>(f32(magnitude) * 5.9604644775390625e-8));
+  }
+  return bitcast<f32>(sign | ((magnitude + 0x1c000u) << 13u));
+}
+fn pack_bf16(x: vec2f) -> u32 {
+  return bf16_bits(x.x) | (bf16_bits(x.y) << 16u);
+}
+fn unpack_f16(w: u32) -> vec2f {
+  return vec2f(f16_value(w & 0xffffu), f16_value(w >> 16u));
+}
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
+@group(0) @binding(0) var<storage, read> a: array<vec2u>;
+fn a_at(i: u32) -> vec4f {
+  let words = a[i >> 2u];
+  return vec4f(unpack_f16(words.x), unpack_f16(words.y));
+}
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+fn b_at(i: u32) -> f32 {
+  return b[i];
+}
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+fn put_sum(at: u32, x: f32) {
+  sums[at] = x;
+}
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+fn bias_at(j: u32) -> f32 {
+  return bias[j];
+}
+fn put(at: u32, x: vec2f) {
+  y[at >> 1u] = pack_bf16(x);
+}
+@group(1) @binding(0) var<uniform> params: Params;
 var<private> base_a: u32;
 var<private> base_b: u32;
 var<private> base_y: u32;
+var<private> base_sums: u32;
 var<private> end: u32;
 const NOWHERE = 0xffffffffu;
 fn place_a(i: u32) -> u32 {
@@ -48,17 +92,22 @@ fn load_a(place: u32, k: u32) -> vec4f {
   if (place == NOWHERE || k >= end) {
     return vec4f();
   }
-  return a[(place + k * params.columnA) >> 2u];
+  return a_at(place + k * params.columnA);
 }
 fn load_b(place: u32, k: u32) -> f32 {
   if (place == NOWHERE || k >= end) {
     return f32();
   }
-  return b[place + k * params.rowB];
+  return b_at(place + k * params.rowB);
 }
-fn store(i: u32, j: u32, value: f32) {
+fn store(i: u32, j: u32, value: vec2f) {
   if (i < params.m && j < params.n) {
-    y[base_y + i * params.rowY + j * params.columnY] = value;
+    put(base_y + i * params.rowY + j * params.columnY, value + vec2f(bias_at(j + 0u), bias_at(j + 1u)));
+  }
+}
+fn store_sums(i: u32, value: f32) {
+  if (i < params.m && base_sums != NOWHERE) {
+    put_sum(base_sums + i, value);
   }
 }
 var<workgroup> tile_a: array<f32, 544>;
@@ -75,7 +124,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   if (slice >= params.slices) {
     return;
   }
-  base_y = (slice * params.batches + batch) * params.m * params.n;
+  base_y = slice * params.sliceSize + batch * params.m * params.n;
+  base_sums = select(NOWHERE, params.sumsAt + slice * params.sliceSize, column == 0u);
   let batchA = params.offsetA + batch % params.batchSizes.w * params.batchA.w + (batch / params.batchSizes.w) * params.batchA.z;
   let batchB = params.offsetB + batch % params.batchSizes.w * params.batchB.w + (batch / params.batchSizes.w) * params.batchB.z;
   let own_column = thread % 16u;
@@ -88,6 +138,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   var s2_1 = 0.0;
   var s3_0 = 0.0;
   var s3_1 = 0.0;
+  var t0 = vec4f();
   let first = slice * params.slice;
   let last = min(first + params.slice, params.k);
   {
@@ -102,6 +153,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     tile_a[((thread % 4u) * 4u) * 34u + (thread / 4u) + 34u] = a0.y;
     tile_a[((thread % 4u) * 4u) * 34u + (thread / 4u) + 68u] = a0.z;
     tile_a[((thread % 4u) * 4u) * 34u + (thread / 4u) + 102u] = a0.w;
+    t0 += a0;
     let b0 = load_b(place_b0, k + (thread / 32u));
     tile_b[((thread / 32u)) * 34u + (thread % 32u)] = b0;
     let b1 = load_b(place_b0, k + (thread / 32u + 4u));
@@ -188,12 +240,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     workgroupBarrier();
   }
   }
-  store(row + own_row * 4u + 0u, column + own_column * 2u + 0u, s0_0);
-  store(row + own_row * 4u + 0u, column + own_column * 2u + 1u, s0_1);
-  store(row + own_row * 4u + 1u, column + own_column * 2u + 0u, s1_0);
-  store(row + own_row * 4u + 1u, column + own_column * 2u + 1u, s1_1);
-  store(row + own_row * 4u + 2u, column + own_column * 2u + 0u, s2_0);
-  store(row + own_row * 4u + 2u, column + own_column * 2u + 1u, s2_1);
-  store(row + own_row * 4u + 3u, column + own_column * 2u + 0u, s3_0);
-  store(row + own_row * 4u + 3u, column + own_column * 2u + 1u, s3_1);
+  store(row + own_row * 4u + 0u, column + own_column * 2u + 0u, vec2f(s0_0, s0_1));
+  store(row + own_row * 4u + 1u, column + own_column * 2u + 0u, vec2f(s1_0, s1_1));
+  store(row + own_row * 4u + 2u, column + own_column * 2u + 0u, vec2f(s2_0, s2_1));
+  store(row + own_row * 4u + 3u, column + own_column * 2u + 0u, vec2f(s3_0, s3_1));
+  tile_a[((thread % 4u) * 4u) * 34u + (thread / 4u) + 0u] = t0.x;
+  tile_a[((thread % 4u) * 4u) * 34u + (thread / 4u) + 34u] = t0.y;
+  tile_a[((thread % 4u) * 4u) * 34u + (thread / 4u) + 68u] = t0.z;
+  tile_a[((thread % 4u) * 4u) * 34u + (thread / 4u) + 102u] = t0.w;
+  workgroupBarrier();
+  for (var i = thread; i < 32u; i += 128u) {
+    var total = 0.0;
+    for (var d = 0u; d < 16u; d++) {
+      total += tile_a[d * 34u + i];
+    }
+    store_sums(row + i, total);
+  }
 }

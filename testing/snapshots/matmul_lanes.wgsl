@@ -25,15 +25,25 @@ struct Params {
   columnTiles: u32,
   slices: u32,
   slice: u32,
+  sliceSize: u32,
+  sumsAt: u32,
 }
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
-@group(1) @binding(0) var<uniform> params: Params;
-// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
+@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+fn a_at(i: u32) -> vec4f {
+  return a[i >> 2u];
+}
+@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+fn b_at(i: u32) -> vec4f {
+  return b[i >> 2u];
+}
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+fn put(at: u32, x: vec4f) {
+  y[at >> 2u] = x;
+}
+@group(1) @binding(0) var<uniform> params: Params;
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   var rest = workgroup_index(id, groups);
@@ -64,13 +74,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let baseA = batchA + step % params.reduceSizes.w * params.reduceA.w + (step / params.reduceSizes.w) * params.reduceA.z;
     let baseB = batchB + step % params.reduceSizes.w * params.reduceB.w + (step / params.reduceSizes.w) * params.reduceB.z;
     let a0_at = baseA + min(row + 0u + (lane >> 2u) * 4u, params.m - 4u) + (lane & 3u) * params.columnA;
-    let b0_at = baseB + min(column + 0u, (params.n + 3u) / 4u * 4u - 4u);
+    let b0_at = baseB + min(column, (params.n + 3u) / 4u * 4u - 4u);
     for (var k = first; k < last; k += 4u) {
-      let a0 = select(vec4f(), a[(a0_at + k * params.columnA) >> 2u], k + (lane & 3u) < last);
-      let b0_0 = select(vec4f(), b[(b0_at + (k + 0u) * params.rowB) >> 2u], k + 0u < last);
-      let b0_1 = select(vec4f(), b[(b0_at + (k + 1u) * params.rowB) >> 2u], k + 1u < last);
-      let b0_2 = select(vec4f(), b[(b0_at + (k + 2u) * params.rowB) >> 2u], k + 2u < last);
-      let b0_3 = select(vec4f(), b[(b0_at + (k + 3u) * params.rowB) >> 2u], k + 3u < last);
+      let a0 = select(vec4f(), a_at(a0_at + k * params.columnA), k + (lane & 3u) < last);
+      let b0_0 = select(vec4f(), b_at(b0_at + (k + 0u) * params.rowB), k + 0u < last);
+      let b0_1 = select(vec4f(), b_at(b0_at + (k + 1u) * params.rowB), k + 1u < last);
+      let b0_2 = select(vec4f(), b_at(b0_at + (k + 2u) * params.rowB), k + 2u < last);
+      let b0_3 = select(vec4f(), b_at(b0_at + (k + 3u) * params.rowB), k + 3u < last);
       let v0_0 = subgroupBroadcast(a0.x, 0u);
       s0_0 += v0_0 * b0_0;
       let v0_1 = subgroupBroadcast(a0.x, 1u);
@@ -137,25 +147,24 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       s7_0 += v7_3 * b0_3;
     }
   }
-  let baseY = (slice * params.batches + batch) * params.m * params.n;
-  let y0 = baseY + (min(row + 0u, params.m - 4u) + 0u) * params.rowY;
-  let y1 = baseY + (min(row + 0u, params.m - 4u) + 1u) * params.rowY;
-  let y2 = baseY + (min(row + 0u, params.m - 4u) + 2u) * params.rowY;
-  let y3 = baseY + (min(row + 0u, params.m - 4u) + 3u) * params.rowY;
-  let y4 = baseY + (min(row + 4u, params.m - 4u) + 0u) * params.rowY;
-  let y5 = baseY + (min(row + 4u, params.m - 4u) + 1u) * params.rowY;
-  let y6 = baseY + (min(row + 4u, params.m - 4u) + 2u) * params.rowY;
-  let y7 = baseY + (min(row + 4u, params.m - 4u) + 3u) * params.rowY;
-  let column0 = column + 0u;
-  let x0 = column0 * params.columnY;
-  if (column0 < params.n) {
-    y[(y0 + x0) >> 2u] = s0_0;
-    y[(y1 + x0) >> 2u] = s1_0;
-    y[(y2 + x0) >> 2u] = s2_0;
-    y[(y3 + x0) >> 2u] = s3_0;
-    y[(y4 + x0) >> 2u] = s4_0;
-    y[(y5 + x0) >> 2u] = s5_0;
-    y[(y6 + x0) >> 2u] = s6_0;
-    y[(y7 + x0) >> 2u] = s7_0;
+  let baseY = slice * params.sliceSize + batch * params.m * params.n;
+  let i0 = (min(row + 0u, params.m - 4u) + 0u);
+  let i1 = (min(row + 0u, params.m - 4u) + 1u);
+  let i2 = (min(row + 0u, params.m - 4u) + 2u);
+  let i3 = (min(row + 0u, params.m - 4u) + 3u);
+  let i4 = (min(row + 4u, params.m - 4u) + 0u);
+  let i5 = (min(row + 4u, params.m - 4u) + 1u);
+  let i6 = (min(row + 4u, params.m - 4u) + 2u);
+  let i7 = (min(row + 4u, params.m - 4u) + 3u);
+  if (column + 0u < params.n) {
+    let x = baseY + (column + 0u) * params.columnY;
+    put(x + i0 * params.rowY, s0_0);
+    put(x + i1 * params.rowY, s1_0);
+    put(x + i2 * params.rowY, s2_0);
+    put(x + i3 * params.rowY, s3_0);
+    put(x + i4 * params.rowY, s4_0);
+    put(x + i5 * params.rowY, s5_0);
+    put(x + i6 * params.rowY, s6_0);
+    put(x + i7 * params.rowY, s7_0);
   }
 }
