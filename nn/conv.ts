@@ -12,6 +12,9 @@ import { emptyParameter, type Parameter } from "./parameter.ts";
 /** One size for both axes of an image, or height and width. */
 export type ImageSize = number | readonly [height: number, width: number];
 
+/** One size for all axes of a volume, or depth, height and width. */
+export type VolumeSize = number | readonly [depth: number, height: number, width: number];
+
 /** What stands around the input where it is padded. */
 export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 

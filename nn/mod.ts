@@ -35,7 +35,9 @@ export * from "./loss.ts";
 export { Module, type Slot } from "./module.ts";
 export { LayerNorm, type LayerNormModuleOptions, RMSNorm, type RMSNormModuleOptions } from "./normalization.ts";
 export { Buffer, Parameter } from "./parameter.ts";
+export * from "./patches.ts";
 export * from "./pooling.ts";
+export * from "./pooling_more.ts";
 export {
   GRU,
   LSTM,

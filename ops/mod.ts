@@ -14,6 +14,33 @@ export {
 } from "./embedding_losses.ts";
 export { groupNorm, type GroupNormOptions, instanceNorm, type InstanceNormOptions } from "./group_norm.ts";
 export { linear, type LinearOptions } from "./linear.ts";
+export {
+  lpPool1d,
+  type LpPool1dOptions,
+  lpPool2d,
+  type LpPool2dOptions,
+  lpPool3d,
+  type LpPool3dOptions,
+  type LpPoolOptions,
+  maxUnpool1d,
+  type MaxUnpool1dOptions,
+  maxUnpool2d,
+  type MaxUnpool2dOptions,
+  maxUnpool3d,
+  type MaxUnpool3dOptions,
+  type MaxUnpoolOptions,
+} from "./pooling.ts";
+export {
+  adaptiveAvgPool3d,
+  adaptiveMaxPool3d,
+  type AdaptivePool3dOptions,
+  avgPool3d,
+  type AvgPool3dOptions,
+  type Box,
+  maxPool3d,
+  type MaxPool3dOptions,
+} from "./pooling3d.ts";
+export { pixelShuffle, type PixelShuffleOptions, pixelUnshuffle, type PixelUnshuffleOptions } from "./pixel_shuffle.ts";
 export { oneHot, type OneHotOptions } from "./one_hot.ts";
 export {
   binaryCrossEntropy,
@@ -55,3 +82,4 @@ export {
   pairwiseDistance,
   type PairwiseDistanceOptions,
 } from "./similarity.ts";
+export { fold, type FoldOptions, unfold, type UnfoldOptions } from "./unfold.ts";

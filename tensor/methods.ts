@@ -39,6 +39,17 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The means of a volume divided into a given number of parts, as even as possible.
+   *
+   * @param options Size of the result
+   * @returns [batch, channels, …outputSize]
+   */
+  adaptiveAvgPool3d(options: {
+    /** One number, or deep, down and across; `null` keeps an axis as it is. */
+    outputSize: number | readonly [number | null, number | null, number | null];
+  }): Tensor;
+
+  /**
    * The largest values of a line divided into a given number of parts, as even as possible.
    *
    * @param options Size of the result, and whether the places are wanted
@@ -105,6 +116,43 @@ export interface TensorMethods {
     options: {
       /** One number, or down and across; `null` keeps an axis as it is. */
       outputSize: number | readonly [number | null, number | null] | readonly (number | null)[];
+    } & {
+      /** Whether the result is `[values, indices]`; default false. */
+      returnIndices?: boolean;
+    },
+  ): Tensor | [Tensor, Tensor];
+
+  /**
+   * The largest values of a volume divided into a given number of parts, as even as possible.
+   *
+   * @param options Size of the result, and whether the places are wanted
+   * @returns [batch, channels, …outputSize]; with `returnIndices` the places too, as i32, counted as in
+   * `maxPool3d`
+   */
+  adaptiveMaxPool3d(
+    options: {
+      /** One number, or deep, down and across; `null` keeps an axis as it is. */
+      outputSize: number | readonly [number | null, number | null, number | null];
+    } & {
+      /** Whether the result is `[values, indices]`; default false. */
+      returnIndices?: false;
+    },
+  ): Tensor;
+  /** With `returnIndices`, the places of the maxima too. */
+  adaptiveMaxPool3d(
+    options: {
+      /** One number, or deep, down and across; `null` keeps an axis as it is. */
+      outputSize: number | readonly [number | null, number | null, number | null];
+    } & {
+      /** Whether the result is `[values, indices]`; default false. */
+      returnIndices?: true;
+    },
+  ): [Tensor, Tensor];
+  /** With `returnIndices` known later. */
+  adaptiveMaxPool3d(
+    options: {
+      /** One number, or deep, down and across; `null` keeps an axis as it is. */
+      outputSize: number | readonly [number | null, number | null, number | null];
     } & {
       /** Whether the result is `[values, indices]`; default false. */
       returnIndices?: boolean;
@@ -310,6 +358,27 @@ export interface TensorMethods {
     stride?: number | readonly [number, number] | readonly number[];
     /** Zeros added on each side; at most half the window; default 0. */
     padding?: number | readonly [number, number] | readonly number[];
+    /** Whether a window that reaches beyond the end counts; default false. */
+    ceilMode?: boolean;
+    /** Whether the added zeros count as places of a window; default true. */
+    countIncludePad?: boolean;
+    /** What sums are divided by, instead of the number of places. */
+    divisorOverride?: number;
+  }): Tensor;
+
+  /**
+   * The mean of each window of a volume.
+   *
+   * @param options Windows, and what counts
+   * @returns [batch, channels, sheets, rows, windows in a row]
+   */
+  avgPool3d(options: {
+    /** Size of the windows: one number, or deep, down and across. */
+    kernelSize: number | readonly [number, number, number];
+    /** Distance of the windows; default their size. */
+    stride?: number | readonly [number, number, number];
+    /** Zeros added on each side; at most half the window; default 0. */
+    padding?: number | readonly [number, number, number];
     /** Whether a window that reaches beyond the end counts; default false. */
     ceilMode?: boolean;
     /** Whether the added zeros count as places of a window; default true. */
@@ -802,6 +871,25 @@ export interface TensorMethods {
    */
   fmod(b: Tensor | number): Tensor;
 
+  /**
+   * Puts patches together to images and adds them where they overlap, as `torch.nn.functional.fold` (col2im).
+   *
+   * @param options Size of the image and how patches lie in it
+   * @returns Shape [n, c, …outputSize]
+   */
+  fold(options: {
+    /** Height and width of a patch. */
+    kernelSize: number | readonly [number, number];
+    /** Distance between neighbouring places of a patch; default 1. */
+    dilation?: number | readonly [number, number];
+    /** Zeros around the image; default 0. */
+    padding?: number | readonly [number, number];
+    /** Distance between patches; default 1. */
+    stride?: number | readonly [number, number];
+    /** Height and width of the image. */
+    outputSize: number | readonly [number, number];
+  }): Tensor;
+
   /** The fraction of x, with its sign: x − trunc(x). */
   frac(): Tensor;
 
@@ -1188,6 +1276,57 @@ export interface TensorMethods {
     keepdim?: boolean;
   }): Tensor;
 
+  /**
+   * The p-norm of each window of a line, (Σ xᵖ)^(1/p), as `torch.nn.functional.lp_pool1d`.
+   *
+   * @param options The exponent and the windows
+   * @returns [batch, channels, windows]
+   */
+  lpPool1d(options: {
+    /** The exponent p. */
+    normType: number;
+    /** Size of the windows. */
+    kernelSize: number;
+    /** Distance of the windows; default their size. */
+    stride?: number;
+    /** Whether a window that reaches beyond the end counts; default false. */
+    ceilMode?: boolean;
+  }): Tensor;
+
+  /**
+   * The p-norm of each window of a plane; see `lpPool1d`.
+   *
+   * @param options The exponent and the windows
+   * @returns [batch, channels, rows of windows, windows in a row]
+   */
+  lpPool2d(options: {
+    /** The exponent p. */
+    normType: number;
+    /** Size of the windows. */
+    kernelSize: number | readonly [number, number];
+    /** Distance of the windows; default their size. */
+    stride?: number | readonly [number, number];
+    /** Whether a window that reaches beyond the end counts; default false. */
+    ceilMode?: boolean;
+  }): Tensor;
+
+  /**
+   * The p-norm of each window of a volume; see `lpPool1d`.
+   *
+   * @param options The exponent and the windows
+   * @returns [batch, channels, sheets, rows, windows in a row]
+   */
+  lpPool3d(options: {
+    /** The exponent p. */
+    normType: number;
+    /** Size of the windows. */
+    kernelSize: number | readonly [number, number, number];
+    /** Distance of the windows; default their size. */
+    stride?: number | readonly [number, number, number];
+    /** Whether a window that reaches beyond the end counts; default false. */
+    ceilMode?: boolean;
+  }): Tensor;
+
   /** Whether a < b; false where one is NaN. */
   lt(b: Tensor | number): Tensor;
 
@@ -1353,6 +1492,121 @@ export interface TensorMethods {
       returnIndices?: boolean;
     },
   ): Tensor | [Tensor, Tensor];
+
+  /**
+   * The largest value of each window of a volume; NaN counts as larger than all numbers.
+   *
+   * @param options Windows, and whether the places are wanted
+   * @returns [batch, channels, sheets, rows, windows in a row]; with `returnIndices` the places too, as i32,
+   * counted sheet by sheet and row by row in each volume
+   */
+  maxPool3d(
+    options: {
+      /** Size of the windows: one number, or deep, down and across. */
+      kernelSize: number | readonly [number, number, number];
+      /** Distance of the windows; default their size. */
+      stride?: number | readonly [number, number, number];
+      /** Places added on each side, which never are the maximum; at most half the window; default 0. */
+      padding?: number | readonly [number, number, number];
+      /** Distance of neighbouring places of a window; default 1. */
+      dilation?: number | readonly [number, number, number];
+      /** Whether a window that reaches beyond the end counts; default false. */
+      ceilMode?: boolean;
+    } & {
+      /** Whether the result is `[values, indices]`; default false. */
+      returnIndices?: false;
+    },
+  ): Tensor;
+  /** With `returnIndices`, the places of the maxima too. */
+  maxPool3d(
+    options: {
+      /** Size of the windows: one number, or deep, down and across. */
+      kernelSize: number | readonly [number, number, number];
+      /** Distance of the windows; default their size. */
+      stride?: number | readonly [number, number, number];
+      /** Places added on each side, which never are the maximum; at most half the window; default 0. */
+      padding?: number | readonly [number, number, number];
+      /** Distance of neighbouring places of a window; default 1. */
+      dilation?: number | readonly [number, number, number];
+      /** Whether a window that reaches beyond the end counts; default false. */
+      ceilMode?: boolean;
+    } & {
+      /** Whether the result is `[values, indices]`; default false. */
+      returnIndices?: true;
+    },
+  ): [Tensor, Tensor];
+  /** With `returnIndices` known later. */
+  maxPool3d(
+    options: {
+      /** Size of the windows: one number, or deep, down and across. */
+      kernelSize: number | readonly [number, number, number];
+      /** Distance of the windows; default their size. */
+      stride?: number | readonly [number, number, number];
+      /** Places added on each side, which never are the maximum; at most half the window; default 0. */
+      padding?: number | readonly [number, number, number];
+      /** Distance of neighbouring places of a window; default 1. */
+      dilation?: number | readonly [number, number, number];
+      /** Whether a window that reaches beyond the end counts; default false. */
+      ceilMode?: boolean;
+    } & {
+      /** Whether the result is `[values, indices]`; default false. */
+      returnIndices?: boolean;
+    },
+  ): Tensor | [Tensor, Tensor];
+
+  /**
+   * Puts the maxima of `maxPool1d` back where they lay, with zeros around them.
+   *
+   * @param indices Their places, as `maxPool1d` gives them with `returnIndices`
+   * @param options The windows
+   * @returns [batch, channels, length]
+   */
+  maxUnpool1d(indices: Tensor, options: {
+    /** Size of the windows. */
+    kernelSize: number;
+    /** Distance of the windows; default their size. */
+    stride?: number;
+    /** Places that had been added on each side; default 0. */
+    padding?: number;
+    /** Size of the result, where windows and their distance leave it open. */
+    outputSize?: readonly number[];
+  }): Tensor;
+
+  /**
+   * Puts the maxima of `maxPool2d` back where they lay; see `maxUnpool1d`.
+   *
+   * @param indices Their places, counted row by row in each plane
+   * @param options The windows
+   * @returns [batch, channels, height, width]
+   */
+  maxUnpool2d(indices: Tensor, options: {
+    /** Size of the windows. */
+    kernelSize: number | readonly [number, number];
+    /** Distance of the windows; default their size. */
+    stride?: number | readonly [number, number];
+    /** Places that had been added on each side; default 0. */
+    padding?: number | readonly [number, number];
+    /** Size of the result, where windows and their distance leave it open. */
+    outputSize?: readonly number[];
+  }): Tensor;
+
+  /**
+   * Puts the maxima of `maxPool3d` back where they lay; see `maxUnpool1d`.
+   *
+   * @param indices Their places, counted sheet by sheet and row by row in each volume
+   * @param options The windows
+   * @returns [batch, channels, depth, height, width]
+   */
+  maxUnpool3d(indices: Tensor, options: {
+    /** Size of the windows. */
+    kernelSize: number | readonly [number, number, number];
+    /** Distance of the windows; default their size. */
+    stride?: number | readonly [number, number, number];
+    /** Places that had been added on each side; default 0. */
+    padding?: number | readonly [number, number, number];
+    /** Size of the result, where windows and their distance leave it open. */
+    outputSize?: readonly number[];
+  }): Tensor;
 
   /**
    * The larger of two, element by element; NaN where one of them is.
@@ -1585,6 +1839,28 @@ export interface TensorMethods {
    * @returns A tensor with the axes in that order
    */
   permute(dims: readonly number[]): Tensor;
+
+  /**
+   * Turns channels into pixels: y[c, i·r + u, j·r + v] = x[c·r² + u·r + v, i, j] (Shi et al., 2016).
+   *
+   * @param options The factor r
+   * @returns Shape [..., c, height·r, width·r]
+   */
+  pixelShuffle(options: {
+    /** Factor of height and width. */
+    upscaleFactor: number;
+  }): Tensor;
+
+  /**
+   * Turns pixels into channels, the inverse of `pixelShuffle`: y[c·r² + u·r + v, i, j] = x[c, i·r + u, j·r + v].
+   *
+   * @param options The divisor r
+   * @returns Shape [..., c·r², height, width]
+   */
+  pixelUnshuffle(options: {
+    /** Divisor of height and width. */
+    downscaleFactor: number;
+  }): Tensor;
 
   /**
    * a to the power of b, element by element, with broadcasting.
@@ -2107,6 +2383,23 @@ export interface TensorMethods {
   unflatten(dim: number, sizes: readonly number[]): Tensor;
 
   /**
+   * The patches of images as columns, as `torch.nn.functional.unfold` (im2col).
+   *
+   * @param options Size, distance, dilation of the patches, padding of the image
+   * @returns Shape [n, c · kernelHeight · kernelWidth, patches], patches row by row
+   */
+  unfold(options: {
+    /** Height and width of a patch. */
+    kernelSize: number | readonly [number, number];
+    /** Distance between neighbouring places of a patch; default 1. */
+    dilation?: number | readonly [number, number];
+    /** Zeros around the image; default 0. */
+    padding?: number | readonly [number, number];
+    /** Distance between patches; default 1. */
+    stride?: number | readonly [number, number];
+  }): Tensor;
+
+  /**
    * Adds an axis of size 1.
    *
    * @param dim The new axis' place in the result; negative counts from its end
@@ -2182,8 +2475,10 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "acosh",
   "adaptiveAvgPool1d",
   "adaptiveAvgPool2d",
+  "adaptiveAvgPool3d",
   "adaptiveMaxPool1d",
   "adaptiveMaxPool2d",
+  "adaptiveMaxPool3d",
   "add",
   "addcdiv",
   "addcmul",
@@ -2202,6 +2497,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "atanh",
   "avgPool1d",
   "avgPool2d",
+  "avgPool3d",
   "backward",
   "batchNorm",
   "bernoulli",
@@ -2248,6 +2544,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "flip",
   "floor",
   "fmod",
+  "fold",
   "frac",
   "fullLike",
   "gather",
@@ -2291,6 +2588,9 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "logicalXor",
   "logit",
   "logsumexp",
+  "lpPool1d",
+  "lpPool2d",
+  "lpPool3d",
   "lt",
   "mT",
   "maskedFill",
@@ -2298,6 +2598,10 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "max",
   "maxPool1d",
   "maxPool2d",
+  "maxPool3d",
+  "maxUnpool1d",
+  "maxUnpool2d",
+  "maxUnpool3d",
   "maximum",
   "mean",
   "min",
@@ -2319,6 +2623,8 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "pad",
   "pairwiseDistance",
   "permute",
+  "pixelShuffle",
+  "pixelUnshuffle",
   "pow",
   "prelu",
   "prod",
@@ -2375,6 +2681,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "trunc",
   "unbind",
   "unflatten",
+  "unfold",
   "unsqueeze",
   "var",
   "variance",
