@@ -6590,6 +6590,167 @@ fn main(
 `,
 };
 
+/** kernels/grad_norm/norm_partials.wgsl */
+export const normPartials: KernelSource<{ x0: "read", x1: "read", x2: "read", x3: "read", partials: "read_write" }, { lengths: "vec4u", ends: "vec4u", first: "u32", exponent: "f32" }> = {
+  name: "normPartials",
+  bindings: { x0: "read", x1: "read", x2: "read", x3: "read", partials: "read_write" },
+  params: { lengths: "vec4u", ends: "vec4u", first: "u32", exponent: "f32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Two 16-bit numbers in a word. bf16 is the upper half of an f32; f16 is WGSL's own packing. Stores round to nearest even.
+fn unpack_bf16(w: u32) -> vec2f {
+  return vec2f(bitcast<f32>(w << 16u), bitcast<f32>(w & 0xffff0000u));
+}
+
+fn bf16_bits(x: f32) -> u32 {
+  let u = bitcast<u32>(x);
+  if ((u & 0x7fffffffu) > 0x7f800000u) {
+    return (u >> 16u) | 0x40u;
+  }
+  return (u + 0x7fffu + ((u >> 16u) & 1u)) >> 16u;
+}
+
+fn pack_bf16(x: vec2f) -> u32 {
+  return bf16_bits(x.x) | (bf16_bits(x.y) << 16u);
+}
+
+fn round_bf16(x: f32) -> f32 {
+  return bitcast<f32>(bf16_bits(x) << 16u);
+}
+
+// Rounds to the nearest f16 by bits: the built-in packing may round towards zero, and out-of-range values are undefined.
+fn f16_bits(x: f32) -> u32 {
+  let u = bitcast<u32>(x);
+  let sign = (u >> 16u) & 0x8000u;
+  let a = u & 0x7fffffffu;
+  if (a > 0x7f800000u) {
+    return sign | 0x7e00u;
+  }
+  if (a >= 0x477ff000u) {
+    return sign | 0x7c00u;
+  }
+  if (a < 0x38800000u) {
+    // Below the smallest normal f16: a multiple of 2^-24. Adding 0.5 lines the units up with f32's own rounding.
+    return sign | (bitcast<u32>(bitcast<f32>(a) + 0.5) - 0x3f000000u);
+  }
+  return sign | ((a - 0x38000000u + 0xfffu + ((a >> 13u) & 1u)) >> 13u);
+}
+
+fn pack_f16(x: vec2f) -> u32 {
+  return f16_bits(x.x) | (f16_bits(x.y) << 16u);
+}
+
+fn f16_value(bits: u32) -> f32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let magnitude = bits & 0x7fffu;
+  if (magnitude >= 0x7c00u) {
+    return bitcast<f32>(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13u));
+  }
+  if (magnitude < 0x400u) {
+    return bitcast<f32>(sign | bitcast<u32>(f32(magnitude) * 5.9604644775390625e-8));
+  }
+  return bitcast<f32>(sign | ((magnitude + 0x1c000u) << 13u));
+}
+
+fn unpack_f16(w: u32) -> vec2f {
+  return vec2f(f16_value(w & 0xffffu), f16_value(w >> 16u));
+}
+
+fn round_f16(x: f32) -> f32 {
+  return f16_value(f16_bits(x));
+}
+
+// partials[s] = combine(term(x) for the elements of share s), over the shares of up to four tensors
+// One invocation makes one share: every n-th quad of one tensor, where n is the tensor's number of shares.
+// uses: place, halves
+alias Quad = vec4f;
+alias Acc = vec4f;
+alias Part = f32;
+
+struct Params {
+  // Elements of each tensor.
+  lengths: vec4u,
+  // Number of shares up to and including each tensor.
+  ends: vec4u,
+  first: u32,
+  exponent: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x0: array<Quad>;
+@group(0) @binding(1) var<storage, read> x1: array<Quad>;
+@group(0) @binding(2) var<storage, read> x2: array<Quad>;
+@group(0) @binding(3) var<storage, read> x3: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> partials: array<Part>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn load(q: Quad) -> vec4f {
+  return q;
+}
+
+fn term(v: vec4f) -> Acc {
+  return v * v;
+}
+
+fn combine(a: Acc, b: Acc) -> Acc {
+  return a + b;
+}
+
+fn fold(v: Acc) -> Part {
+  return (v.x + v.y) + (v.z + v.w);
+}
+
+fn quad_of(tensor: u32, at: u32) -> vec4f {
+  switch tensor {
+    case 0u: {
+      return load(x0[at]);
+    }
+    case 1u: {
+      return load(x1[at]);
+    }
+    case 2u: {
+      return load(x2[at]);
+    }
+    default: {
+      return load(x3[at]);
+    }
+  }
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let s = workgroup_index(id, groups) * 64u + lane;
+  if (s >= params.ends.w) {
+    return;
+  }
+  let tensor = u32(s >= params.ends.x) + u32(s >= params.ends.y) + u32(s >= params.ends.z);
+  var begin = 0u;
+  if (tensor > 0u) {
+    begin = params.ends[tensor - 1u];
+  }
+  let shares = params.ends[tensor] - begin;
+  let length = params.lengths[tensor];
+  let whole = length / 4u;
+  var total = Acc();
+  for (var at = s - begin; at < whole; at += shares) {
+    total = combine(total, term(quad_of(tensor, at)));
+  }
+  // The last quad may hold fewer than four elements; what lies behind them is anything.
+  if (length % 4u != 0u && s == begin) {
+    let rest = vec4u(0u, 1u, 2u, 3u) < vec4u(length % 4u);
+    total = combine(total, term(select(vec4f(), quad_of(tensor, whole), rest)));
+  }
+  partials[params.first + s] = fold(total);
+}
+`,
+};
+
 /** kernels/grad_norm/norm_total.wgsl */
 export const normTotal: KernelSource<{ partials: "read", total: "read_write" }, { count: "u32", exponent: "f32" }> = {
   name: "normTotal",
@@ -7659,7 +7820,9 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> h0: array<f32>;
+// The first cells; of a kind without, the bias.
 @group(0) @binding(2) var<storage, read> c0: array<f32>;
+// The weight, gates side by side; or the product h·w itself, when another kernel made it.
 @group(0) @binding(3) var<storage, read> w: array<f32>;
 @group(0) @binding(4) var<storage, read> lengths: array<i32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
@@ -7670,6 +7833,7 @@ struct Params {
 override group: u32 = 64u;
 override gates: u32 = 4u;
 override saves: u32 = 5u;
+override multiplied: bool = false;
 // Whether the states before are h0 and c0.
 override first: bool = false;
 override has_cell: bool = true;
@@ -7721,23 +7885,30 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = workgroup_index(id, groups);
-  let unit = index % params.unit_groups * group + lane;
+  // Nobody returns early: where all lanes are at work, a load of one place for all of them is a single one.
+  let own_unit = index % params.unit_groups * group + lane;
+  let unit = min(own_unit, params.hidden - 1u);
   let row = index / params.unit_groups * 4u;
-  if (unit >= params.hidden || row >= params.batch) {
-    return;
-  }
   let rows = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(params.batch - 1u));
   let width = gates * params.hidden;
   var other: Gates;
   if (has_bias) {
     for (var g = 0u; g < gates; g++) {
-      other[g] = vec4f(w[params.inner * width + g * params.hidden + unit]);
+      other[g] = vec4f(c0[g * params.hidden + unit]);
     }
   }
-  for (var k = 0u; k < params.inner; k++) {
-    let h = states_before(rows, k);
+  if (multiplied) {
+    let products = rows * width + unit;
     for (var g = 0u; g < gates; g++) {
-      other[g] += h * w[k * width + g * params.hidden + unit];
+      let at = products + g * params.hidden;
+      other[g] += vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
+    }
+  } else {
+    for (var k = 0u; k < params.inner; k++) {
+      let h = states_before(rows, k);
+      for (var g = 0u; g < gates; g++) {
+        other[g] += h * w[k * width + g * params.hidden + unit];
+      }
     }
   }
   var own: Gates;
@@ -7769,7 +7940,7 @@ fn main(
   }
   for (var r = 0u; r < 4u; r++) {
     let b = row + r;
-    if (b < params.batch) {
+    if (b < params.batch && own_unit < params.hidden) {
       y[params.y_at + b * params.y_row + unit] = step.h[r];
       if (has_cell) {
         c[b * params.hidden + unit] = step.c[r];
@@ -8099,6 +8270,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> saved: array<f32>;
+// The weight; or the product of the later time's gradients and the weight, when another kernel made it.
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read> lengths: array<i32>;
 @group(0) @binding(4) var<storage, read_write> dgates: array<f32>;
@@ -8110,6 +8282,7 @@ struct Params {
 override group: u32 = 64u;
 override gates: u32 = 4u;
 override saves: u32 = 5u;
+override multiplied: bool = false;
 // Whether nothing came after this time.
 override last: bool = false;
 override has_dy: bool = true;
@@ -8146,21 +8319,24 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = workgroup_index(id, groups);
-  let unit = index % params.unit_groups * group + lane;
+  // Nobody returns early: where all lanes are at work, a load of one place for all of them is a single one.
+  let own_unit = index % params.unit_groups * group + lane;
+  let unit = min(own_unit, params.hidden - 1u);
   let row = index / params.unit_groups * 4u;
-  if (unit >= params.hidden || row >= params.batch) {
-    return;
-  }
   let rows = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(params.batch - 1u));
   let own_rows = rows * params.hidden + unit;
   let width = gates * params.hidden;
   var h = vec4f();
   if (!last) {
     h = vec4f(dh[own_rows.x], dh[own_rows.y], dh[own_rows.z], dh[own_rows.w]);
-    let start = rows * params.gates_row + params.gates_after;
-    for (var k = 0u; k < width; k++) {
-      let at = start + k;
-      h += vec4f(dgates[at.x], dgates[at.y], dgates[at.z], dgates[at.w]) * w[k * params.inner + unit];
+    if (multiplied) {
+      h += vec4f(w[own_rows.x], w[own_rows.y], w[own_rows.z], w[own_rows.w]);
+    } else {
+      let start = rows * params.gates_row + params.gates_after;
+      for (var k = 0u; k < width; k++) {
+        let at = start + k;
+        h += vec4f(dgates[at.x], dgates[at.y], dgates[at.z], dgates[at.w]) * w[k * params.inner + unit];
+      }
     }
   }
   if (has_dy) {
@@ -8191,7 +8367,7 @@ fn main(
   }
   for (var r = 0u; r < 4u; r++) {
     let b = row + r;
-    if (b < params.batch) {
+    if (b < params.batch && own_unit < params.hidden) {
       let to = params.gates_at + b * params.gates_row + unit;
       for (var g = 0u; g < gates; g++) {
         dgates[to + g * params.hidden] = step.gates[g][r];

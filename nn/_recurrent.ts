@@ -31,6 +31,8 @@ export interface Walk {
   readonly axis: 0 | 1;
   /** Lengths [batch], and where each time of each row is inside, in the shape of states with one feature. */
   readonly lengths: { readonly counts: Tensor; readonly inside: Tensor } | null;
+  /** Whether states are multiplied by a kernel of their own; by default where that is much work. */
+  readonly apart?: boolean;
 }
 
 /** What a direction of a layer gives. */
@@ -52,13 +54,13 @@ function inputGates(kind: CellKind, x: Tensor, { weightIh, biasIh, biasHh }: Wei
 
 /** One direction of one layer. */
 export function walk(x: Tensor, h0: Tensor, c0: Tensor | null, weights: Weights, how: Walk): Walked {
-  const { kind, reversed, axis, lengths } = how;
+  const { kind, reversed, axis, lengths, apart } = how;
   if (weights.weightHr !== null) return walkProjected(x, h0, c0!, weights, weights.weightHr, how);
   const [gates, bias] = inputGates(kind, x, weights);
   const counts = lengths?.counts ?? null;
   const { states, cell } = recurrent(
     { gates, h0, c0, weight: weights.weightHh, bias, lengths: counts },
-    { kind, reversed, axis },
+    { kind, reversed, axis, apart },
   );
   return {
     y: lengths === null ? states : where(lengths.inside, states, 0),

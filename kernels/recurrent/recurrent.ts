@@ -1,7 +1,7 @@
 import { gradEnabled, noGrad } from "../../tensor/grad_mode.ts";
 import { applyAll, type GradContext, type Inputs, type Op, type Spec } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { family } from "../_family.ts";
+import { type Family, family } from "../_family.ts";
 import { launch } from "../_run.ts";
 import { recurrent as recurrentKernel, recurrentGrad } from "../_wgsl.ts";
 import { cat } from "../cat/cat.ts";
@@ -23,6 +23,8 @@ export interface RecurrentAttrs {
   readonly reversed: boolean;
   /** The axis of time in gates and states: 0 or 1. */
   readonly axis: 0 | 1;
+  /** Whether the state is multiplied by a kernel of its own; by default where that is much work. */
+  readonly apart?: boolean;
 }
 
 /** Gates [time, batch, gates · hidden], and the start [batch, inner]: inputs 0 and 1. */
@@ -59,19 +61,30 @@ function workgroups({ batch, hidden }: Sizes): { group: number; unit_groups: num
   return { group, unit_groups, count: unit_groups * Math.ceil(batch / 4) };
 }
 
-/** The rows of a weight side by side, and a bias below them. */
-function side(weight: Tensor, bias: Tensor | null): Tensor {
-  using columns = transpose(weight, 0, 1);
-  if (bias === null) return add(columns, 0);
-  using row = reshape(bias, [1, bias.numel]);
-  return cat([columns, row], { dim: 0 });
+/**
+ * From so many products a time on, the state's share of the gates is a matrix product of its own: tiles pay for a second
+ * dispatch then.
+ */
+const APART: Readonly<Record<Family, number>> = { lanes: 2 ** 19, groups: 2 ** 23 };
+
+/** Whether the state is multiplied by a kernel of its own. */
+function multipliesApart({ batch, hidden, inner, cell }: Sizes, { apart }: RecurrentAttrs): boolean {
+  return apart ?? batch * inner * hidden * cell.gates >= APART[family()];
+}
+
+/** The product of one time's rows and a weight, computed now. */
+function productAt(states: Tensor, axis: 0 | 1, time: number, weight: Tensor): Tensor {
+  return noGrad(() => {
+    using rows = select(states, { dim: axis, index: time });
+    return matmul(rows, weight);
+  });
 }
 
 const flag = (value: boolean) => value ? 1 : 0;
 
 /**
  * Walks through a sequence, one dispatch a time: inputs are the input's share of the gates, the first state, the first
- * cell (LSTM only), the weight [gates · hidden, inner], a bias that is added to its product, and for each row how many
+ * cell (LSTM only), the weight [gates · hidden, inner], a bias that is added to its product (none for an LSTM), and for each row how many
  * times it has; later ones keep its state. Outputs are the states, what backward reads, and the last cell (LSTM only).
  */
 const recurrentOp: Op<RecurrentAttrs, readonly Spec[]> = {
@@ -89,11 +102,13 @@ const recurrentOp: Op<RecurrentAttrs, readonly Spec[]> = {
   forward: ([x, h0, c0, weight, bias, lengths], attrs, [y, saved, c]) => {
     const sizes = sizesOf(x!, h0!, attrs);
     const { batch, hidden, inner, cell } = sizes;
-    const w = noGrad(() => side(weight!, bias));
+    const apart = multipliesApart(sizes, attrs);
+    using columns = noGrad(() => transpose(weight!, 0, 1));
+    using w = noGrad(() => apart ? columns : add(columns, 0));
     const { group, unit_groups, count } = workgroups(sizes);
     const from = strides(sizes, attrs, cell.gates * hidden), to = strides(sizes, attrs, hidden);
     const spare = c ? null : temporary([1], "f32", "recurrent");
-    const buffers = { x: x!, h0: h0!, c0: c0 ?? h0!, w, lengths: lengths ?? h0!, y, c: c ?? spare!, saved };
+    const buffers = { x: x!, h0: h0!, c0: c0 ?? bias ?? h0!, lengths: lengths ?? h0!, y, c: c ?? spare!, saved };
     const overrides = {
       group,
       gates: cell.gates,
@@ -101,13 +116,15 @@ const recurrentOp: Op<RecurrentAttrs, readonly Spec[]> = {
       has_cell: flag(cell.cell),
       has_bias: flag(bias !== null),
       has_lengths: flag(lengths !== null),
+      multiplied: flag(apart),
       square: flag(inner === hidden),
     };
-    let before = 0;
-    times(sizes, attrs).forEach((t, i) => {
+    let last: number | null = null;
+    for (const t of times(sizes, attrs)) {
+      using product = !apart ? null : last === null ? noGrad(() => matmul(h0!, w)) : productAt(y, attrs.axis, last, w);
       launch(
         recurrentKernel,
-        buffers,
+        { ...buffers, w: product ?? w },
         {
           time: t,
           batch,
@@ -118,15 +135,14 @@ const recurrentOp: Op<RecurrentAttrs, readonly Spec[]> = {
           x_row: from.row,
           y_at: to.at(t),
           y_row: to.row,
-          before,
+          before: last === null ? 0 : to.at(last),
           saved_at: t * batch * cell.saves * hidden,
         },
         count,
-        { overrides: { ...overrides, first: flag(i === 0) }, functions: cell.forward },
+        { overrides: { ...overrides, first: flag(last === null) }, functions: cell.forward },
       );
-      before = to.at(t);
-    });
-    w.dispose();
+      last = t;
+    }
     spare?.dispose();
   },
   saves: { inputs: [1, 3, 5], outputs: [0, 1] },
@@ -160,10 +176,11 @@ const recurrentGradOp: Op<GradAttrs, readonly Spec[]> = {
   forward: ([dy, dcell, weight, saved, lengths], attrs, [dgates, dh, dx, dc]) => {
     const sizes = sizesOf(dgates, { shape: [0, attrs.inner] }, attrs);
     const { batch, hidden, cell } = sizes;
+    const apart = multipliesApart(sizes, attrs);
     if (cell.cell) copyInto(dc, dcell ?? 0);
     const { group, unit_groups, count } = workgroups(sizes);
     const from = strides(sizes, attrs, hidden), to = strides(sizes, attrs, cell.gates * hidden);
-    const buffers = { dy: dy ?? saved!, saved: saved!, w: weight!, lengths: lengths ?? saved!, dgates, dx, dh, dc };
+    const buffers = { dy: dy ?? saved!, saved: saved!, lengths: lengths ?? saved!, dgates, dx, dh, dc };
     const overrides = {
       group,
       gates: cell.gates,
@@ -172,12 +189,14 @@ const recurrentGradOp: Op<GradAttrs, readonly Spec[]> = {
       has_cell: flag(cell.cell),
       has_own: flag(cell.own),
       has_lengths: flag(lengths !== null),
+      multiplied: flag(apart),
     };
-    let after = 0;
-    times(sizes, attrs).reverse().forEach((t, i) => {
+    let after: number | null = null;
+    for (const t of times(sizes, attrs).reverse()) {
+      using product = apart && after !== null ? productAt(dgates, attrs.axis, after, weight!) : null;
       launch(
         recurrentGrad,
-        buffers,
+        { ...buffers, w: product ?? weight! },
         {
           time: t,
           batch,
@@ -187,15 +206,15 @@ const recurrentGradOp: Op<GradAttrs, readonly Spec[]> = {
           dy_at: from.at(t),
           dy_row: from.row,
           gates_at: to.at(t),
-          gates_after: after,
+          gates_after: after === null ? 0 : to.at(after),
           gates_row: to.row,
           saved_at: t * batch * cell.saves * hidden,
         },
         count,
-        { overrides: { ...overrides, last: flag(i === 0) }, functions: cell.backward },
+        { overrides: { ...overrides, last: flag(after === null) }, functions: cell.backward },
       );
-      after = to.at(t);
-    });
+      after = t;
+    }
   },
   // Reached without gradients recorded only: recurrentOp refuses others.
   grad: null,

@@ -32,7 +32,9 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> h0: array<f32>;
+// The first cells; of a kind without, the bias.
 @group(0) @binding(2) var<storage, read> c0: array<f32>;
+// The weight, gates side by side; or the product h·w itself, when another kernel made it.
 @group(0) @binding(3) var<storage, read> w: array<f32>;
 @group(0) @binding(4) var<storage, read> lengths: array<i32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
@@ -43,6 +45,7 @@ struct Params {
 override group: u32 = 64u;
 override gates: u32 = 4u;
 override saves: u32 = 5u;
+override multiplied: bool = false;
 // Whether the states before are h0 and c0.
 override first: bool = false;
 override has_cell: bool = true;
@@ -94,23 +97,30 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = workgroup_index(id, groups);
-  let unit = index % params.unit_groups * group + lane;
+  // Nobody returns early: where all lanes are at work, a load of one place for all of them is a single one.
+  let own_unit = index % params.unit_groups * group + lane;
+  let unit = min(own_unit, params.hidden - 1u);
   let row = index / params.unit_groups * 4u;
-  if (unit >= params.hidden || row >= params.batch) {
-    return;
-  }
   let rows = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(params.batch - 1u));
   let width = gates * params.hidden;
   var other: Gates;
   if (has_bias) {
     for (var g = 0u; g < gates; g++) {
-      other[g] = vec4f(w[params.inner * width + g * params.hidden + unit]);
+      other[g] = vec4f(c0[g * params.hidden + unit]);
     }
   }
-  for (var k = 0u; k < params.inner; k++) {
-    let h = states_before(rows, k);
+  if (multiplied) {
+    let products = rows * width + unit;
     for (var g = 0u; g < gates; g++) {
-      other[g] += h * w[k * width + g * params.hidden + unit];
+      let at = products + g * params.hidden;
+      other[g] += vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
+    }
+  } else {
+    for (var k = 0u; k < params.inner; k++) {
+      let h = states_before(rows, k);
+      for (var g = 0u; g < gates; g++) {
+        other[g] += h * w[k * width + g * params.hidden + unit];
+      }
     }
   }
   var own: Gates;
@@ -142,7 +152,7 @@ fn main(
   }
   for (var r = 0u; r < 4u; r++) {
     let b = row + r;
-    if (b < params.batch) {
+    if (b < params.batch && own_unit < params.hidden) {
       y[params.y_at + b * params.y_row + unit] = step.h[r];
       if (has_cell) {
         c[b * params.hidden + unit] = step.c[r];

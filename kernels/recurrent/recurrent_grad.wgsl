@@ -33,6 +33,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> saved: array<f32>;
+// The weight; or the product of the later time's gradients and the weight, when another kernel made it.
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read> lengths: array<i32>;
 @group(0) @binding(4) var<storage, read_write> dgates: array<f32>;
@@ -44,6 +45,7 @@ struct Params {
 override group: u32 = 64u;
 override gates: u32 = 4u;
 override saves: u32 = 5u;
+override multiplied: bool = false;
 // Whether nothing came after this time.
 override last: bool = false;
 override has_dy: bool = true;
@@ -80,21 +82,24 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = workgroup_index(id, groups);
-  let unit = index % params.unit_groups * group + lane;
+  // Nobody returns early: where all lanes are at work, a load of one place for all of them is a single one.
+  let own_unit = index % params.unit_groups * group + lane;
+  let unit = min(own_unit, params.hidden - 1u);
   let row = index / params.unit_groups * 4u;
-  if (unit >= params.hidden || row >= params.batch) {
-    return;
-  }
   let rows = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(params.batch - 1u));
   let own_rows = rows * params.hidden + unit;
   let width = gates * params.hidden;
   var h = vec4f();
   if (!last) {
     h = vec4f(dh[own_rows.x], dh[own_rows.y], dh[own_rows.z], dh[own_rows.w]);
-    let start = rows * params.gates_row + params.gates_after;
-    for (var k = 0u; k < width; k++) {
-      let at = start + k;
-      h += vec4f(dgates[at.x], dgates[at.y], dgates[at.z], dgates[at.w]) * w[k * params.inner + unit];
+    if (multiplied) {
+      h += vec4f(w[own_rows.x], w[own_rows.y], w[own_rows.z], w[own_rows.w]);
+    } else {
+      let start = rows * params.gates_row + params.gates_after;
+      for (var k = 0u; k < width; k++) {
+        let at = start + k;
+        h += vec4f(dgates[at.x], dgates[at.y], dgates[at.z], dgates[at.w]) * w[k * params.inner + unit];
+      }
     }
   }
   if (has_dy) {
@@ -125,7 +130,7 @@ fn main(
   }
   for (var r = 0u; r < 4u; r++) {
     let b = row + r;
-    if (b < params.batch) {
+    if (b < params.batch && own_unit < params.hidden) {
       let to = params.gates_at + b * params.gates_row + unit;
       for (var g = 0u; g < gates; g++) {
         dgates[to + g * params.hidden] = step.gates[g][r];

@@ -1,7 +1,7 @@
 /** Sequences against loops in f64, through the same function that the layers use. */
 import { lengthsOf, walk, type Weights } from "../../nn/_recurrent.ts";
 import type { Tensor } from "../../mod.ts";
-import { type OpCase } from "../../testing/test_op.ts";
+import type { OpCase } from "../../testing/test_op.ts";
 import { testOpInFamilies } from "../../testing/families.ts";
 import { array, at, build, type NDArray } from "../../testing/reference.ts";
 import { type CellKind, CELLS } from "./_cells.ts";
@@ -12,6 +12,7 @@ interface Attrs {
   axis?: 0 | 1;
   lengths?: number[];
   projected?: boolean;
+  apart?: boolean;
 }
 
 /** Inputs: x, h0, weightIh, weightHh, biasIh, biasHh, then an LSTM's c0, then a projection. */
@@ -99,11 +100,11 @@ testOpInFamilies<Attrs>({
   // States in 16 bits are rounded once; what enters them was rounded before.
   tolerance: { bf16: { rtol: 2 ** -7, atol: 2 ** -7 } },
   run: (inputs, attrs) => {
-    const { kind, reversed = false, axis = 0, lengths } = attrs;
+    const { kind, reversed = false, axis = 0, lengths, apart } = attrs;
     const { x, h0, c0, weights } = parts(inputs, attrs);
     const batch = x.shape[1 - axis];
     const rows = lengths === undefined ? null : lengthsOf("test", lengths, batch, x.shape[axis], axis);
-    const { y, h, c } = walk(x, h0, c0, weights, { kind, reversed, axis, lengths: rows });
+    const { y, h, c } = walk(x, h0, c0, weights, { kind, reversed, axis, lengths: rows, apart });
     return c === null ? [y, h] : [y, h, c];
   },
   reference,
@@ -114,9 +115,11 @@ testOpInFamilies<Attrs>({
       sequence({ kind, lengths: [1, 4, 2, 3, 4] }, [4, 5, 2, 3]),
       sequence({ kind, reversed: true, axis: 1, lengths: [4, 1, 2] }, [4, 3, 2, 3]),
       sequence({ kind }, [1, 1, 1, 1]),
+      sequence({ kind, apart: true, reversed: true, axis: 1, lengths: [3, 1, 2, 3, 2] }, [3, 5, 2, 9]),
+      sequence({ kind, apart: true }, [3, 2, 2, 5]),
     ]),
     { ...sequence({ kind: "lstm" }, [2, 9, 5, 65]), large: true },
-    { ...sequence({ kind: "gru" }, [2, 9, 5, 65]), large: true },
+    { ...sequence({ kind: "gru", apart: true }, [2, 9, 5, 65]), large: true },
     { ...sequence({ kind: "relu" }, [4, 6, 3, 7]), large: true },
     sequence({ kind: "lstm", projected: true }, [3, 2, 3, 4], 2),
     sequence({ kind: "lstm", projected: true, reversed: true, axis: 1, lengths: [2, 3] }, [3, 2, 3, 4], 2),
