@@ -1,4 +1,4 @@
-// Fulgurite itself, used as its documentation tells users to: functions of tensors inside a `scope`, gradients by `grad`
+// Fulgurite itself, used as its documentation tells users to: functions of tensors under `capture`, gradients by `grad`
 // and `backward`, optimizers of `optim`.
 
 import type { Adaptor, Build, Case, Outputs } from "../adaptor.ts";
@@ -22,15 +22,13 @@ async function read(tensors: Tensors): Promise<Outputs> {
   return out;
 }
 
-/** A pure function of tensors, run in a scope; asking for a tensor's buffer records the work that makes it. */
+/** A function of tensors, captured: recorded by the first call and replayed by later ones. A scope frees the results. */
 function call(f: () => Tensors): Case {
+  const captured = fg.capture(f);
   return {
-    run: () =>
-      fg.scope(() => {
-        for (const t of Object.values(f())) void t.storage.buffer;
-      }),
+    run: () => fg.scope(() => void captured()),
     sync: () => fg.device().sync(),
-    outputs: () => fg.scope(() => read(f())),
+    outputs: () => fg.scope(() => read(captured())),
   };
 }
 
@@ -79,20 +77,37 @@ const embeddingGrad: Build = (w, inputs) => {
   });
 };
 
-/** 200 dependent operations; `each` says whether a result is recorded by itself, or left for the next to take in. */
-const chain = (each: boolean): Build =>
-  pure(({ x, a, b }, { length }) => {
-    for (let i = 0; i < length; i++) {
-      x = i % 2 ? fg.add(x, b) : fg.mul(x, a);
-      if (each) void x.storage.buffer;
+/** 200 dependent operations. */
+function pointwise({ x, a, b }: Tensors, { length }: Record<string, number>): Tensors {
+  for (let i = 0; i < length; i++) x = i % 2 ? fg.add(x, b) : fg.mul(x, a);
+  return { x };
+}
+
+/** The same, each recorded by itself: asking for a tensor's buffer keeps the next operation from taking it in. */
+const chainEager: Build = (w, inputs) => {
+  const { x, a, b } = load(fg, w, inputs);
+  const chain = () => {
+    let y = x;
+    for (let i = 0; i < w.size.length; i++) {
+      y = i % 2 ? fg.add(y, b) : fg.mul(y, a);
+      void y.storage.buffer;
     }
-    return { x };
-  });
+    return { x: y };
+  };
+  return {
+    run: () => fg.scope(() => void chain()),
+    sync: () => fg.device().sync(),
+    outputs: () => fg.scope(() => read(chain())),
+  };
+};
 
 export default {
   name: "Fulgurite",
   version: config.version,
-  notes: ["Eager: functions inside a scope; gradients by grad and backward. No option differs from its default."],
+  notes: [
+    "capture around every function but the chain without compilation; a training step is one captured function.",
+    "No option differs from its default.",
+  ],
   init,
   ops: {
     matmul: pure(({ a, b }) => ({ c: fg.matmul(a, b) })),
@@ -134,8 +149,8 @@ export default {
     lenetStep: (w, inputs) => training(fg, w, inputs, lenet(fg)),
     transformerStep: (w, inputs) => training(fg, w, inputs, transformer(fg, w.size), "AdamW"),
 
-    chainEager: chain(true),
-    chainPointwise: chain(false),
+    chainEager,
+    chainPointwise: pure(pointwise),
     chainMatmul: pure(({ x, w }, { length }) => {
       for (let i = 0; i < length; i++) x = fg.matmul(x, w);
       return { x };

@@ -73,19 +73,19 @@ export function training(
     eps: adam.eps,
     ...(rule === "AdamW" ? { weightDecay: adam.weightDecay } : {}),
   });
+  const step = fg.capture((x: Tensor, y: Tensor) => {
+    const loss = fg.crossEntropy(model(parameters, x), y);
+    optimizer.zeroGrad();
+    fg.backward(loss);
+    optimizer.step();
+    return loss;
+  });
   let last: Tensor | null = null;
   return {
-    run(step) {
-      const { x, y } = data[step % batches];
-      const loss = fg.scope(() => {
-        const loss = fg.crossEntropy(model(parameters, x), y);
-        optimizer.zeroGrad();
-        fg.backward(loss);
-        optimizer.step();
-        return loss;
-      });
+    run(index) {
+      const { x, y } = data[index % batches];
       last?.dispose();
-      last = loss;
+      last = step(x, y);
     },
     sync: () => fg.device().sync(),
     outputs: async () => ({ loss: Float32Array.from(await last!.data()) }),
