@@ -33,10 +33,10 @@ const flags = {
   "batch-size": [number(z.number().int().min(1).max(60_000)), 64, `${WHOLE}, up to 60000`, "images in a batch"],
   "lr": [number(z.number().positive()), 0.003, "a number above 0", "highest learning rate of the one-cycle schedule"],
   "precision": [
-    z.enum(["32-true", "bf16-mixed"]),
+    z.enum(["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"]),
     "32-true",
-    "32-true or bf16-mixed",
-    "arithmetic: 32-true or bf16-mixed",
+    "32-true, 16-mixed, bf16-mixed, 16-true or bf16-true",
+    "arithmetic: 32-true, 16-mixed, bf16-mixed, 16-true or bf16-true",
   ],
   "max-steps": [
     number(z.number().int().min(-1)),

@@ -1,6 +1,7 @@
 import { show } from "../device/option_names.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { ones } from "../kernels/elementwise/constants.ts";
+import { autocast } from "../tensor/autocast.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { withGradMode } from "../tensor/grad_mode.ts";
 import type { Node } from "../tensor/node.ts";
@@ -202,77 +203,79 @@ function walk(
   atNode: ((node: Node, index: number, gradient: Tensor) => void) | null,
   atLeaf: (leaf: Tensor, gradient: Tensor) => void,
 ): void {
-  withGradMode(createGraph, () => {
-    const pending = new Map<Node, (Tensor | null)[]>();
-    const atLeaves = new Map<Tensor, Tensor>();
-    const send = (edge: { node: Node; index: number } | { leaf: Tensor }, gradient: Tensor) => {
-      if ("leaf" in edge) {
-        const before = atLeaves.get(edge.leaf);
-        atLeaves.set(edge.leaf, before === undefined ? gradient : add(before, gradient));
-        return;
-      }
-      let slots = pending.get(edge.node);
-      if (slots === undefined) pending.set(edge.node, slots = edge.node.outputs.map(() => null));
-      const before = slots[edge.index];
-      slots[edge.index] = before === null ? gradient : add(before, gradient);
-    };
+  // What autocast does to an operation is part of its node; gradients have the types that follow from that.
+  autocast(null, () =>
+    withGradMode(createGraph, () => {
+      const pending = new Map<Node, (Tensor | null)[]>();
+      const atLeaves = new Map<Tensor, Tensor>();
+      const send = (edge: { node: Node; index: number } | { leaf: Tensor }, gradient: Tensor) => {
+        if ("leaf" in edge) {
+          const before = atLeaves.get(edge.leaf);
+          atLeaves.set(edge.leaf, before === undefined ? gradient : add(before, gradient));
+          return;
+        }
+        let slots = pending.get(edge.node);
+        if (slots === undefined) pending.set(edge.node, slots = edge.node.outputs.map(() => null));
+        const before = slots[edge.index];
+        slots[edge.index] = before === null ? gradient : add(before, gradient);
+      };
 
-    outputs.forEach((output, i) => {
-      if (!output.requiresGrad) {
-        throw new Error(
-          `Cannot differentiate: the result of shape ${showShape(output.shape)} does not require gradients`,
-        );
-      }
-      const start = starts[i] ?? null;
-      if (start === null && output.numel !== 1) {
-        throw new Error(
-          `Cannot differentiate: without a gradient for it the result must have one element, its shape is ${
-            showShape(output.shape)
-          }`,
-        );
-      }
-      if (start !== null && !sameShape(start.shape, output.shape)) {
-        throw new TypeError(
-          `Cannot differentiate: the gradient must have the result's shape ${showShape(output.shape)}, got ${
-            showShape(start.shape)
-          }`,
-        );
-      }
-      const gradient = start ?? ones(output.shape, { dtype: output.dtype });
-      send(
-        output.node === null ? { leaf: output.origin ?? output } : { node: output.node, index: output.outputIndex },
-        gradient,
-      );
-    });
-
-    const order = topologicalOrder([...pending.keys()]);
-    for (const node of order) {
-      const slots = pending.get(node);
-      if (slots === undefined) continue;
-      slots.forEach((gradient, index) => {
-        if (gradient === null) return;
-        const hooked = runHooks(node.existingHooks(index), gradient);
-        slots[index] = hooked;
-        atNode?.(node, index, hooked);
-      });
-      const dy = slots[0] ?? primitives.zeros(node.outputs[0]);
-      const gradients = node.op.grad!(dy, node.context(slots), node.attrs);
-      node.edges.forEach((edge, i) => {
-        const gradient = gradients[i];
-        if (edge === null || !gradient) return;
-        const want = node.inputs[i]!;
-        if (!sameShape(gradient.shape, want.shape) || gradient.dtype !== want.dtype) {
+      outputs.forEach((output, i) => {
+        if (!output.requiresGrad) {
           throw new Error(
-            `Cannot differentiate ${node.name}: its gradient for input ${i} is ${gradient.dtype} ${
-              showShape(gradient.shape)
-            }, the input is ${want.dtype} ${showShape(want.shape)}`,
+            `Cannot differentiate: the result of shape ${showShape(output.shape)} does not require gradients`,
           );
         }
-        send(edge, gradient);
+        const start = starts[i] ?? null;
+        if (start === null && output.numel !== 1) {
+          throw new Error(
+            `Cannot differentiate: without a gradient for it the result must have one element, its shape is ${
+              showShape(output.shape)
+            }`,
+          );
+        }
+        if (start !== null && !sameShape(start.shape, output.shape)) {
+          throw new TypeError(
+            `Cannot differentiate: the gradient must have the result's shape ${showShape(output.shape)}, got ${
+              showShape(start.shape)
+            }`,
+          );
+        }
+        const gradient = start ?? ones(output.shape, { dtype: output.dtype });
+        send(
+          output.node === null ? { leaf: output.origin ?? output } : { node: output.node, index: output.outputIndex },
+          gradient,
+        );
       });
-      pending.delete(node);
-      if (!retainGraph) node.free();
-    }
-    for (const [leaf, gradient] of atLeaves) atLeaf(leaf, runHooks(leaf.hooks ?? [], gradient));
-  });
+
+      const order = topologicalOrder([...pending.keys()]);
+      for (const node of order) {
+        const slots = pending.get(node);
+        if (slots === undefined) continue;
+        slots.forEach((gradient, index) => {
+          if (gradient === null) return;
+          const hooked = runHooks(node.existingHooks(index), gradient);
+          slots[index] = hooked;
+          atNode?.(node, index, hooked);
+        });
+        const dy = slots[0] ?? primitives.zeros(node.outputs[0]);
+        const gradients = node.op.grad!(dy, node.context(slots), node.attrs);
+        node.edges.forEach((edge, i) => {
+          const gradient = gradients[i];
+          if (edge === null || !gradient) return;
+          const want = node.inputs[i]!;
+          if (!sameShape(gradient.shape, want.shape) || gradient.dtype !== want.dtype) {
+            throw new Error(
+              `Cannot differentiate ${node.name}: its gradient for input ${i} is ${gradient.dtype} ${
+                showShape(gradient.shape)
+              }, the input is ${want.dtype} ${showShape(want.shape)}`,
+            );
+          }
+          send(edge, gradient);
+        });
+        pending.delete(node);
+        if (!retainGraph) node.free();
+      }
+      for (const [leaf, gradient] of atLeaves) atLeaf(leaf, runHooks(leaf.hooks ?? [], gradient));
+    }));
 }

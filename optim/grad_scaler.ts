@@ -80,7 +80,8 @@ export class GradScaler {
   backoffFactor: number;
   /** Steps in a row without a skip after which the scale grows. */
   growthInterval: number;
-  readonly #initScale: number;
+  #initScale: number;
+  #initTracker = 0;
   readonly #options = new DeviceNumbers();
   readonly #progress = new Map<Optimizer, Progress>();
   #state: { scale: Tensor; tracker: Tensor; skipped: Tensor } | null = null;
@@ -183,6 +184,51 @@ export class GradScaler {
   }
 
   /**
+   * Whether an optimizer's gradients have been unscaled since the last update.
+   *
+   * @param optimizer The optimizer
+   * @returns Whether they have
+   */
+  unscaled(optimizer: Optimizer): boolean {
+    return (this.#progress.get(optimizer)?.stage ?? "scaled") !== "scaled";
+  }
+
+  /**
+   * Has every `step()` of an optimizer be a scaled one, with an {@link update} behind it, for code that does not know the
+   * scaler.
+   *
+   * @param optimizer The optimizer; its steps may not be given a closure, whose gradients would come too late
+   * @returns A function that ends it
+   */
+  attach(optimizer: Optimizer): () => void {
+    if (!this.enabled) return () => {};
+    let before: Tensor | null = null;
+    let seen: Known[] = [];
+    const ends = [
+      optimizer.registerStepPreHook(() => {
+        const { control } = this.#of(optimizer);
+        before = optimizer.control === control ? null : optimizer.control;
+        if (!this.unscaled(optimizer)) this.unscale(optimizer);
+        optimizer.control = control;
+        seen = gradientsOf(optimizer);
+      }),
+      optimizer.registerStepPostHook(() => {
+        optimizer.control = before;
+        const now = gradientsOf(optimizer);
+        if (now.length !== seen.length || now.some((g, i) => g.of !== seen[i].of || g.version !== seen[i].version)) {
+          throw new Error(
+            `Cannot step ${optimizer.constructor.name} with a closure while its gradients are scaled: compute them before`,
+          );
+        }
+        this.update();
+      }),
+    ];
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  /**
    * Makes the scale smaller if a step was skipped since the last call, or larger after many that were not. Call it once an
    * iteration, after the steps.
    *
@@ -256,6 +302,15 @@ export class GradScaler {
     });
   }
 
+  /** Moves the state to the host, so that nothing stays on the device; the scaler goes on from it when it is used again. */
+  async moveToHost(): Promise<void> {
+    if (this.#state === null) return;
+    const { scale, tracker } = this.#state;
+    const numbers = await Promise.all([scale.item(), tracker.item()]);
+    this.dispose();
+    [this.#initScale, this.#initTracker] = numbers;
+  }
+
   /** Frees what is on the device. The scaler can go on; it starts anew. */
   dispose(): void {
     for (const { control, norm } of this.#progress.values()) {
@@ -276,7 +331,7 @@ export class GradScaler {
   #onDevice(): { scale: Tensor; tracker: Tensor; skipped: Tensor } {
     return this.#state ??= {
       scale: keep(tensor(this.#initScale, { dtype: "f32" })),
-      tracker: keep(tensor(0, { dtype: "f32" })),
+      tracker: keep(tensor(this.#initTracker, { dtype: "f32" })),
       skipped: keep(tensor(0, { dtype: "f32" })),
     };
   }
@@ -298,6 +353,17 @@ export class GradScaler {
 
 function require(holds: boolean, option: string, rule: string, value: unknown): void {
   if (!holds) throw new RangeError(`Cannot make GradScaler: ${option} must be ${rule}, got ${value}`);
+}
+
+/** A gradient in the state that it has. */
+interface Known {
+  readonly of: Tensor;
+  readonly version: number;
+}
+
+function gradientsOf(optimizer: Optimizer): Known[] {
+  return withGradients(optimizer.paramGroups.flatMap((group) => group.params))
+    .map(({ grad }) => ({ of: grad!, version: grad!.storage.version }));
 }
 
 /** Writes a value of a state into a tensor without axes. */

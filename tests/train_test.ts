@@ -46,7 +46,7 @@ Deno.test("train.ts lists all wrong flags in one go, before it does anything", a
     '--epochs must be a whole number from 1 on, got "0"',
     '--batch-size must be a whole number from 1 on, up to 60000, got "many"',
     '--lr must be a number above 0, got "-1"',
-    '--precision must be 32-true or bf16-mixed, got "8"',
+    '--precision must be 32-true, 16-mixed, bf16-mixed, 16-true or bf16-true, got "8"',
     '--max-steps must be a whole number from 0 on, or -1 for no limit, got "1.5"',
     '--backend must be auto, dawn or deno, got "cpu"',
     '--limit-train-batches must be a count of batches, or a share with a decimal point up to 1.0, got "1.5"',

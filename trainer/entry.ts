@@ -35,6 +35,7 @@ export async function enter(
     await data?.setup?.(stage);
     await hooks.call("setup", stage);
     await module.configureModel?.();
+    run.precision.convert(module);
     await body();
     await reporter.flush();
   });

@@ -58,6 +58,8 @@ export interface ModuleHost {
   log(name: string, value: Tensor | number, options: LogOptions): void;
   /** Differentiates a loss, with the hooks around it. */
   backward(loss: Tensor): Awaitable<void>;
+  /** Gives the gradients of an optimizer's parameters their own size, where the loss was scaled. */
+  unscale(optimizer: Optimizer): void;
 }
 
 /**
@@ -296,6 +298,7 @@ export abstract class LightningModule<Batch = any> extends Module {
     gradientClipAlgorithm: "norm" | "value" = "norm",
   ): void {
     if (gradientClipVal === null) return;
+    this.#host?.unscale(optimizer);
     const parameters = optimizer.paramGroups.flatMap((group) => group.params);
     if (gradientClipAlgorithm === "norm") clipGradNorm(parameters, gradientClipVal).dispose();
     else clipGradValue(parameters, gradientClipVal);

@@ -92,6 +92,7 @@ export class Optimization {
     if (missing > 0 && !Number.isFinite(this.#trainBatches) && !options.lightningCompat) {
       scaleGradients(optimizer, options.accumulateGradBatches / windowBatches);
     }
+    this.#run.unscale(optimizer);
     return then(
       hooks.call("onBeforeOptimizerStep", optimizer),
       () =>

@@ -128,5 +128,7 @@ export async function configureOptimizers(run: Run): Promise<void> {
   }
   run.optimizers = optimizers;
   run.schedulers = schedulers;
+  // First the scaler's hooks: who looks at gradients before a step sees them in their own size.
+  run.undo.push(run.precision.attach(optimizers));
   if (!module.automaticOptimization) countManualSteps(run);
 }

@@ -3,6 +3,7 @@ import type { Amount } from "./amounts.ts";
 import { Callback } from "./callback.ts";
 import { checkOptions } from "./check_options.ts";
 import type { Logger } from "./logger.ts";
+import { type PrecisionName, PRECISIONS } from "./precision.ts";
 
 const count = z.number().int().min(0);
 const COUNT = "a whole number from 0 on";
@@ -17,6 +18,8 @@ const logger = z.custom<Logger>((value) => typeof (value as Logger | null)?.logM
 const callback = z.custom<Callback>((value) => value instanceof Callback);
 const oneOf = <const T extends string>(values: readonly T[]) =>
   [z.enum(values).default(values[0]), values.map((value) => `"${value}"`).join(" or ")] as const;
+
+const MODES = ["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] as const satisfies PrecisionName[];
 
 /** Each option with its default, and what it must be. */
 const rules = {
@@ -44,7 +47,11 @@ const rules = {
   callbacks: [z.union([callback, z.array(callback)]).default([]), "a Callback or a list of them"],
   enableCheckpointing: flag(true),
   enableProgressBar: flag(true),
-  precision: oneOf(["32-true", "bf16-mixed"]),
+  precision: [
+    z.preprocess((value) => PRECISIONS[String(value) as keyof typeof PRECISIONS] ?? value, z.enum(MODES).optional())
+      .transform((value) => value ?? MODES[0]),
+    `${MODES.map((mode) => `"${mode}"`).join(" or ")} (there is no "64-true": WebGPU has no 64-bit floats)`,
+  ],
   defaultRootDir: [z.string().min(1).default("."), "the path of a folder"],
   lightningCompat: flag(false),
 } as const;
@@ -91,8 +98,11 @@ export interface TrainerOptions {
   enableCheckpointing?: boolean;
   /** Show progress; default true. */
   enableProgressBar?: boolean;
-  /** What to compute in; default `"32-true"`. */
-  precision?: "32-true" | "bf16-mixed";
+  /**
+   * What to compute in; default `"32-true"`. Mixed: f32 weights, products in 16 bits. True: everything is stored in 16 bits.
+   * As in Lightning, `16` and `"bf16"` stand for the mixed modes and `32` for `"32-true"`.
+   */
+  precision?: PrecisionName | 16 | 32 | "16" | "32" | "bf16";
   /** Where logs and checkpoints go; default the current folder. */
   defaultRootDir?: string;
   /** Behave as Lightning does also where we deliberately do better; default false. */
@@ -100,7 +110,7 @@ export interface TrainerOptions {
 }
 
 /** Options with every default filled in. */
-export type ResolvedOptions = Required<TrainerOptions>;
+export type ResolvedOptions = Required<Omit<TrainerOptions, "precision">> & { precision: PrecisionName };
 
 /**
  * Checks options and fills in defaults.

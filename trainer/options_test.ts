@@ -34,7 +34,11 @@ Deno.test("an option that is wrong is named, with what is allowed and what it go
     [{ callbacks: [3] }, "callbacks must be a Callback or a list of them, got [3]"],
     [{ callbacks: new Date() }, "got an object of Date"],
     [{ enableProgressBar: 1 }, "enableProgressBar must be true or false, got 1"],
-    [{ precision: "64-true" }, 'precision must be "32-true" or "bf16-mixed", got "64-true"'],
+    [
+      { precision: "64-true" },
+      '"16-true" or "bf16-true" (there is no "64-true": WebGPU has no 64-bit floats), got "64-true"',
+    ],
+    [{ precision: 64 }, "got 64"],
     [{ defaultRootDir: "" }, 'defaultRootDir must be the path of a folder, got ""'],
     [{ fastDevRun: -1 }, "fastDevRun must be true, false or a whole number from 0 on, got -1"],
   ];
@@ -64,6 +68,12 @@ Deno.test("options that are left out, or undefined, take their defaults", () => 
   assertEquals(options.limitTrainBatches, { fraction: 1 });
   assertEquals(options.logEveryNSteps, 50);
   assertEquals(options.precision, "32-true");
+});
+
+Deno.test("precision takes Lightning's short names, too", () => {
+  const given = [32, "32", 16, "16", "bf16", "bf16-true"] as const;
+  const named = given.map((precision) => new Trainer({ ...quiet, precision }).options.precision);
+  assertEquals(named, ["32-true", "32-true", "16-mixed", "16-mixed", "bf16-mixed", "bf16-true"]);
 });
 
 Deno.test("fastDevRun limits everything and writes no files", () => {

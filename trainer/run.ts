@@ -10,7 +10,7 @@ import { listLoaders, type NamedLoader, type Step } from "./loaders.ts";
 import type { LogOptions } from "./log.ts";
 import type { ResolvedSchedulerConfig } from "./optimizers.ts";
 import { Pace } from "./pace.ts";
-import { type Precision, precisionOf } from "./precision.ts";
+import type { Precision } from "./precision.ts";
 import type { FitProgress } from "./progress.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Trainer } from "./trainer.ts";
@@ -99,7 +99,7 @@ export class Run implements ModuleHost {
     this.progress = progress;
     this.reporter = reporter;
     this.hooks = new HookTable(reporter, trainer, module, callbacks);
-    this.precision = precisionOf(trainer.options.precision);
+    this.precision = trainer.precision;
     this.#given = given;
     this.#signal = signal;
   }
@@ -114,14 +114,20 @@ export class Run implements ModuleHost {
     this.reporter.log(name, value, options);
   }
 
-  /** Backward with the hooks around it. */
-  backward(loss: Tensor): void | Promise<void> {
+  /** Backward with the hooks around it, which see the loss as it is differentiated: scaled in 16-bit floats. */
+  backward(given: Tensor): void | Promise<void> {
     const { hooks, module } = this;
+    const loss = this.precision.scale(given);
     const backward = () => this.inHook("backward", () => enableGrad(() => module.backward(loss)));
     return then(
       then(then(hooks.call("onBeforeBackward", loss), backward), () => hooks.call("onAfterBackward")),
       () => {},
     );
+  }
+
+  /** Gives the gradients of an optimizer's parameters their own size, where the loss was scaled. */
+  unscale(optimizer: Optimizer): void {
+    this.precision.unscale(optimizer);
   }
 
   /** Runs something under a hook's name. */
@@ -154,7 +160,7 @@ export class Run implements ModuleHost {
     return lastly(() => {
       const prepared = hand("onBeforeBatchTransfer", batch);
       const moved = then(prepared, (batch) => hand("transferBatchToDevice", batch));
-      return then(moved, (batch) => hand("onAfterBatchTransfer", batch));
+      return then(then(moved, (batch) => this.precision.input(batch)), (batch) => hand("onAfterBatchTransfer", batch));
     }, () => reporter.leaveHook(before));
   }
 

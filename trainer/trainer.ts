@@ -16,6 +16,7 @@ import { lengthOf } from "./loaders.ts";
 import type { Logger } from "./logger.ts";
 import { configureOptimizers, type ResolvedSchedulerConfig } from "./optimizers.ts";
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from "./options.ts";
+import { Precision } from "./precision.ts";
 import { type FitProgress, noProgress } from "./progress.ts";
 import { Reporter } from "./reporter.ts";
 import { type GivenLoaders, givenLoaders, Run } from "./run.ts";
@@ -66,6 +67,8 @@ export class Trainer implements DataModuleTrainer {
   readonly callbacks: readonly Callback[];
   /** The loggers. */
   readonly loggers: readonly Logger[];
+  /** How the arithmetic is done. */
+  readonly precision: Precision;
   /** Set it to end training after the running batch and its validation, once `minEpochs` and `minSteps` are reached. */
   shouldStop: boolean = false;
   #state: TrainerState = "ready";
@@ -84,6 +87,7 @@ export class Trainer implements DataModuleTrainer {
    */
   constructor(options: TrainerOptions = {}) {
     this.options = resolveOptions(options);
+    this.precision = new Precision(this.options.precision);
     this.callbacks = callbacksOf(this.options);
     this.loggers = loggersOf(this.options);
     this.#reporter = new Reporter(this.loggers, this.options.logEveryNSteps, this.#progress);
@@ -421,8 +425,10 @@ export class Trainer implements DataModuleTrainer {
       if (isModule) data.trainer = this;
       this.#reporter.startClock(this.#progress.seconds);
       this.#state = await enter(run, stage, this.loggers, () => body(run));
+      await this.precision.rest();
     } catch (error) {
       this.#state = "failed";
+      this.precision.dispose();
       throw error;
     } finally {
       if (stage === "fit") this.#progress.seconds = this.#reporter.seconds;

@@ -39,6 +39,8 @@ const trainingState = z.object({
   callbackMetrics: numbers,
   metricSteps: z.record(z.string(), count),
   logged: z.record(z.string(), record),
+  /** Of the loss scaler; checkpoints of other modes have none. */
+  precision: record.nullable().default(null),
   random: z.strictObject({ seed: count, step: count, stream: count }),
   callbacks: z.record(z.string(), record),
   dataModule: record.nullable(),
@@ -71,6 +73,7 @@ export function captureState(
     callbackMetrics: { ...reporter.callbackMetrics },
     metricSteps: { ...reporter.metricSteps },
     logged: reporter.fitStore.stateDict(),
+    precision: run.precision.stateDict() as Record<string, unknown> | null,
     random: loop?.randomBeforeBatch ?? defaultGenerator.state,
     callbacks: states,
     dataModule: data?.stateDict?.() ?? null,
@@ -122,6 +125,7 @@ export function restoreTraining(run: Run, state: TrainingState): void {
   for (const [i, { scheduler }] of schedulers.entries()) {
     scheduler.loadStateDict(state.lrSchedulers[i] as SchedulerState);
   }
+  if (state.precision !== null) run.precision.loadStateDict(state.precision);
   const parameters = new Map(module.namedParameters());
   for (const [name, gradient] of Object.entries(state.gradients)) {
     const parameter = parameters.get(name);

@@ -2,6 +2,19 @@ import { tensor } from "../tensor/create.ts";
 import { isHostTensor } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
+/** A batch with its tensors replaced: nested arrays, maps and plain objects are walked, other values stay. */
+export function mapTensors(batch: unknown, fn: (t: Tensor) => Tensor): unknown {
+  if (batch instanceof Tensor) return fn(batch);
+  if (batch === null || typeof batch !== "object") return batch;
+  const walk = (value: unknown) => mapTensors(value, fn);
+  if (Array.isArray(batch)) return batch.map(walk);
+  if (batch instanceof Map) return new Map([...batch].map(([key, value]) => [key, walk(value)]));
+  if (Object.getPrototypeOf(batch) === Object.prototype) {
+    return Object.fromEntries(Object.entries(batch).map(([key, value]) => [key, walk(value)]));
+  }
+  return batch;
+}
+
 /** A batch with its host arrays as tensors: nested arrays, maps and plain objects are walked, other values stay. */
 export function toDevice(batch: unknown): unknown {
   if (batch instanceof Tensor || batch === null || typeof batch !== "object") return batch;
