@@ -1,6 +1,6 @@
 import { checkNames } from "../device/option_names.ts";
-import { conv1d, conv2d } from "../kernels/conv/conv2d.ts";
-import { convTranspose1d, convTranspose2d } from "../kernels/conv/conv_transpose.ts";
+import { conv1d, conv2d, conv3d } from "../kernels/conv/convolution.ts";
+import { convTranspose1d, convTranspose2d, convTranspose3d } from "../kernels/conv/conv_transpose.ts";
 import { pad } from "../kernels/pad/pad.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -50,6 +50,18 @@ export interface Conv2dModuleOptions extends ConvolutionOptions {
   paddingMode?: PaddingMode;
 }
 
+/** Options of {@link Conv3d}. */
+export interface Conv3dModuleOptions extends ConvolutionOptions {
+  /** Distance between positions; default 1. */
+  stride?: VolumeSize;
+  /** Places added around; `"same"` keeps all sizes. Default 0. */
+  padding?: VolumeSize | "same" | "valid";
+  /** Distance between the kernel's elements; default 1. */
+  dilation?: VolumeSize;
+  /** What the added places hold; default `"zeros"`. */
+  paddingMode?: PaddingMode;
+}
+
 /** Options of {@link ConvTranspose1d}. */
 export interface ConvTranspose1dModuleOptions extends ConvolutionOptions {
   /** Distance in the result between neighbours of the input; default 1. */
@@ -74,11 +86,26 @@ export interface ConvTranspose2dModuleOptions extends ConvolutionOptions {
   dilation?: ImageSize;
 }
 
+/** Options of {@link ConvTranspose3d}. */
+export interface ConvTranspose3dModuleOptions extends ConvolutionOptions {
+  /** Distance in the result between neighbours of the input; default 1. */
+  stride?: VolumeSize;
+  /** Places taken away around the result; default 0. */
+  padding?: VolumeSize;
+  /** Places added at the end of each axis of the result; default 0. */
+  outputPadding?: VolumeSize;
+  /** Distance between the kernel's elements; default 1. */
+  dilation?: VolumeSize;
+}
+
 const pair = (size: ImageSize): readonly [number, number] => typeof size === "number" ? [size, size] : size;
 
-/** Height and width of a kernel; what is neither a size nor two stands for both, so that the check names it. */
-const kernelOf = (size: ImageSize): readonly number[] =>
-  Array.isArray(size) && size.length === 2 ? size : [size, size] as number[];
+const triple = (size: VolumeSize): readonly [number, number, number] =>
+  typeof size === "number" ? [size, size, size] : size;
+
+/** Sizes of a kernel; what is neither a size nor one for each axis stands for all, so that the check names it. */
+const kernelOf = (size: ImageSize | VolumeSize, axes: 2 | 3): readonly number[] =>
+  Array.isArray(size) && size.length === axes ? size : new Array(axes).fill(size);
 
 /** What convolutions have in common: weight, bias and their start values. */
 export abstract class Convolution extends Module<[x: Tensor], Tensor> {
@@ -225,7 +252,7 @@ export class Conv2d extends Convolution {
    * @param options Stride, padding, dilation, groups, bias
    */
   constructor(inChannels: number, outChannels: number, kernelSize: ImageSize, options: Conv2dModuleOptions = {}) {
-    super(inChannels, outChannels, kernelOf(kernelSize), options, false);
+    super(inChannels, outChannels, kernelOf(kernelSize, 2), options, false);
     const { stride = 1, padding = 0, dilation = 1, paddingMode = "zeros" } = options;
     this.#options = { stride, padding, dilation, paddingMode };
   }
@@ -293,7 +320,7 @@ export class ConvTranspose2d extends Convolution {
     kernelSize: ImageSize,
     options: ConvTranspose2dModuleOptions = {},
   ) {
-    super(inChannels, outChannels, kernelOf(kernelSize), options, true);
+    super(inChannels, outChannels, kernelOf(kernelSize, 2), options, true);
     const { bias: _, ...rest } = options;
     this.#options = rest;
   }
@@ -306,5 +333,84 @@ export class ConvTranspose2d extends Convolution {
    */
   forward(x: Tensor): Tensor {
     return convTranspose2d(x, this.weight, { ...this.#options, bias: this.bias });
+  }
+}
+
+/**
+ * Slides kernels over volumes. `weight` [outChannels, inChannels / groups, depth, height, width].
+ *
+ * @example
+ * ```ts
+ * import { init, randn } from "@fulgurite/core";
+ * import { Conv3d } from "@fulgurite/core/nn";
+ *
+ * await init();
+ * console.log(new Conv3d(1, 8, 3, { padding: "same" }).forward(randn([2, 1, 8, 16, 16])).shape); // [2, 8, 8, 16, 16]
+ * ```
+ */
+export class Conv3d extends Convolution {
+  readonly #options: Required<Omit<Conv3dModuleOptions, "bias" | "groups">>;
+
+  /**
+   * Makes the layer.
+   *
+   * @param inChannels Channels of the input
+   * @param outChannels Channels of the output
+   * @param kernelSize Depth, height and width of a kernel
+   * @param options Stride, padding, dilation, groups, bias
+   */
+  constructor(inChannels: number, outChannels: number, kernelSize: VolumeSize, options: Conv3dModuleOptions = {}) {
+    super(inChannels, outChannels, kernelOf(kernelSize, 3), options, false);
+    const { stride = 1, padding = 0, dilation = 1, paddingMode = "zeros" } = options;
+    this.#options = { stride, padding, dilation, paddingMode };
+  }
+
+  /**
+   * Runs the layer.
+   *
+   * @param x Shape [n, inChannels, depth, height, width], or without the first axis
+   * @returns Shape [n, outChannels, outDepth, outHeight, outWidth]
+   */
+  forward(x: Tensor): Tensor {
+    const { stride, padding, dilation, paddingMode } = this.#options;
+    const { bias, groups, weight } = this;
+    if (paddingMode === "zeros") return conv3d(x, weight, { bias, stride, padding, dilation, groups });
+    const wanted = typeof padding === "string" ? padding : triple(padding);
+    const around = borders(wanted, weight.shape.slice(2), triple(dilation));
+    return conv3d(pad(x, around, { mode: paddingMode }), weight, { bias, stride, dilation, groups });
+  }
+}
+
+/** The transposed convolution of volumes. `weight` [inChannels, outChannels / groups, depth, height, width]. */
+export class ConvTranspose3d extends Convolution {
+  readonly #options: Omit<ConvTranspose3dModuleOptions, "bias">;
+
+  /**
+   * Makes the layer.
+   *
+   * @param inChannels Channels of the input
+   * @param outChannels Channels of the output
+   * @param kernelSize Depth, height and width of a kernel
+   * @param options Stride, padding, dilation, groups, bias
+   */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: VolumeSize,
+    options: ConvTranspose3dModuleOptions = {},
+  ) {
+    super(inChannels, outChannels, kernelOf(kernelSize, 3), options, true);
+    const { bias: _, ...rest } = options;
+    this.#options = rest;
+  }
+
+  /**
+   * Runs the layer.
+   *
+   * @param x Shape [n, inChannels, depth, height, width], or without the first axis
+   * @returns Shape [n, outChannels, outDepth, outHeight, outWidth]
+   */
+  forward(x: Tensor): Tensor {
+    return convTranspose3d(x, this.weight, { ...this.#options, bias: this.bias });
   }
 }

@@ -556,7 +556,7 @@ export interface TensorMethods {
     bias?: Tensor | null;
     /** Distance between positions; default 1. */
     stride?: number;
-    /** Zeros around the signal; default 0. `"same"` asks for stride 1. */
+    /** Zeros around the input; default 0. `"same"` asks for stride 1. */
     padding?: number | "same" | "valid";
     /** Distance between the kernel's elements; default 1. */
     dilation?: number;
@@ -578,10 +578,30 @@ export interface TensorMethods {
     bias?: Tensor | null;
     /** Distance between positions; default 1. */
     stride?: number | readonly [number, number];
-    /** Zeros around the image; default 0. `"same"` asks for stride 1. */
+    /** Zeros around the input; default 0. `"same"` asks for stride 1. */
     padding?: number | readonly [number, number] | "same" | "valid";
     /** Distance between the kernel's elements; default 1. */
     dilation?: number | readonly [number, number];
+    /** Parts into which channels are divided, each with its own kernels; default 1. */
+    groups?: number;
+  }): Tensor;
+
+  /**
+   * Slides a kernel over volumes, as `torch.nn.functional.conv3d` does; see `conv2d`.
+   *
+   * @param weight Shape [outChannels, inChannels / groups, kernelDepth, kernelHeight, kernelWidth]
+   * @param options Bias, stride, padding, dilation, groups
+   * @returns Shape [n, outChannels, outDepth, outHeight, outWidth]
+   */
+  conv3d(weight: Tensor, options?: {
+    /** Added to every position, shape [outChannels]. */
+    bias?: Tensor | null;
+    /** Distance between positions; default 1. */
+    stride?: number | readonly [number, number, number];
+    /** Zeros around the input; default 0. `"same"` asks for stride 1. */
+    padding?: number | readonly [number, number, number] | "same" | "valid";
+    /** Distance between the kernel's elements; default 1. */
+    dilation?: number | readonly [number, number, number];
     /** Parts into which channels are divided, each with its own kernels; default 1. */
     groups?: number;
   }): Tensor;
@@ -598,9 +618,9 @@ export interface TensorMethods {
     bias?: Tensor | null;
     /** Distance in the result between neighbours of the input; default 1. */
     stride?: number;
-    /** Elements taken away at both ends of the result; default 0. */
+    /** Places taken away around the result; default 0. */
     padding?: number;
-    /** Elements added at the end of the result, less than stride or dilation; default 0. */
+    /** Places added at the end of each axis of the result, less than stride or dilation; default 0. */
     outputPadding?: number;
     /** Distance between the kernel's elements; default 1. */
     dilation?: number;
@@ -621,12 +641,34 @@ export interface TensorMethods {
     bias?: Tensor | null;
     /** Distance in the result between neighbours of the input; default 1. */
     stride?: number | readonly [number, number];
-    /** Rows and columns taken away around the result; default 0. */
+    /** Places taken away around the result; default 0. */
     padding?: number | readonly [number, number];
-    /** Rows and columns added behind the result, less than stride or dilation; default 0. */
+    /** Places added at the end of each axis of the result, less than stride or dilation; default 0. */
     outputPadding?: number | readonly [number, number];
     /** Distance between the kernel's elements; default 1. */
     dilation?: number | readonly [number, number];
+    /** Parts into which channels are divided, each with its own kernels; default 1. */
+    groups?: number;
+  }): Tensor;
+
+  /**
+   * The transposed convolution of volumes, as `torch.nn.functional.conv_transpose3d`; see `convTranspose2d`.
+   *
+   * @param weight Shape [inChannels, outChannels / groups, kernelDepth, kernelHeight, kernelWidth]
+   * @param options Bias, stride, padding, output padding, dilation, groups
+   * @returns Shape [n, outChannels, outDepth, outHeight, outWidth]
+   */
+  convTranspose3d(weight: Tensor, options?: {
+    /** Added to every position, shape [outChannels]. */
+    bias?: Tensor | null;
+    /** Distance in the result between neighbours of the input; default 1. */
+    stride?: number | readonly [number, number, number];
+    /** Places taken away around the result; default 0. */
+    padding?: number | readonly [number, number, number];
+    /** Places added at the end of each axis of the result, less than stride or dilation; default 0. */
+    outputPadding?: number | readonly [number, number, number];
+    /** Distance between the kernel's elements; default 1. */
+    dilation?: number | readonly [number, number, number];
     /** Parts into which channels are divided, each with its own kernels; default 1. */
     groups?: number;
   }): Tensor;
@@ -2516,8 +2558,10 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "clamp",
   "conv1d",
   "conv2d",
+  "conv3d",
   "convTranspose1d",
   "convTranspose2d",
+  "convTranspose3d",
   "cos",
   "cosh",
   "cosineEmbeddingLoss",

@@ -1,13 +1,27 @@
 /** Convolutions in f64, by plain loops over everything. */
 import { array, type NDArray } from "./reference.ts";
 
-/** How a kernel slides over images [n, channels, height, width]. */
+/** How a kernel slides over images [n, channels, …sizes]: a number for each axis, all axes alike by default. */
 export interface Slide {
-  stride?: readonly [number, number];
-  /** Zeros in front and behind, of height and of width. */
-  padding?: readonly [readonly [number, number], readonly [number, number]];
-  dilation?: readonly [number, number];
+  stride?: readonly number[];
+  /** Zeros in front and behind, for each axis. */
+  padding?: readonly (readonly [number, number])[];
+  dilation?: readonly number[];
   groups?: number;
+}
+
+/** Every place of a grid. */
+function* places(sizes: readonly number[]): Generator<readonly number[]> {
+  if (sizes.length === 0) {
+    yield [];
+    return;
+  }
+  for (let i = 0; i < sizes[0]; i++) for (const rest of places(sizes.slice(1))) yield [i, ...rest];
+}
+
+/** The number of a place in a grid, row by row. */
+function flat(place: readonly number[], sizes: readonly number[]): number {
+  return place.reduce((index, at, axis) => index * sizes[axis] + at, 0);
 }
 
 /** Calls `visit` with the flat indices of each product: image, weight, result. */
@@ -15,49 +29,43 @@ function eachProduct(
   x: readonly number[],
   w: readonly number[],
   y: readonly number[],
-  { stride = [1, 1], padding = [[0, 0], [0, 0]], dilation = [1, 1], groups = 1 }: Slide,
+  { stride = [], padding = [], dilation = [], groups = 1 }: Slide,
   visit: (x: number, w: number, y: number) => void,
 ): void {
-  const [n, channels, height, width] = x, [outChannels, perGroup, kernelHeight, kernelWidth] = w;
-  const [, , outHeight, outWidth] = y;
-  for (let image = 0; image < n; image++) {
-    for (let o = 0; o < outChannels; o++) {
-      const group = Math.floor(o / (outChannels / groups));
-      for (let c = 0; c < perGroup; c++) {
-        for (let i = 0; i < outHeight; i++) {
-          for (let j = 0; j < outWidth; j++) {
-            for (let u = 0; u < kernelHeight; u++) {
-              const row = i * stride[0] + u * dilation[0] - padding[0][0];
-              if (row < 0 || row >= height) continue;
-              for (let v = 0; v < kernelWidth; v++) {
-                const column = j * stride[1] + v * dilation[1] - padding[1][0];
-                if (column < 0 || column >= width) continue;
-                visit(
-                  ((image * channels + group * perGroup + c) * height + row) * width + column,
-                  ((o * perGroup + c) * kernelHeight + u) * kernelWidth + v,
-                  ((image * outChannels + o) * outHeight + i) * outWidth + j,
-                );
-              }
-            }
-          }
-        }
-      }
+  const sizes = x.slice(2), kernel = w.slice(2), out = y.slice(2);
+  const met: [number, number, number][] = [];
+  for (const o of places(out)) {
+    for (const tap of places(kernel)) {
+      const at = o.map((i, axis) =>
+        i * (stride[axis] ?? 1) + tap[axis] * (dilation[axis] ?? 1) - (padding[axis]?.[0] ?? 0)
+      );
+      if (at.some((i, axis) => i < 0 || i >= sizes[axis])) continue;
+      met.push([flat(at, sizes), flat(tap, kernel), flat(o, out)]);
     }
+  }
+  const areas = [sizes, kernel, out].map((axes) => axes.reduce((a, b) => a * b, 1));
+  for (const [n, o, c] of places([x[0], w[0], w[1]])) {
+    const channel = Math.floor(o / (w[0] / groups)) * w[1] + c;
+    const image = (n * x[1] + channel) * areas[0],
+      weight = (o * w[1] + c) * areas[1],
+      result = (n * w[0] + o) * areas[2];
+    for (const [i, k, j] of met) visit(image + i, weight + k, result + j);
   }
 }
 
 /** The shape of a convolution's result. */
 export function convShape(x: readonly number[], w: readonly number[], slide: Slide): number[] {
-  const { stride = [1, 1], padding = [[0, 0], [0, 0]], dilation = [1, 1] } = slide;
-  const size = (axis: 0 | 1) =>
-    Math.floor(
-      (x[axis + 2] + padding[axis][0] + padding[axis][1] - dilation[axis] * (w[axis + 2] - 1) - 1) / stride[axis],
-    ) + 1;
-  return [x[0], w[0], size(0), size(1)];
+  const { stride = [], padding = [], dilation = [] } = slide;
+  const sizes = x.slice(2).map((size, axis) => {
+    const [before, after] = padding[axis] ?? [0, 0];
+    const reach = (dilation[axis] ?? 1) * (w[axis + 2] - 1) + 1;
+    return Math.floor((size + before + after - reach) / (stride[axis] ?? 1)) + 1;
+  });
+  return [x[0], w[0], ...sizes];
 }
 
 /** The convolution of images with a kernel. */
-export function conv2d(x: NDArray, w: NDArray, slide: Slide): NDArray {
+export function conv(x: NDArray, w: NDArray, slide: Slide): NDArray {
   const shape = convShape(x.shape, w.shape, slide);
   const y = new Float64Array(shape.reduce((a, b) => a * b, 1));
   eachProduct(x.shape, w.shape, shape, slide, (i, k, o) => y[o] += x.data[i] * w.data[k]);

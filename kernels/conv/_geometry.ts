@@ -4,87 +4,81 @@ import { numel, type Shape } from "../../tensor/shape.ts";
 /** A number for both axes, or one for height and one for width. */
 export type Pair = number | readonly [number, number];
 
-/** Everything about a convolution over images [n, channels, height, width]. */
+/** A number for all three axes, or one each for depth, height and width. */
+export type Triplet = number | readonly [number, number, number];
+
+/** One number each for depth, height and width; signals have depth and height 1, images depth 1. */
+export type Volume = readonly [depth: number, height: number, width: number];
+
+/** Everything about a convolution over images [n, channels, depth, height, width]. */
 export interface Geometry {
+  /** How many of the three axes tensors have: the last ones. */
+  readonly axes: 1 | 2 | 3;
   readonly n: number;
   /** Channels of the image and of the result. */
   readonly inChannels: number;
   readonly outChannels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  readonly strideY: number;
-  readonly strideX: number;
-  readonly dilationY: number;
-  readonly dilationX: number;
-  /** Zeros in front; what lies behind follows from the sizes. */
-  readonly padTop: number;
-  readonly padLeft: number;
   readonly groups: number;
+  /** Sizes of the image, of the result and of the kernel. */
+  readonly size: Volume;
+  readonly out: Volume;
+  readonly kernel: Volume;
+  readonly stride: Volume;
+  readonly dilation: Volume;
+  /** Zeros in front; what lies behind follows from the sizes. */
+  readonly before: Volume;
+}
+
+/** The sizes of a volume as the axes that tensors have. */
+function own(g: Geometry, volume: Volume): Shape {
+  return volume.slice(3 - g.axes);
 }
 
 /** Shape of the image. */
 export function imageShape(g: Geometry): Shape {
-  return [g.n, g.inChannels, g.height, g.width];
+  return [g.n, g.inChannels, ...own(g, g.size)];
 }
 
 /** Shape of the kernel. */
 export function kernelShape(g: Geometry): Shape {
-  return [g.outChannels, g.inChannels / g.groups, g.kernelHeight, g.kernelWidth];
+  return [g.outChannels, g.inChannels / g.groups, ...own(g, g.kernel)];
 }
 
 /** Shape of the result. */
 export function resultShape(g: Geometry): Shape {
-  return [g.n, g.outChannels, g.outHeight, g.outWidth];
+  return [g.n, g.outChannels, ...own(g, g.out)];
 }
 
 /** Multiplications and additions of a convolution, and of each of its gradients. */
 export function convFlops(g: Geometry): number {
-  return 2 * numel(resultShape(g)) * (g.inChannels / g.groups) * g.kernelHeight * g.kernelWidth;
+  return 2 * numel(resultShape(g)) * (g.inChannels / g.groups) * numel(g.kernel);
 }
 
-/** Both numbers of an option. */
-export function pair(
+/** The numbers of an option for all three axes; axes that a tensor lacks get the default. */
+export function volumeOf(
   op: string,
   name: string,
-  value: Pair | undefined,
+  value: number | readonly number[] | undefined,
   fallback: number,
   least: number,
-): [number, number] {
-  const [y, x] = value === undefined ? [fallback, fallback] : typeof value === "number" ? [value, value] : value;
-  for (const number of [y, x]) {
-    if (!Number.isInteger(number) || number < least) {
-      throw new RangeError(
-        `Cannot convolve in ${op}: ${name} must be a whole number from ${least} on, got ${
-          typeof value === "object" ? showShape(value) : value
-        }`,
-      );
-    }
+  axes: number,
+): Volume {
+  const given = value === undefined ? fallback : value;
+  const numbers = typeof given === "number" ? new Array<number>(axes).fill(given) : given;
+  if (!Array.isArray(numbers) || numbers.length !== axes || !numbers.every((n) => Number.isInteger(n) && n >= least)) {
+    throw new RangeError(
+      `Cannot convolve in ${op}: ${name} must be a whole number from ${least} on${
+        axes > 1 ? ` or ${axes} of them` : ""
+      }, got ${Array.isArray(given) ? showShape(given) : given}`,
+    );
   }
-  return [y, x];
+  const whole = [...new Array<number>(3 - axes).fill(fallback), ...numbers];
+  return [whole[0], whole[1], whole[2]];
 }
 
-/** Zeros in front and behind along one axis. */
-export type Padding = readonly [before: number, after: number];
-
-/** Zeros around for `"same"`: as many as keep the size, the odd one behind. */
-export function samePadding(kernel: number, dilation: number): Padding {
-  const all = dilation * (kernel - 1);
-  return [Math.floor(all / 2), all - Math.floor(all / 2)];
-}
-
-/** Size of the result along one axis. */
-export function outSize(
-  size: number,
-  kernel: number,
-  stride: number,
-  dilation: number,
-  [before, after]: Padding,
-): number {
-  return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
+/** Three numbers, one for each axis. */
+export function eachAxis(make: (axis: 0 | 1 | 2) => number): Volume {
+  return [make(0), make(1), make(2)];
 }
 
 /** Throws unless channels and groups of an image and a kernel [out, in / groups, …] fit together. */

@@ -1,13 +1,14 @@
-import { Storage } from "../../tensor/storage.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import type { DType } from "../../tensor/dtype.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Width } from "../elementwise/codegen.ts";
 import { launch } from "../_run.ts";
-import type { KernelSource } from "../_source.ts";
-import { shared } from "../_wgsl.ts";
-import { sumOver } from "../matmul/_gemm.ts";
+import type { Target } from "../matmul/_gemm.ts";
 import { TILES, unrolledFor } from "../matmul/_groups.ts";
+import { type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
 import { type TileShape, writeTiles } from "../matmul/_tiles.ts";
-import type { Geometry } from "./_geometry.ts";
-import { structOf } from "./_lanes_image.ts";
+import { eachAxis, type Geometry, type Volume } from "./_geometry.ts";
+import { imageFunctions, UNFOLD_PARAMS, weightFunctions } from "./_groups_functions.ts";
+import { type ConvKernel, convKernel, deliver, type Ending, kernelText, total } from "./_kernel.ts";
 
 /*
  * Convolutions on GPUs are products of matrices, of which one is never there: its elements are fetched from the image when
@@ -15,111 +16,49 @@ import { structOf } from "./_lanes_image.ts";
  * 2014).
  */
 
-/** Parameters of both kernels, in the order of `Params`. */
-export const UNFOLD_PARAMS = {
-  rowTiles: "u32",
-  columnTiles: "u32",
-  groups: "u32",
-  slices: "u32",
-  slice: "u32",
-  m: "u32",
-  n: "u32",
-  k: "u32",
-  channels: "u32",
-  height: "u32",
-  width: "u32",
-  gridHeight: "u32",
-  gridWidth: "u32",
-  outHeight: "u32",
-  outWidth: "u32",
-  tapsY: "u32",
-  tapsX: "u32",
-  firstTap: "u32",
-  tapStepY: "u32",
-  tapStepX: "u32",
-  weightRow: "u32",
-  weightChannel: "u32",
-  weightGroup: "u32",
-  stepY: "i32",
-  stepX: "i32",
-  spacingY: "i32",
-  spacingX: "i32",
-  startY: "i32",
-  startX: "i32",
-  toStepY: "u32",
-  toStepX: "u32",
-  toStart: "u32",
-  perTaps: "f32",
-  perTapsX: "f32",
-  perGridWidth: "f32",
-} as const;
-
-type Params = { [K in keyof typeof UNFOLD_PARAMS]: number };
-
 /** What the text of a kernel depends on. */
 export interface UnfoldKernel {
   readonly shape: TileShape;
   /** `"image"`: weights times the unfolded image. `"weight"`: gradients of the result times the unfolded image. */
   readonly kind: "image" | "weight";
+  readonly typeA: DType;
+  readonly typeX: DType;
   /** Whether four neighbours of the first operand along k are loaded at once. */
   readonly quadsA: boolean;
+  /** Whether there is a third axis. */
+  readonly deep: boolean;
+  /** Neighbouring columns of the result that are stored at once. */
+  readonly width: Width;
   /** Steps of k that are written out. */
   readonly unrolled: number;
+  /** What becomes of the sums. */
+  readonly sink: Sink;
 }
 
-type UnfoldSource = KernelSource<{ a: "read"; x: "read"; y: "read_write" }, typeof UNFOLD_PARAMS>;
-
-const kernels = new Map<string, UnfoldSource>();
-
 /** The kernel of a description, written the first time. */
-export function unfoldKernel(spec: UnfoldKernel): UnfoldSource {
-  const key = `conv ${spec.kind} groups ${Object.values(spec.shape).join("x")} ${spec.quadsA} ${spec.unrolled}`;
-  let kernel = kernels.get(key);
-  if (kernel === undefined) {
-    const bindings = { a: "read", x: "read", y: "read_write" } as const;
-    kernels.set(key, kernel = { name: key, bindings, params: UNFOLD_PARAMS, code: writeUnfold(spec) });
-  }
-  return kernel;
+export function unfoldKernel(spec: UnfoldKernel): ConvKernel {
+  const { shape, sink, ...rest } = spec;
+  const key = `groups ${Object.values(shape).join("x")} ${Object.values(rest).join(" ")}`;
+  return convKernel(key, ["a", "x"], UNFOLD_PARAMS, sink, () => writeUnfold(spec));
 }
 
 /** Writes the kernel. */
-export function writeUnfold({ shape, kind, quadsA, unrolled }: UnfoldKernel): string {
-  const item = quadsA ? "vec4f" : "f32";
-  return writeTiles({
+export function writeUnfold(spec: UnfoldKernel): string {
+  const { shape, kind, quadsA, width, unrolled, sink } = spec;
+  const text = writeTiles({
     shape,
     a: { axis: "k", quads: quadsA },
     b: { axis: kind === "image" ? "outer" : "k", quads: false },
-    quadsY: false,
+    quadsY: width === 4,
+    pairsY: width === 2,
+    sums: sink.sums !== null,
     unrolled,
     declarations: [
-      kind === "image"
-        ? "// y[n, r, position] = Σ_(c, tap) w[r, c, tap] · x[n, c, position + tap]"
-        : "// dw[r, c, tap] = Σ_(n, position) dy[n, r, position] · x[n, c, position + tap]",
-      `// A workgroup makes a tile of ${shape.rows} × ${shape.columns}, an invocation ${shape.threadRows} × ${shape.threadColumns} of it.`,
-      structOf(UNFOLD_PARAMS),
-      `@group(0) @binding(0) var<storage, read> a: array<${item}>;`,
-      "@group(0) @binding(1) var<storage, read> x: array<f32>;",
-      "@group(0) @binding(2) var<storage, read_write> y: array<f32>;",
+      writeOperand("a", 0, spec.typeA, quadsA),
+      writeOperand("x", 1, spec.typeX, false),
+      writeSink(sink, width, 2),
       "@group(1) @binding(0) var<uniform> params: Params;",
-      shared.place.trim(),
-      "var<private> group: u32;",
-      "var<private> slice: u32;",
-      "var<private> end: u32;",
-      "const NOWHERE = 0xffffffffu;",
-      "// index / divisor; for an index below 2^21 the quotient of f32 is exact after rounding down, and faster.",
-      "fn divide(index: u32, divisor: u32, inverse: f32) -> u32 {",
-      "  if (index < 2097152u) {",
-      "    return u32((f32(index) + 0.5) * inverse);",
-      "  }",
-      "  return index / divisor;",
-      "}",
-      "fn pixel(image: u32, y: i32, x_: i32) -> f32 {",
-      "  if (u32(y) >= params.height || u32(x_) >= params.width) {",
-      "    return 0.0;",
-      "  }",
-      "  return x[image + u32(y) * params.width + u32(x_)];",
-      "}",
-      ...(kind === "image" ? imageFunctions(quadsA) : weightFunctions(quadsA)),
+      ...(kind === "image" ? imageFunctions(spec) : weightFunctions(spec)),
     ],
     place: [
       "var rest = workgroup_index(id, groups);",
@@ -133,6 +72,7 @@ export function writeUnfold({ shape, kind, quadsA, unrolled }: UnfoldKernel): st
       "  return;",
       "}",
       "slice = part;",
+      ...(sink.sums === null ? [] : ["summing = column == 0u;"]),
     ],
     before: [
       "let first = part * params.slice;",
@@ -141,106 +81,17 @@ export function writeUnfold({ shape, kind, quadsA, unrolled }: UnfoldKernel): st
     ],
     after: [],
   });
-}
-
-function imageFunctions(quadsA: boolean): string[] {
-  const item = quadsA ? "vec4f" : "f32";
-  return [
-    "fn place_a(row: u32) -> u32 {",
-    "  return select(NOWHERE, group * params.weightGroup + row * params.weightRow, row < params.m);",
-    "}",
-    `fn load_a(place: u32, k: u32) -> ${item} {`,
-    "  if (place == NOWHERE || k >= end) {",
-    `    return ${item}();`,
-    "  }",
-    ...(quadsA
-      // Neighbours along k are neighbours in memory: all taps of a channel, and channels one after the other.
-      ? ["  return a[(place + k) >> 2u];"]
-      : [
-        "  let channel = divide(k, params.tapsY * params.tapsX, params.perTaps);",
-        "  let tap = k - channel * params.tapsY * params.tapsX;",
-        "  let ky = divide(tap, params.tapsX, params.perTapsX);",
-        "  let kx = tap - ky * params.tapsX;",
-        "  return a[place + channel * params.weightChannel + params.firstTap + ky * params.tapStepY + kx * params.tapStepX];",
-      ]),
-    "}",
-    "fn place_b(column: u32) -> vec4i {",
-    "  let n = column / (params.gridHeight * params.gridWidth);",
-    "  let position = column - n * params.gridHeight * params.gridWidth;",
-    "  let oy = divide(position, params.gridWidth, params.perGridWidth);",
-    "  let ox = position - oy * params.gridWidth;",
-    "  let image = (n * params.groups + group) * params.channels * params.height * params.width;",
-    "  let y0 = i32(oy) * params.stepY + params.startY;",
-    "  let x0 = i32(ox) * params.stepX + params.startX;",
-    "  return vec4i(i32(image), y0, x0, select(0, 1, column < params.n));",
-    "}",
-    "fn load_b(place: vec4i, k: u32) -> f32 {",
-    "  if (place.w == 0 || k >= end) {",
-    "    return 0.0;",
-    "  }",
-    "  let channel = divide(k, params.tapsY * params.tapsX, params.perTaps);",
-    "  let tap = k - channel * params.tapsY * params.tapsX;",
-    "  let ky = divide(tap, params.tapsX, params.perTapsX);",
-    "  let kx = tap - ky * params.tapsX;",
-    "  let image = u32(place.x) + channel * params.height * params.width;",
-    "  return pixel(image, place.y + i32(ky) * params.spacingY, place.z + i32(kx) * params.spacingX);",
-    "}",
-    "fn store(row: u32, column: u32, value: f32) {",
-    "  if (row >= params.m || column >= params.n) {",
-    "    return;",
-    "  }",
-    "  let n = column / (params.gridHeight * params.gridWidth);",
-    "  let position = column - n * params.gridHeight * params.gridWidth;",
-    "  let oy = divide(position, params.gridWidth, params.perGridWidth);",
-    "  let ox = position - oy * params.gridWidth;",
-    "  let image = ((n * params.groups + group) * params.m + row) * params.outHeight * params.outWidth;",
-    "  y[image + params.toStart + oy * params.toStepY + ox * params.toStepX] = value;",
-    "}",
-  ];
-}
-
-function weightFunctions(quadsA: boolean): string[] {
-  const item = quadsA ? "vec4f" : "f32";
-  return [
-    "fn place_a(row: u32) -> u32 {",
-    "  return select(NOWHERE, group * params.m + row, row < params.m);",
-    "}",
-    `fn load_a(place: u32, k: u32) -> ${item} {`,
-    "  if (place == NOWHERE || k >= end) {",
-    `    return ${item}();`,
-    "  }",
-    "  let area = params.outHeight * params.outWidth;",
-    "  let n = k / area;",
-    "  let at = (n * params.groups * params.m + place) * area + k - n * area;",
-    `  return a[${quadsA ? "at >> 2u" : "at"}];`,
-    "}",
-    "fn place_b(column: u32) -> vec4i {",
-    "  let channel = divide(column, params.tapsY * params.tapsX, params.perTaps);",
-    "  let tap = column - channel * params.tapsY * params.tapsX;",
-    "  let ky = divide(tap, params.tapsX, params.perTapsX);",
-    "  let kx = tap - ky * params.tapsX;",
-    "  let y0 = i32(ky) * params.spacingY + params.startY;",
-    "  let x0 = i32(kx) * params.spacingX + params.startX;",
-    "  return vec4i(i32(channel), y0, x0, select(0, 1, column < params.n));",
-    "}",
-    "fn load_b(place: vec4i, k: u32) -> f32 {",
-    "  if (place.w == 0 || k >= end) {",
-    "    return 0.0;",
-    "  }",
-    "  let area = params.outHeight * params.outWidth;",
-    "  let n = k / area;",
-    "  let position = k - n * area;",
-    "  let oy = divide(position, params.gridWidth, params.perGridWidth);",
-    "  let ox = position - oy * params.outWidth;",
-    "  let image = ((n * params.groups + group) * params.channels + u32(place.x)) * params.height * params.width;",
-    "  return pixel(image, place.y + i32(oy) * params.stepY, place.z + i32(ox) * params.stepX);",
-    "}",
-    "fn store(row: u32, column: u32, value: f32) {",
-    "  if (row < params.m && column < params.n) {",
-    "    y[((slice * params.groups + group) * params.m + row) * params.n + column] = value;",
-    "  }",
-    "}",
-  ];
+  return kernelText(
+    [
+      kind === "image"
+        ? "// y[n, r, position] = Σ_(c, tap) w[r, c, tap] · x[n, c, position + tap]"
+        : "// dw[r, c, tap] = Σ_(n, position) dy[n, r, position] · x[n, c, position + tap]",
+      `// A workgroup makes a tile of ${shape.rows} × ${shape.columns}, an invocation ${shape.threadRows} × ${shape.threadColumns} of it.`,
+    ],
+    UNFOLD_PARAMS,
+    sink,
+    [text],
+  );
 }
 
 /** Workgroups that fill a GPU; with fewer, long sums are cut into slices. */
@@ -254,6 +105,11 @@ function tileFor(m: number, n: number, groups: number): TileShape {
   if (m <= 16) return TILES.flat;
   if (tilesOf(TILES.large) >= ENOUGH_WORKGROUPS) return TILES.large;
   return tilesOf(TILES.square) >= ENOUGH_WORKGROUPS / 4 && m > 32 && n > 32 ? TILES.square : TILES.small;
+}
+
+/** Neighbours that an invocation stores at once, where results lie one after the other. */
+function widthOf({ threadColumns }: TileShape, area: number): Width {
+  return area % 4 === 0 && threadColumns % 4 === 0 ? 4 : area % 2 === 0 ? 2 : 1;
 }
 
 /** Rows of the kernel along one axis that meet a position of a phase, and where. */
@@ -285,82 +141,154 @@ export function tapsOfPhase(phase: number, kernel: number, stride: number, dilat
   };
 }
 
+/** A product of weights and an unfolded image. */
+interface Unfolded {
+  /** Sizes of the image, of the positions that are made, and of the result that they are a part of. */
+  readonly size: Volume;
+  readonly grid: Volume;
+  readonly out: Volume;
+  /** The taps that are taken. */
+  readonly taps: Volume;
+  readonly firstTap: number;
+  readonly tapStep: Volume;
+  /** Where a position and a tap meet the image: position·step + tap·spacing + start. */
+  readonly step: Volume;
+  readonly spacing: Volume;
+  readonly start: Volume;
+  /** Where positions lie in the result: first + position·apart. */
+  readonly apart: Volume;
+  readonly toStart: number;
+}
+
+const ONES: Volume = [1, 1, 1];
+
+/** Distances of neighbours along each axis. */
+function strides([, height, width]: Volume): Volume {
+  return [height * width, width, 1];
+}
+
 /** y = conv(x, w). */
-export function groupsForward(x: Tensor, w: Tensor, y: Tensor, g: Geometry): void {
-  const channels = g.inChannels / g.groups, taps = g.kernelHeight * g.kernelWidth;
-  unfold(w, x, y, g.kernelHeight * g.kernelWidth * channels % 4 === 0, {
-    m: g.outChannels / g.groups,
-    channels,
-    height: g.height,
-    width: g.width,
-    gridHeight: g.outHeight,
-    gridWidth: g.outWidth,
-    outHeight: g.outHeight,
-    outWidth: g.outWidth,
-    tapsY: g.kernelHeight,
-    tapsX: g.kernelWidth,
-    firstTap: 0,
-    tapStepY: g.kernelWidth,
-    tapStepX: 1,
-    weightRow: channels * taps,
-    weightChannel: taps,
-    stepY: g.strideY,
-    stepX: g.strideX,
-    spacingY: g.dilationY,
-    spacingX: g.dilationX,
-    startY: -g.padTop,
-    startX: -g.padLeft,
-    toStepY: g.outWidth,
-    toStepX: 1,
-    toStart: 0,
-  }, g);
+export function groupsForward(x: Tensor, w: Tensor, target: Target, g: Geometry): void {
+  const channels = g.inChannels / g.groups, m = g.outChannels / g.groups, taps = total(g.kernel);
+  const shape = tileFor(m, g.n * total(g.out), g.groups), width = widthOf(shape, total(g.out));
+  deliver(
+    target,
+    { count: g.n * g.outChannels * total(g.out), rows: 0, slices: 1, width },
+    (end) =>
+      unfold(x, w, end, shape, width, channels * taps % 4 === 0, {
+        m,
+        channels,
+        weightRow: channels * taps,
+        weightChannel: taps,
+      }, {
+        size: g.size,
+        grid: g.out,
+        out: g.out,
+        taps: g.kernel,
+        firstTap: 0,
+        tapStep: strides(g.kernel),
+        step: g.stride,
+        spacing: g.dilation,
+        start: eachAxis((i) => -g.before[i]),
+        apart: ONES,
+        toStart: 0,
+      }, g),
+  );
 }
 
 /** dx, the gradient of the image; one product for each phase of the stride. */
-export function groupsInput(dy: Tensor, w: Tensor, dx: Tensor, g: Geometry): void {
-  const channels = g.outChannels / g.groups, taps = g.kernelHeight * g.kernelWidth;
-  for (let phaseY = 0; phaseY < Math.min(g.strideY, g.height); phaseY++) {
-    for (let phaseX = 0; phaseX < Math.min(g.strideX, g.width); phaseX++) {
-      const y = tapsOfPhase(phaseY, g.kernelHeight, g.strideY, g.dilationY, g.padTop);
-      const x = tapsOfPhase(phaseX, g.kernelWidth, g.strideX, g.dilationX, g.padLeft);
-      unfold(w, dy, dx, false, {
-        m: g.inChannels / g.groups,
-        channels,
-        height: g.outHeight,
-        width: g.outWidth,
-        gridHeight: Math.ceil((g.height - phaseY) / g.strideY),
-        gridWidth: Math.ceil((g.width - phaseX) / g.strideX),
-        outHeight: g.height,
-        outWidth: g.width,
-        tapsY: y.count,
-        tapsX: x.count,
-        firstTap: y.first * g.kernelWidth + x.first,
-        tapStepY: y.step * g.kernelWidth,
-        tapStepX: x.step,
-        weightRow: taps,
-        weightChannel: (g.inChannels / g.groups) * taps,
-        stepY: 1,
-        stepX: 1,
-        spacingY: y.spacing,
-        spacingX: x.spacing,
-        startY: y.start,
-        startX: x.start,
-        toStepY: g.strideY * g.width,
-        toStepX: g.strideX,
-        toStart: phaseY * g.width + phaseX,
+export function groupsInput(dy: Tensor, w: Tensor, target: Target, g: Geometry): void {
+  const channels = g.outChannels / g.groups, m = g.inChannels / g.groups, taps = total(g.kernel);
+  const phases = eachAxis((i) => Math.min(g.stride[i], g.size[i]));
+  const positions = g.n * Math.ceil(total(g.size) / total(phases));
+  const shape = tileFor(m, positions, g.groups), width = total(g.stride) > 1 ? 1 : widthOf(shape, total(g.size));
+  deliver(target, { count: g.n * g.inChannels * total(g.size), rows: 0, slices: 1, width }, (end) => {
+    for (let phase = 0; phase < total(phases); phase++) {
+      const at: Volume = [
+        Math.floor(phase / (phases[1] * phases[2])),
+        Math.floor(phase / phases[2]) % phases[1],
+        phase % phases[2],
+      ];
+      const along = ([0, 1, 2] as const).map((i) =>
+        tapsOfPhase(at[i], g.kernel[i], g.stride[i], g.dilation[i], g.before[i])
+      );
+      const tapStrides = strides(g.kernel), resultStrides = strides(g.size);
+      unfold(dy, w, end, shape, width, false, { m, channels, weightRow: taps, weightChannel: m * taps }, {
+        size: g.out,
+        grid: eachAxis((i) => Math.ceil((g.size[i] - at[i]) / g.stride[i])),
+        out: g.size,
+        taps: eachAxis((i) => along[i].count),
+        firstTap: along.reduce((sum, { first }, i) => sum + first * tapStrides[i], 0),
+        tapStep: eachAxis((i) => along[i].step * tapStrides[i]),
+        step: ONES,
+        spacing: eachAxis((i) => along[i].spacing),
+        start: eachAxis((i) => along[i].start),
+        apart: g.stride,
+        toStart: at.reduce((sum, place, i) => sum + place * resultStrides[i], 0),
       }, g);
     }
-  }
+  });
 }
 
-type Derived = "rowTiles" | "columnTiles" | "groups" | "slices" | "slice" | "n" | "k" | "weightGroup" | `per${string}`;
+/** A parameter for each axis. */
+function alongAxes(name: string, [z, y, x]: Volume): Record<string, number> {
+  return { [`${name}Z`]: z, [`${name}Y`]: y, [`${name}X`]: x };
+}
 
-function unfold(w: Tensor, x: Tensor, y: Tensor, quadsA: boolean, p: Omit<Params, Derived>, g: Geometry): void {
-  const n = g.n * p.gridHeight * p.gridWidth, k = p.channels * p.tapsY * p.tapsX;
-  const shape = tileFor(p.m, n, g.groups);
-  const rowTiles = Math.ceil(p.m / shape.rows), columnTiles = Math.ceil(n / shape.columns);
-  launch(unfoldKernel({ shape, kind: "image", quadsA, unrolled: unrolledFor(y.storage.device) }), { a: w, x, y }, {
-    ...p,
+/** A parameter for each size, and what divides by it in f32. */
+function sizes(p: Unfolded): Record<string, number> {
+  return {
+    depth: p.size[0],
+    height: p.size[1],
+    width: p.size[2],
+    outDepth: p.out[0],
+    outHeight: p.out[1],
+    outWidth: p.out[2],
+    ...alongAxes("grid", p.grid),
+    ...alongAxes("taps", p.taps),
+    ...alongAxes("tapStep", p.tapStep),
+    firstTap: p.firstTap,
+    ...alongAxes("step", p.step),
+    ...alongAxes("spacing", p.spacing),
+    ...alongAxes("start", p.start),
+    ...alongAxes("apart", p.apart),
+    toStart: p.toStart,
+    perTaps: 1 / total(p.taps),
+    perTapsYX: 1 / (p.taps[1] * p.taps[2]),
+    perTapsX: 1 / p.taps[2],
+    perGridYX: 1 / (p.grid[1] * p.grid[2]),
+    perGridX: 1 / p.grid[2],
+  };
+}
+
+function unfold(
+  x: Tensor,
+  w: Tensor,
+  end: Ending,
+  shape: TileShape,
+  width: Width,
+  quadsA: boolean,
+  rest: Record<"m" | "channels" | "weightRow" | "weightChannel", number>,
+  p: Unfolded,
+  g: Geometry,
+): void {
+  const n = g.n * total(p.grid), k = rest.channels * total(p.taps);
+  const rowTiles = Math.ceil(rest.m / shape.rows), columnTiles = Math.ceil(n / shape.columns);
+  const kernel = unfoldKernel({
+    shape,
+    kind: "image",
+    typeA: w.dtype,
+    typeX: x.dtype,
+    quadsA,
+    deep: deep(g),
+    width,
+    unrolled: unrolledFor(x.storage.device),
+    sink: end.sink,
+  });
+  launch(kernel, { a: w, x, ...end.ends }, {
+    ...rest,
+    ...sizes(p),
+    ...end.params,
     rowTiles,
     columnTiles,
     groups: g.groups,
@@ -368,73 +296,66 @@ function unfold(w: Tensor, x: Tensor, y: Tensor, quadsA: boolean, p: Omit<Params
     slice: k,
     n,
     k,
-    weightGroup: (g.outChannels / g.groups) * (g.inChannels / g.groups) * g.kernelHeight * g.kernelWidth,
-    perTaps: 1 / (p.tapsY * p.tapsX),
-    perTapsX: 1 / p.tapsX,
-    perGridWidth: 1 / p.gridWidth,
+    weightGroup: (g.outChannels / g.groups) * (g.inChannels / g.groups) * total(g.kernel),
   }, rowTiles * columnTiles * g.groups);
 }
 
+function deep(g: Geometry): boolean {
+  return g.kernel[0] > 1 || g.out[0] > 1 || g.size[0] > 1;
+}
+
 /** dw, the gradient of the kernel: sums over all images and positions, in parts that are added in order. */
-export function groupsWeight(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): void {
-  const channels = g.inChannels / g.groups, taps = g.kernelHeight * g.kernelWidth;
-  const m = g.outChannels / g.groups, n = channels * taps, area = g.outHeight * g.outWidth, k = g.n * area;
+export function groupsWeight(x: Tensor, dy: Tensor, target: Target, g: Geometry): void {
+  const channels = g.inChannels / g.groups, taps = total(g.kernel);
+  const m = g.outChannels / g.groups, n = channels * taps, area = total(g.out), k = g.n * area;
   const shape = tileFor(m, n, g.groups);
   const rowTiles = Math.ceil(m / shape.rows), columnTiles = Math.ceil(n / shape.columns);
   const tiles = rowTiles * columnTiles * g.groups;
   const wanted = Math.max(1, Math.floor(ENOUGH_WORKGROUPS / tiles));
   const slice = Math.max(Math.ceil(k / wanted / shape.depth) * shape.depth, LEAST_SLICE);
   const slices = Math.max(1, Math.ceil(k / slice));
-  const into = slices === 1 ? dw : new Tensor({
-    shape: [slices, dw.numel],
-    storage: new Storage(slices * dw.numel, "f32", "conv"),
-    scoped: false,
-  });
-  const kernel = unfoldKernel({
-    shape,
-    kind: "weight",
-    quadsA: area % 4 === 0,
-    unrolled: unrolledFor(dw.storage.device),
-  });
-  launch(kernel, { a: dy, x, y: into }, {
-    rowTiles,
-    columnTiles,
-    groups: g.groups,
-    slices,
-    slice,
-    m,
-    n,
-    k,
-    channels,
-    height: g.height,
-    width: g.width,
-    gridHeight: g.outHeight,
-    gridWidth: g.outWidth,
-    outHeight: g.outHeight,
-    outWidth: g.outWidth,
-    tapsY: g.kernelHeight,
-    tapsX: g.kernelWidth,
-    firstTap: 0,
-    tapStepY: g.kernelWidth,
-    tapStepX: 1,
-    weightRow: 0,
-    weightChannel: 0,
-    weightGroup: 0,
-    stepY: g.strideY,
-    stepX: g.strideX,
-    spacingY: g.dilationY,
-    spacingX: g.dilationX,
-    startY: -g.padTop,
-    startX: -g.padLeft,
-    toStepY: 0,
-    toStepX: 0,
-    toStart: 0,
-    perTaps: 1 / taps,
-    perTapsX: 1 / g.kernelWidth,
-    perGridWidth: 1 / g.outWidth,
-  }, tiles * slices);
-  if (into !== dw) {
-    sumOver(into, dw, slices, dw.numel);
-    into.dispose();
-  }
+  deliver(target, { count: g.groups * m * n, rows: g.outChannels, slices, width: 1 }, (end) =>
+    launch(
+      unfoldKernel({
+        shape,
+        kind: "weight",
+        typeA: dy.dtype,
+        typeX: x.dtype,
+        quadsA: area % 4 === 0,
+        deep: deep(g),
+        width: 1,
+        unrolled: unrolledFor(x.storage.device),
+        sink: end.sink,
+      }),
+      { a: dy, x, ...end.ends },
+      {
+        ...sizes({
+          size: g.size,
+          grid: g.out,
+          out: g.out,
+          taps: g.kernel,
+          firstTap: 0,
+          tapStep: strides(g.kernel),
+          step: g.stride,
+          spacing: g.dilation,
+          start: eachAxis((i) => -g.before[i]),
+          apart: ONES,
+          toStart: 0,
+        }),
+        ...end.params,
+        rowTiles,
+        columnTiles,
+        groups: g.groups,
+        slices,
+        slice,
+        m,
+        n,
+        k,
+        channels,
+        weightRow: 0,
+        weightChannel: 0,
+        weightGroup: 0,
+      },
+      tiles * slices,
+    ));
 }

@@ -1,5 +1,19 @@
-import type { KernelSource } from "../_source.ts";
-import { shared } from "../_wgsl.ts";
+import type { DType } from "../../tensor/dtype.ts";
+import type { Width } from "../elementwise/codegen.ts";
+import { type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
+import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kernel.ts";
+
+/**
+ * Where the columns of a result meet those of an image, known when the kernel is written: the result's column j meets, under
+ * tap t, column (j·step + t·spacing + first) / every of the image, counted from where its block begins, if that is whole.
+ */
+export interface Window {
+  readonly taps: number;
+  readonly step: number;
+  readonly spacing: number;
+  readonly first: number;
+  readonly every: number;
+}
 
 /**
  * A kernel that slides over an image, for adapters that compute on the processor's cores: lanes lie along the result's
@@ -13,19 +27,24 @@ export interface ImageKernel {
   /** Channels of the result, and neighbouring columns of it, that an invocation makes. */
   readonly rows: number;
   readonly columns: number;
-  /**
-   * A fixed width, step and spacing of the kernel: then the columns that neighbouring taps share are loaded once. `null`:
-   * all of that is in the parameters.
-   */
-  readonly window: { readonly taps: number; readonly step: number; readonly spacing: number } | null;
+  readonly typeX: DType;
+  readonly typeW: DType;
+  /** A window that is known: columns that neighbouring taps share are loaded once. `null`: all is in the parameters. */
+  readonly window: Window | null;
+  /** Whether four neighbouring columns of the image are loaded at once. */
+  readonly quadsX: boolean;
   /** Whether taps can lie outside the image. */
   readonly padded: boolean;
   /** Whether only taps are taken that fall on a multiple of the stride: the gradient of a strided convolution. */
-  readonly phases: boolean;
+  readonly spread: boolean;
+  /** Whether there is a third axis. */
+  readonly deep: boolean;
   /** Whether the last columns of an invocation can lie beyond the end of a line. */
   readonly ragged: boolean;
-  /** Whether four neighbouring columns of the result are stored at once. */
-  readonly quadsY: boolean;
+  /** Neighbouring columns of the result that are stored at once. */
+  readonly width: Width;
+  /** What becomes of the sums. */
+  readonly sink: Sink;
 }
 
 /** Parameters, in the order of `Params`. */
@@ -35,83 +54,98 @@ export const IMAGE_PARAMS = {
   groups: "u32",
   positions: "u32",
   blocks: "u32",
+  gridDepth: "u32",
   gridHeight: "u32",
   rows: "u32",
   channels: "u32",
+  depth: "u32",
   height: "u32",
   width: "u32",
+  outDepth: "u32",
   outHeight: "u32",
   outWidth: "u32",
+  kernelDepth: "u32",
   kernelHeight: "u32",
   kernelWidth: "u32",
   weightRow: "u32",
   weightChannel: "u32",
   weightGroup: "u32",
+  phasesZ: "u32",
   phasesY: "u32",
-  phasesX: "u32",
+  hop: "i32",
+  stepZ: "i32",
   stepY: "i32",
   stepX: "i32",
+  spacingZ: "i32",
   spacingY: "i32",
   spacingX: "i32",
+  startZ: "i32",
   startY: "i32",
   startX: "i32",
+  everyZ: "i32",
+  everyY: "i32",
+  everyX: "i32",
+  sliceSize: "u32",
+  sumsAt: "u32",
 } as const;
 
-type ImageSource = KernelSource<{ x: "read"; w: "read"; y: "read_write" }, typeof IMAGE_PARAMS>;
-
-const kernels = new Map<string, ImageSource>();
-
 /** The kernel of a description, written the first time. */
-export function imageKernel(spec: ImageKernel): ImageSource {
-  const { window } = spec;
-  const key = `conv lanes ${Object.values({ ...spec, window: window && Object.values(window).join("/") }).join(" ")}`;
-  let kernel = kernels.get(key);
-  if (kernel === undefined) {
-    const bindings = { x: "read", w: "read", y: "read_write" } as const;
-    kernels.set(key, kernel = { name: key, bindings, params: IMAGE_PARAMS, code: writeImage(spec) });
-  }
-  return kernel;
-}
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-
-/** The text of a `Params`. */
-export function structOf(params: Record<string, string>): string {
-  return ["struct Params {", ...Object.entries(params).map(([name, type]) => `  ${name}: ${type},`), "}"].join("\n");
+export function imageKernel(spec: ImageKernel): ConvKernel {
+  const { window, sink, ...rest } = spec;
+  const key = `image lanes ${Object.values(rest).join(" ")} ${window && Object.values(window).join("/")}`;
+  return convKernel(key, ["x", "w"], IMAGE_PARAMS, sink, () => writeImage(spec));
 }
 
 /** Writes the kernel. */
 export function writeImage(spec: ImageKernel): string {
-  const { lanes, rows, columns, broadcast } = spec;
-  return [
-    "// y[n, r, oy, ox] = Σ_c Σ_ky Σ_kx w[r, c, ky, kx] · x[n, c, iy(oy, ky), ix(ox, kx)]",
-    `// A workgroup of ${lanes} lanes makes ${rows} channels; a lane makes ${columns} columns of a line. No barrier, no workgroup memory.`,
-    ...(broadcast ? ["enable subgroups;"] : []),
-    structOf(IMAGE_PARAMS),
-    "@group(0) @binding(0) var<storage, read> x: array<f32>;",
-    "@group(0) @binding(1) var<storage, read> w: array<f32>;",
-    `@group(0) @binding(2) var<storage, read_write> y: array<${spec.quadsY ? "vec4f" : "f32"}>;`,
-    "@group(1) @binding(0) var<uniform> params: Params;",
-    shared.place.trim(),
-    `@compute @workgroup_size(${lanes})`,
-    "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {",
-    ...new Writer(spec).body().map((line) => `  ${line}`),
-    "}",
-    "",
-  ].join("\n");
+  const { lanes, rows, columns, broadcast, sink } = spec;
+  return kernelText(
+    [
+      "// y[n, r, o] = Σ_tap Σ_c w[r, c, tap] · x[n, c, i(o, tap)]",
+      `// A workgroup of ${lanes} lanes makes ${rows} channels; a lane makes ${columns} columns of a line. No barrier, no workgroup memory.`,
+      ...(broadcast ? ["enable subgroups;"] : []),
+    ],
+    IMAGE_PARAMS,
+    sink,
+    [
+      writeOperand("x", 0, spec.typeX, spec.quadsX),
+      writeOperand("w", 1, spec.typeW, false),
+      writeSink(sink, spec.width, 2),
+      "@group(1) @binding(0) var<uniform> params: Params;",
+      `@compute @workgroup_size(${lanes})`,
+      "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {",
+      ...new Writer(spec).body().map((line) => `  ${line}`),
+      "}",
+    ],
+  );
 }
 
 class Writer {
   readonly #spec: ImageKernel;
-  /** Columns of the image, from the first on, that the window covers. */
-  readonly #offsets: readonly number[];
 
   constructor(spec: ImageKernel) {
     this.#spec = spec;
-    const { window, columns } = spec;
-    const taps = range(window?.taps ?? 1), step = window?.step ?? 1, spacing = window?.spacing ?? 0;
-    const offsets = taps.flatMap((t) => range(columns).map((j) => j * step + t * spacing));
-    this.#offsets = [...new Set(offsets)].sort((a, b) => a - b);
+  }
+
+  /** The column of the image that a column of the result meets under a tap, from the block's beginning; `null`: none. */
+  #met(j: number, t: number): number | null {
+    const { step, spacing, first, every } = this.#spec.window!;
+    const reach = j * step + t * spacing + first;
+    return reach % every === 0 ? reach / every : null;
+  }
+
+  /** Columns of the image that the window covers; with quads the first column of each four. */
+  #covered(): number[] {
+    const { window, columns, quadsX } = this.#spec;
+    const met = range(window!.taps).flatMap((t) => range(columns).map((j) => this.#met(j, t)));
+    const whole = met.filter((o) => o !== null).map((o) => quadsX ? Math.floor(o / 4) * 4 : o);
+    return [...new Set(whole)].sort((a, b) => a - b);
+  }
+
+  #column(o: number): string {
+    if (!this.#spec.quadsX) return `p${name(o)}`;
+    const quad = Math.floor(o / 4) * 4;
+    return `p${name(quad)}.${LETTERS[o - quad]}`;
   }
 
   get #loads(): number {
@@ -119,7 +153,7 @@ class Writer {
   }
 
   body(): string[] {
-    const { rows, columns, lanes, phases } = this.#spec;
+    const { rows, columns, lanes, window, padded } = this.#spec;
     return [
       "var rest = workgroup_index(id, count);",
       `let row = rest % params.rowTiles * ${rows}u;`,
@@ -128,49 +162,52 @@ class Writer {
       "rest = rest / params.columnTiles;",
       "let group = rest % params.groups;",
       "let phase = rest / params.groups;",
-      "if (phase >= params.phasesY * params.phasesX) {",
+      "if (phase >= params.phasesZ * params.phasesY) {",
       "  return;",
       "}",
-      "let place = min(position, params.positions - 1u);",
-      `let ox = i32(place % params.blocks) * ${columns};`,
-      "let line = place / params.blocks;",
-      "let oy = i32(line % params.gridHeight);",
-      "let n = line / params.gridHeight;",
-      ...(phases
-        ? [
-          "let phaseY = i32(phase / params.phasesX);",
-          "let phaseX = i32(phase % params.phasesX);",
-          "let y0 = oy;",
-          "let x0 = ox;",
-        ]
-        : ["let y0 = oy * params.stepY + params.startY;", "let x0 = ox * params.stepX + params.startX;"]),
-      "let plane = params.height * params.width;",
-      "let source = (n * params.groups + group) * params.channels * plane;",
+      ...this.#place(),
+      "let plane = i32(params.depth * params.height * params.width);",
+      "let source = i32((n * params.groups + group) * params.channels) * plane;",
       ...this.#weightAddresses(),
-      ...(this.#spec.window !== null && this.#spec.padded
-        ? this.#offsets.map((o) => `let in${name(o)} = u32(x0 + ${o}) < params.width;`)
+      ...(window !== null && padded
+        ? this.#covered().map((o) => `let in${name(o)} = u32(x0 + ${o}) < params.width;`)
         : []),
       ...range(rows).flatMap((r) => range(columns).map((j) => `var s${r}_${j} = 0.0;`)),
-      "for (var c = 0u; c < params.channels; c++) {",
-      "  let image = i32(source + c * plane);",
-      "  for (var ky = 0u; ky < params.kernelHeight; ky++) {",
-      ...(phases
-        ? [
-          "    let reach = phaseY + params.startY - i32(ky) * params.spacingY;",
-          "    let hit = reach / params.stepY;",
-          "    if (hit * params.stepY != reach) {",
-          "      continue;",
-          "    }",
-          "    let iy = y0 + hit;",
-        ]
-        : ["    let iy = y0 + i32(ky) * params.spacingY;"]),
-      "    let inside = u32(iy) < params.height;",
-      "    let first = image + iy * i32(params.width) + x0;",
-      "    let tap = c * params.weightChannel + ky * params.kernelWidth;",
-      ...(this.#spec.window !== null ? this.#window() : this.#taps()).map((l) => `    ${l}`),
+      `for (var k = 0u; k < ${this.#spec.deep ? "params.kernelDepth * " : ""}params.kernelHeight; k++) {`,
+      ...this.#line().map((line) => `  ${line}`),
+      "  for (var c = 0u; c < params.channels; c++) {",
+      ...(window !== null ? this.#window() : this.#taps()).map((line) => `    ${line}`),
+      "    at += plane;",
+      "    tap += params.weightChannel;",
       "  }",
       "}",
       ...this.#store(),
+    ];
+  }
+
+  /** Which line of which image an invocation works on. */
+  #place(): string[] {
+    const { columns, deep, window } = this.#spec;
+    return [
+      "let place = min(position, params.positions - 1u);",
+      "let block = place % params.blocks;",
+      "let line = place / params.blocks;",
+      `let ox = block * ${columns}u;`,
+      `let x0 = i32(${window === null ? "ox" : "block"}) * ${
+        window === null ? "params.stepX" : "params.hop"
+      } + params.startX;`,
+      "let lineY = line % params.gridHeight;",
+      "let phaseY = phase % params.phasesY;",
+      "let oy = lineY * params.phasesY + phaseY;",
+      ...(deep
+        ? [
+          "let sheet = line / params.gridHeight;",
+          "let lineZ = sheet % params.gridDepth;",
+          "let phaseZ = phase / params.phasesY;",
+          "let oz = lineZ * params.phasesZ + phaseZ;",
+          "let n = sheet / params.gridDepth;",
+        ]
+        : ["let n = line / params.gridHeight;"]),
     ];
   }
 
@@ -178,100 +215,127 @@ class Writer {
     const { lanes, broadcast } = this.#spec;
     return range(this.#loads).map((g) => {
       const own = broadcast ? `row + ${g * lanes}u + lane` : `row + ${g}u`;
-      return `let w${g}_at = group * params.weightGroup + min(${own}, params.rows - 1u) * params.weightRow;`;
+      return `let w${g}_base = group * params.weightGroup + min(${own}, params.rows - 1u) * params.weightRow;`;
     });
+  }
+
+  /** Which line of the image meets a line of the kernel. */
+  #line(): string[] {
+    const { deep, window, padded } = this.#spec;
+    const inside = `u32(iy) < params.height${deep ? " && u32(iz) < params.depth" : ""}`;
+    return [
+      ...(deep
+        ? [
+          ...this.#reach("z", "i32(k / params.kernelHeight)"),
+          ...this.#reach("y", "i32(k % params.kernelHeight)"),
+          "var at = source + (iz * i32(params.height) + iy) * i32(params.width);",
+        ]
+        : [...this.#reach("y", "i32(k)"), "var at = source + iy * i32(params.width);"]),
+      "var tap = k * params.kernelWidth;",
+      ...(padded || window === null ? [`let inside = ${inside};`] : []),
+      ...(window !== null && padded ? this.#covered().map((o) => `let here${name(o)} = inside && in${name(o)};`) : []),
+    ];
+  }
+
+  /** Declares `iy` (`iz`), or goes on with the next line of the kernel where this one falls between the image's. */
+  #reach(axis: "y" | "z", tap: string): string[] {
+    const upper = axis.toUpperCase();
+    const move = `params.start${upper} + ${tap} * params.spacing${upper}`;
+    if (!this.#spec.spread) return [`let i${axis} = i32(o${axis}) * params.step${upper} + ${move};`];
+    // Lines of a phase are a stride apart, so that what is left over is the same for all of them.
+    return [
+      `let reach${upper} = i32(phase${upper}) + ${move};`,
+      `let moved${upper} = reach${upper} / params.every${upper};`,
+      `if (moved${upper} * params.every${upper} != reach${upper}) {`,
+      "  continue;",
+      "}",
+      `let i${axis} = i32(line${upper}) + moved${upper};`,
+    ];
   }
 
   /** All taps of a line of the kernel, unrolled; each column of the image is loaded once. */
   #window(): string[] {
-    const { window, padded } = this.#spec;
-    const { taps, step, spacing } = window!;
-    const lines = this.#offsets.map((o) => {
-      const load = `x[u32(first + ${o})]`;
-      return `let x${name(o)} = ${padded ? `select(0.0, ${load}, inside && in${name(o)})` : load};`;
-    });
-    for (const t of range(taps)) {
-      lines.push(...this.#weights(`tap + ${t}u`, `_${t}`));
-      lines.push(...this.#products(`_${t}`, (j) => `x${name(j * step + t * spacing)}`));
-    }
-    return lines;
+    const { window, padded, quadsX, rows, columns } = this.#spec;
+    const taps = range(window!.taps);
+    return [
+      ...this.#covered().map((o) => {
+        const load = `x_at(u32(at + x0 + ${o}))`;
+        return `let p${name(o)} = ${padded ? `select(${quadsX ? "vec4f()" : "0.0"}, ${load}, here${name(o)})` : load};`;
+      }),
+      ...taps.flatMap((t) => this.#weights(`tap + ${t}u`, `_${t}`)),
+      // Sum by sum, so that a sum is in a register for all of its taps.
+      ...range(rows).flatMap((r) => [
+        ...taps.map((t) => `let v${r}_${t} = ${this.#weight(r, `_${t}`)};`),
+        ...range(columns).flatMap((j) =>
+          taps.flatMap((t) => {
+            const o = this.#met(j, t);
+            return o === null ? [] : [`s${r}_${j} += v${r}_${t} * ${this.#column(o)};`];
+          })
+        ),
+      ]),
+    ];
   }
 
   /** The taps of a line of the kernel one by one. */
   #taps(): string[] {
-    const { columns, phases } = this.#spec;
+    const { rows, columns, spread } = this.#spec;
     return [
       "for (var kx = 0u; kx < params.kernelWidth; kx++) {",
-      ...(phases
-        ? [
-          "  let reachX = phaseX + params.startX - i32(kx) * params.spacingX;",
-          "  let hitX = reachX / params.stepX;",
-          "  if (hitX * params.stepX != reachX) {",
-          "    continue;",
-          "  }",
-          "  let shift = hitX;",
-        ]
-        : ["  let shift = i32(kx) * params.spacingX;"]),
-      ...range(columns).map((j) => {
-        const move = phases ? `shift + ${j}` : `shift + ${j} * params.stepX`;
-        return `  let x_${j} = select(0.0, x[u32(first + ${move})], inside && u32(x0 + ${move}) < params.width);`;
+      ...range(columns).flatMap((j) => {
+        const reach = `x0 + ${j} * params.stepX + i32(kx) * params.spacingX`;
+        const load = (ix: string, also: string) =>
+          `  let x_${j} = select(0.0, x_at(u32(at + ${ix})), inside && u32(${ix}) < params.width${also});`;
+        return !spread ? [`  let i${j} = ${reach};`, load(`i${j}`, "")] : [
+          `  let reach${j} = ${reach};`,
+          `  let i${j} = reach${j} / params.everyX;`,
+          load(`i${j}`, ` && i${j} * params.everyX == reach${j}`),
+        ];
       }),
       ...this.#weights("tap + kx", "").map((line) => `  ${line}`),
-      ...this.#products("", (j) => `x_${j}`).map((line) => `  ${line}`),
+      ...range(rows).flatMap((r) => [
+        `  let v${r} = ${this.#weight(r, "")};`,
+        ...range(columns).map((j) => `  s${r}_${j} += v${r} * x_${j};`),
+      ]),
       "}",
     ];
   }
 
   #weights(tap: string, suffix: string): string[] {
-    return range(this.#loads).map((g) => `let w${g}${suffix} = w[w${g}_at + ${tap}];`);
+    return range(this.#loads).map((g) => `let w${g}${suffix} = w_at(w${g}_base + ${tap});`);
   }
 
-  #products(suffix: string, column: (j: number) => string): string[] {
-    const { rows, columns, lanes, broadcast } = this.#spec;
-    return range(rows).flatMap((r) => {
-      const value = broadcast
-        ? `subgroupBroadcast(w${Math.floor(r / lanes)}${suffix}, ${r % lanes}u)`
-        : `w${r}${suffix}`;
-      return [
-        `let v${r}${suffix} = ${value};`,
-        ...range(columns).map((j) => `s${r}_${j} += v${r}${suffix} * ${column(j)};`),
-      ];
-    });
+  /** Text of the weight of a row, the same for all lanes. */
+  #weight(r: number, suffix: string): string {
+    const { lanes, broadcast } = this.#spec;
+    return broadcast ? `subgroupBroadcast(w${Math.floor(r / lanes)}${suffix}, ${r % lanes}u)` : `w${r}${suffix}`;
   }
 
   #store(): string[] {
-    const { rows, columns, phases, quadsY, ragged } = this.#spec;
-    const lines = [
-      "if (position >= params.positions) {",
+    const { rows, columns, deep, ragged, width, sink, spread } = this.#spec;
+    return [
+      `if (position >= params.positions${spread ? " || oy >= params.outHeight" : ""}${
+        spread && deep ? " || oz >= params.outDepth" : ""
+      }) {`,
       "  return;",
       "}",
-      ...(phases
-        ? [
-          "let toY = oy * i32(params.phasesY) + phaseY;",
-          "let toX = ox * i32(params.phasesX) + phaseX;",
-          "if (toY >= i32(params.outHeight)) {",
-          "  return;",
-          "}",
-        ]
-        : ["let toY = oy;", "let toX = ox;"]),
-      "let area = params.outHeight * params.outWidth;",
-      "let image = (n * params.groups + group) * params.rows * area + u32(toY) * params.outWidth + u32(toX);",
-      "let left = i32(params.outWidth) - toX;",
+      `let area = ${deep ? "params.outDepth * " : ""}params.outHeight * params.outWidth;`,
+      `let first = ${deep ? "(oz * params.outHeight + oy)" : "oy"} * params.outWidth + ox;`,
       // Rows beyond the end repeat the last one, and store once more what is there.
-      ...range(rows).map((r) => `let to${r} = image + min(row + ${r}u, params.rows - 1u) * area;`),
+      ...range(rows).flatMap((r) => [
+        `let channel${r} = group * params.rows + min(row + ${r}u, params.rows - 1u);`,
+        `let to${r} = (n * params.groups * params.rows + channel${r}) * area + first;`,
+        ...(sink.bias === null ? [] : [`let bias${r} = bias_at(channel${r});`]),
+      ]),
+      ...range(columns / width).flatMap((g) => {
+        const j = g * width;
+        const stores = range(rows).map((r) => {
+          const sums = range(width).map((i) => `s${r}_${j + i}`).join(", ");
+          const value = width === 1 ? sums : `vec${width}f(${sums})`;
+          return `put(to${r} + ${j}u, ${value}${sink.bias === null ? "" : ` + bias${r}`});`;
+        });
+        return ragged ? [`if (ox + ${j}u < params.outWidth) {`, ...stores.map((line) => `  ${line}`), "}"] : stores;
+      }),
     ];
-    const width = quadsY ? 4 : 1;
-    for (let j = 0; j < columns; j += width) {
-      const move = phases ? `${j} * i32(params.phasesX)` : `${j}`;
-      const stores = range(rows).map((r) =>
-        quadsY
-          ? `y[(to${r} + ${j}u) >> 2u] = vec4f(${range(4).map((i) => `s${r}_${j + i}`).join(", ")});`
-          : `y[to${r} + u32(${move})] = s${r}_${j};`
-      );
-      if (!ragged) lines.push(...stores);
-      else lines.push(`if (${move} < left) {`, ...stores.map((line) => `  ${line}`), "}");
-    }
-    return lines;
   }
 }
 

@@ -1,21 +1,31 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import { family } from "../_family.ts";
-import { gemm } from "../matmul/_gemm.ts";
+import { gemm, GEMM_PARAMS, type Target } from "../matmul/_gemm.ts";
 import type { Matrices } from "../matmul/_operand.ts";
 import type { Geometry } from "./_geometry.ts";
 import { groupsForward, groupsInput, groupsWeight } from "./_groups.ts";
+import { UNFOLD_PARAMS } from "./_groups_functions.ts";
+import { total } from "./_kernel.ts";
+import { IMAGE_PARAMS } from "./_lanes_image.ts";
 import { lanesForward, lanesInput, lanesWeight } from "./_lanes_plan.ts";
+
+/** The most words that the parameters of one of the kernels take. */
+export const CONV_WORDS: number = Math.max(
+  ...[UNFOLD_PARAMS, IMAGE_PARAMS, GEMM_PARAMS].map((params) =>
+    Object.values(params).reduce((words, type) => words + (type === "vec4u" ? 4 : 1), 0)
+  ),
+);
+
+const ALL = [0, 1, 2] as const;
 
 /** Whether each position of the result sees one position of the image, the same one. */
 function pointwise(g: Geometry): boolean {
-  return g.kernelHeight === 1 && g.kernelWidth === 1 && g.strideY === 1 && g.strideX === 1 && g.padTop === 0 &&
-    g.padLeft === 0 && g.outHeight === g.height && g.outWidth === g.width;
+  return ALL.every((i) => g.kernel[i] === 1 && g.stride[i] === 1 && g.before[i] === 0 && g.out[i] === g.size[i]);
 }
 
 /** Whether the kernel covers the image, so that the result has one position. */
 function whole(g: Geometry): boolean {
-  return g.groups === 1 && g.kernelHeight === g.height && g.kernelWidth === g.width && g.padTop === 0 &&
-    g.padLeft === 0 && g.outHeight === 1 && g.outWidth === 1;
+  return g.groups === 1 && ALL.every((i) => g.kernel[i] === g.size[i] && g.before[i] === 0 && g.out[i] === 1);
 }
 
 /**
@@ -57,41 +67,42 @@ function flat(t: Tensor, columns: number): Matrices {
 const NONE = { sizes: [], a: [], b: [] };
 
 /** Records y = conv(x, w). */
-export function convolve(x: Tensor, w: Tensor, y: Tensor, g: Geometry): void {
+export function recordForward(x: Tensor, w: Tensor, target: Target, g: Geometry): void {
   const m = g.outChannels / g.groups, k = g.inChannels / g.groups;
   if (whole(g)) {
-    const inner = g.inChannels * g.height * g.width;
-    gemm({ a: flat(x, inner), b: flipped(flat(w, inner)), m: g.n, n: m, k: inner, batch: NONE, reduce: NONE }, y);
-  } else if (pointwise(g)) {
-    const positions = g.height * g.width;
+    const inner = g.inChannels * total(g.size);
+    gemm({ a: flat(x, inner), b: flipped(flat(w, inner)), m: g.n, n: m, k: inner, batch: NONE, reduce: NONE }, target);
+  } else if (pointwise(g) && !target.bias) {
+    const positions = total(g.size);
     const a = outByIn(w, g), b = channelsByPositions(x, g.inChannels, positions, g.groups);
-    gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, y);
-  } else if (direct(g)) lanesForward(x, w, y, g);
-  else groupsForward(x, w, y, g);
+    gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, target);
+  } else if (direct(g)) lanesForward(x, w, target, g);
+  else groupsForward(x, w, target, g);
 }
 
 /** Records dx, the gradient of the image. */
-export function inputGradient(dy: Tensor, w: Tensor, dx: Tensor, g: Geometry): void {
+export function recordInput(dy: Tensor, w: Tensor, target: Target, g: Geometry): void {
   const m = g.inChannels / g.groups, k = g.outChannels / g.groups;
-  if (whole(g)) {
-    const inner = g.inChannels * g.height * g.width;
-    gemm({ a: flat(dy, k), b: flat(w, inner), m: g.n, n: inner, k, batch: NONE, reduce: NONE }, dx);
-  } else if (pointwise(g)) {
-    const positions = g.height * g.width;
+  if (whole(g) && !target.bias) {
+    const inner = g.inChannels * total(g.size);
+    gemm({ a: flat(dy, k), b: flat(w, inner), m: g.n, n: inner, k, batch: NONE, reduce: NONE }, target);
+  } else if (pointwise(g) && !target.bias) {
+    const positions = total(g.size);
     const a = flipped(outByIn(w, g)), b = channelsByPositions(dy, g.outChannels, positions, g.groups);
-    gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, dx);
-  } else if (direct(g)) lanesInput(dy, w, dx, g);
-  else groupsInput(dy, w, dx, g);
+    gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, target);
+  } else if (direct(g)) lanesInput(dy, w, target, g);
+  else groupsInput(dy, w, target, g);
 }
 
-/** Records dw, the gradient of the kernel. */
-export function weightGradient(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): void {
+/** Records dw, the gradient of the kernel, and the sums over all positions of `dy` where the target asks for them. */
+export function recordWeight(x: Tensor, dy: Tensor, target: Target, g: Geometry): void {
   const m = g.outChannels / g.groups, n = g.inChannels / g.groups;
+  const sums = target.sums ?? null;
   if (whole(g)) {
-    const inner = g.inChannels * g.height * g.width;
-    gemm({ a: flipped(flat(dy, m)), b: flat(x, inner), m, n: inner, k: g.n, batch: NONE, reduce: NONE }, dw);
-  } else if (pointwise(g)) {
-    const positions = g.height * g.width;
+    const inner = g.inChannels * total(g.size);
+    gemm({ a: flipped(flat(dy, m)), b: flat(x, inner), m, n: inner, k: g.n, batch: NONE, reduce: NONE }, target);
+  } else if (pointwise(g) && (sums === null || g.groups === 1)) {
+    const positions = total(g.size);
     const a = channelsByPositions(dy, g.outChannels, positions, g.groups);
     const b = flipped(channelsByPositions(x, g.inChannels, positions, g.groups));
     gemm({
@@ -102,7 +113,7 @@ export function weightGradient(x: Tensor, dy: Tensor, dw: Tensor, g: Geometry): 
       k: positions,
       batch: { sizes: [g.groups], a: a.batch.slice(1), b: b.batch.slice(1) },
       reduce: { sizes: [g.n], a: a.batch.slice(0, 1), b: b.batch.slice(0, 1) },
-    }, dw);
-  } else if (direct(g)) lanesWeight(x, dy, dw, g);
-  else groupsWeight(x, dy, dw, g);
+    }, target);
+  } else if (direct(g)) lanesWeight(x, dy, target, g);
+  else groupsWeight(x, dy, target, g);
 }

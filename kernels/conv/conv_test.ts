@@ -4,9 +4,13 @@ import {
   conv1d,
   conv2d,
   type Conv2dOptions,
+  conv3d,
+  type Conv3dOptions,
   convTranspose1d,
   convTranspose2d,
   type ConvTranspose2dOptions,
+  convTranspose3d,
+  type ConvTranspose3dOptions,
   device,
   grad,
   mul,
@@ -26,9 +30,10 @@ import { assertSnapshot } from "../../testing/snapshot.ts";
 import { type OpCase, testOp, valueTolerance } from "../../testing/test_op.ts";
 import { TILES } from "../matmul/_groups.ts";
 import { withoutBroadcast } from "../matmul/_lanes_plan.ts";
+import { PLAIN } from "../matmul/_sink.ts";
 import { tapsOfPhase, writeUnfold } from "./_groups.ts";
 import { writeImage } from "./_lanes_image.ts";
-import { writeWeight } from "./_lanes_kernel.ts";
+import { writeWeight } from "./_lanes_weight.ts";
 
 const both = <T>(value: T | readonly [T, T] | undefined, fallback: T): readonly [T, T] =>
   value === undefined ? [fallback, fallback] : value instanceof Array ? value : [value as T, value as T];
@@ -53,7 +58,7 @@ function slideOf({ stride, padding, dilation, groups }: Conv2dOptions, kernel: r
 }
 
 const withBias = (y: NDArray, bias: NDArray | undefined) =>
-  bias === undefined ? y : map((a, b) => a + b, y, reshape(bias, [bias.shape[0], 1, 1]));
+  bias === undefined ? y : map((a, b) => a + b, y, reshape(bias, [bias.shape[0], ...y.shape.slice(2).map(() => 1)]));
 
 const cases: OpCase<Conv2dOptions>[] = [
   { inputs: [[2, 3, 8, 8], [4, 3, 3, 3], [4]], attrs: {} },
@@ -73,7 +78,7 @@ testOp<Conv2dOptions>({
   name: "conv2d",
   dtypes: ["f32", "f16", "bf16"],
   run: ([x, w, bias], attrs) => conv2d(x, w, { ...attrs, bias }),
-  reference: ([x, w, bias], attrs) => withBias(direct.conv2d(x, w, slideOf(attrs, w.shape)), bias),
+  reference: ([x, w, bias], attrs) => withBias(direct.conv(x, w, slideOf(attrs, w.shape)), bias),
   cases,
 });
 
@@ -102,6 +107,50 @@ testOp<ConvTranspose2dOptions>({
   ],
 });
 
+const thrice = (value: number | readonly [number, number, number] | undefined, fallback: number) =>
+  typeof value === "object" ? value : [value ?? fallback, value ?? fallback, value ?? fallback];
+
+testOp<Conv3dOptions>({
+  name: "conv3d",
+  dtypes: ["f32", "f16", "bf16"],
+  run: ([x, w, bias], attrs) => conv3d(x, w, { ...attrs, bias }),
+  reference: ([x, w, bias], { stride, padding, dilation, groups }) => {
+    const zeros = thrice(padding as number | undefined, 0).map((n): [number, number] => [n, n]);
+    return withBias(
+      direct.conv(x, w, { stride: thrice(stride, 1), padding: zeros, dilation: thrice(dilation, 1), groups }),
+      bias,
+    );
+  },
+  cases: [
+    { inputs: [[2, 3, 4, 5, 6], [4, 3, 3, 3, 3], [4]], attrs: { padding: 1 } },
+    { inputs: [[1, 4, 7, 6, 5], [6, 2, 2, 3, 2]], attrs: { stride: [2, 1, 3], padding: [1, 0, 1], groups: 2 } },
+    { inputs: [[1, 2, 7, 5, 8], [3, 2, 3, 2, 3], [3]], attrs: { dilation: [3, 2, 1], padding: [0, 1, 2] } },
+    { inputs: [[2, 3, 2, 3, 4], [5, 3, 1, 1, 1], [5]], attrs: {} },
+    { inputs: [[2, 3, 2, 3, 4], [5, 3, 2, 3, 4], [5]], attrs: {} },
+  ],
+});
+
+testOp<ConvTranspose3dOptions>({
+  name: "convTranspose3d",
+  dtypes: ["f32", "bf16"],
+  run: ([x, w, bias], attrs) => convTranspose3d(x, w, { ...attrs, bias }),
+  reference: ([x, w, bias], { stride, padding, outputPadding, dilation, groups = 1 }) => {
+    const [step, pad, extra, space] = [[stride, 1], [padding, 0], [outputPadding, 0], [dilation, 1]].map((option) =>
+      thrice(option[0] as number | undefined, option[1] as number)
+    );
+    const size = step.map((s, i) =>
+      (x.shape[i + 2] - 1) * s - 2 * pad[i] + space[i] * (w.shape[i + 2] - 1) + extra[i] + 1
+    );
+    const slide = { stride: step, padding: pad.map((n): [number, number] => [n, n]), dilation: space, groups };
+    return withBias(direct.convInput(x, w, [x.shape[0], w.shape[1] * groups, ...size], slide), bias);
+  },
+  cases: [
+    { inputs: [[2, 3, 3, 4, 3], [3, 4, 2, 3, 3], [4]], attrs: {} },
+    { inputs: [[1, 4, 3, 3, 4], [4, 2, 3, 3, 3], [4]], attrs: { stride: 2, padding: 1, outputPadding: 1, groups: 2 } },
+    { inputs: [[1, 2, 3, 2, 3], [2, 3, 3, 2, 2]], attrs: { stride: [1, 3, 2], dilation: [2, 1, 3] } },
+  ],
+});
+
 testOp<{ stride?: number; padding?: number }>({
   name: "conv1d and convTranspose1d",
   run: ([x, w, v], attrs) => [conv1d(x, w, attrs), convTranspose1d(x, v, attrs)],
@@ -111,7 +160,7 @@ testOp<{ stride?: number; padding?: number }>({
     const slide = { stride: [1, stride], padding: [[0, 0], [padding, padding]] } as const;
     const length = (x.shape[2] - 1) * stride - 2 * padding + v.shape[2];
     return [
-      signal(direct.conv2d(image(x), image(w), slide)),
+      signal(direct.conv(image(x), image(w), slide)),
       signal(direct.convInput(image(x), image(v), [x.shape[0], v.shape[1], 1, length], slide)),
     ];
   },
@@ -143,7 +192,7 @@ async function compare(x: NDArray, w: NDArray, options: Conv2dOptions, draws: Ra
   await scope(async () => {
     const [image, kernel] = [upload(x), upload(w)];
     const y = conv2d(image, kernel, options);
-    const want = direct.conv2d(x, w, slide);
+    const want = direct.conv(x, w, slide);
     await assertClose(`conv2d ${label}`, y, want);
     const dy = drawn(want.shape, draws);
     const [dx, dw] = grad(y, [image, kernel], { gradOutputs: upload(dy, false) });
@@ -219,7 +268,7 @@ gpuTest("the gradients of conv2d can be differentiated", async () => {
   const slide: direct.Slide = { stride: [2, 2], padding: [[1, 1], [1, 1]] };
   // With s = Σ y², the gradient of the weight is 2·convWeight(x, y); here the squares of that are summed.
   const penalty = (x: NDArray, w: NDArray) =>
-    direct.convWeight(x, direct.conv2d(x, w, slide), w.shape, slide).data.reduce((s, v) => s + 4 * v * v, 0);
+    direct.convWeight(x, direct.conv(x, w, slide), w.shape, slide).data.reduce((s, v) => s + 4 * v * v, 0);
   const [image, kernel] = [upload(x), upload(w)];
   const [first] = grad(sum(square(conv2d(image, kernel, { stride: 2, padding: 1 }))), kernel, { createGraph: true });
   const second = grad(sum(mul(first!, first!)), [image, kernel]);
@@ -286,8 +335,8 @@ gpuTest("convolutions check shapes, types and options", () => {
   refused(w, { groups: 3 }, "the input's 4 channels must be a multiple of groups 3", ShapeError);
   refused(zeros([6, 1, 3, 3]), { groups: 4 }, "the weight's first size must be a multiple of groups 4", ShapeError);
   refused(w, { bias: zeros([5]) }, "the bias must have one number for each of the 6 output channels", ShapeError);
-  refused(w, { stride: 0 }, "stride must be a whole number from 1 on, got 0", RangeError);
-  refused(w, { padding: [1, -1] }, "padding must be a whole number from 0 on, got [1, -1]", RangeError);
+  refused(w, { stride: 0 }, "stride must be a whole number from 1 on or 2 of them, got 0", RangeError);
+  refused(w, { padding: [1, -1] }, "padding must be a whole number from 0 on or 2 of them, got [1, -1]", RangeError);
   refused(w, { padding: "same", stride: 2 }, `padding "same" asks for stride 1`, RangeError);
   assertThrows(() => conv2d(zeros([1, 4, 5, 5], { dtype: "i32" }), w), TypeError, "must be floating, got i32 and f32");
   assertThrows(() => conv1d(x, w), ShapeError, "Cannot convolve in conv1d: the input must have 2 or 3 axes");
@@ -325,44 +374,76 @@ Deno.test("the taps of a phase are those whose distance is a multiple of the str
 });
 
 Deno.test("the text of the convolution's kernels", async () => {
+  const image = { lanes: 8, typeX: "f32", typeW: "f32", padded: true, deep: false, sink: PLAIN } as const;
   await assertSnapshot(
     "conv_image_lanes.wgsl",
     writeImage({
-      lanes: 8,
+      ...image,
       broadcast: true,
       rows: 2,
       columns: 4,
-      window: { taps: 3, step: 2, spacing: 1 },
-      padded: true,
-      phases: false,
-      ragged: true,
-      quadsY: true,
+      window: { taps: 3, step: 1, spacing: 1, first: 3, every: 1 },
+      quadsX: true,
+      spread: false,
+      ragged: false,
+      width: 4,
     }),
   );
   await assertSnapshot(
-    "conv_phases_lanes.wgsl",
+    "conv_spread_lanes.wgsl",
     writeImage({
-      lanes: 8,
+      ...image,
       broadcast: false,
-      rows: 2,
-      columns: 2,
-      window: null,
-      padded: true,
-      phases: true,
+      rows: 1,
+      columns: 4,
+      window: { taps: 3, step: 1, spacing: -1, first: 1, every: 2 },
+      quadsX: false,
+      spread: true,
       ragged: true,
-      quadsY: false,
+      width: 2,
+    }),
+  );
+  await assertSnapshot(
+    "conv_taps_lanes.wgsl",
+    writeImage({
+      ...image,
+      broadcast: true,
+      rows: 2,
+      columns: 1,
+      window: null,
+      quadsX: false,
+      spread: true,
+      deep: true,
+      ragged: true,
+      width: 1,
     }),
   );
   await assertSnapshot(
     "conv_weight_lanes.wgsl",
-    writeWeight({ lanes: 8, broadcast: true, rows: 4, taps: 3, steps: 4, quads: false, step: 1, spacing: 2 }),
+    writeWeight({
+      lanes: 8,
+      broadcast: true,
+      rows: 4,
+      taps: 3,
+      steps: 4,
+      typeX: "f32",
+      typeDy: "f32",
+      quads: true,
+      quadsX: true,
+      step: 1,
+      spacing: 1,
+      first: 3,
+      deep: false,
+      sink: { ...PLAIN, sums: "apart" },
+    }),
   );
+  const unfolded = { shape: TILES.small, typeA: "f32", typeX: "f32", unrolled: 4, sink: PLAIN } as const;
   await assertSnapshot(
     "conv_image_groups.wgsl",
-    writeUnfold({ shape: TILES.small, kind: "image", quadsA: false, unrolled: 4 }),
+    writeUnfold({ ...unfolded, kind: "image", quadsA: false, deep: true, width: 1 }),
   );
   await assertSnapshot(
     "conv_weight_groups.wgsl",
-    writeUnfold({ shape: TILES.small, kind: "weight", quadsA: true, unrolled: 4 }),
+    writeUnfold({ ...unfolded, kind: "weight", quadsA: true, deep: false, width: 1 }),
   );
 });

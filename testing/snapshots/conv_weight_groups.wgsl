@@ -6,61 +6,101 @@ struct Params {
   groups: u32,
   slices: u32,
   slice: u32,
+  sliceSize: u32,
+  sumsAt: u32,
   m: u32,
   n: u32,
   k: u32,
   channels: u32,
+  depth: u32,
   height: u32,
   width: u32,
-  gridHeight: u32,
-  gridWidth: u32,
+  outDepth: u32,
   outHeight: u32,
   outWidth: u32,
+  gridZ: u32,
+  gridY: u32,
+  gridX: u32,
+  tapsZ: u32,
   tapsY: u32,
   tapsX: u32,
   firstTap: u32,
+  tapStepZ: u32,
   tapStepY: u32,
   tapStepX: u32,
   weightRow: u32,
   weightChannel: u32,
   weightGroup: u32,
+  stepZ: i32,
   stepY: i32,
   stepX: i32,
+  spacingZ: i32,
   spacingY: i32,
   spacingX: i32,
+  startZ: i32,
   startY: i32,
   startX: i32,
-  toStepY: u32,
-  toStepX: u32,
+  apartZ: u32,
+  apartY: u32,
+  apartX: u32,
   toStart: u32,
   perTaps: f32,
+  perTapsYX: f32,
   perTapsX: f32,
-  perGridWidth: f32,
+  perGridYX: f32,
+  perGridX: f32,
 }
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
-// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
+@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+fn a_at(i: u32) -> vec4f {
+  return a[i >> 2u];
+}
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+fn x_at(i: u32) -> f32 {
+  return x[i];
+}
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+fn put(at: u32, x: f32) {
+  y[at] = x;
+}
+@group(1) @binding(0) var<uniform> params: Params;
 var<private> group: u32;
 var<private> slice: u32;
+var<private> summing: bool;
 var<private> end: u32;
 const NOWHERE = 0xffffffffu;
 // index / divisor; for an index below 2^21 the quotient of f32 is exact after rounding down, and faster.
-fn divide(index: u32, divisor: u32, inverse: f32) -> u32 {
+fn parts_of(index: u32, divisor: u32, inverse: f32) -> u32 {
   if (index < 2097152u) {
     return u32((f32(index) + 0.5) * inverse);
   }
   return index / divisor;
 }
-fn pixel(image: u32, y: i32, x_: i32) -> f32 {
-  if (u32(y) >= params.height || u32(x_) >= params.width) {
+// Where a row or a column of the unfolded image lies: its image or channel, and the place that is moved by the rest.
+struct Place {
+  source: u32,
+  at: vec3i,
+  used: bool,
+}
+fn pixel(image: u32, at: vec3i) -> f32 {
+  if (u32(at.y) >= params.height || u32(at.x) >= params.width) {
     return 0.0;
   }
-  return x[image + u32(y) * params.width + u32(x_)];
+  return x_at(image + u32(at.y) * params.width + u32(at.x));
+}
+fn tap_of(index: u32) -> vec3u {
+  let z = 0u;
+  let rest = index;
+  let y = parts_of(rest, params.tapsX, params.perTapsX);
+  return vec3u(rest - y * params.tapsX, y, z);
+}
+fn position_of(index: u32) -> vec3u {
+  let z = 0u;
+  let rest = index;
+  let y = parts_of(rest, params.gridX, params.perGridX);
+  return vec3u(rest - y * params.gridX, y, z);
 }
 fn place_a(row: u32) -> u32 {
   return select(NOWHERE, group * params.m + row, row < params.m);
@@ -69,35 +109,26 @@ fn load_a(place: u32, k: u32) -> vec4f {
   if (place == NOWHERE || k >= end) {
     return vec4f();
   }
-  let area = params.outHeight * params.outWidth;
-  let n = k / area;
-  let at = (n * params.groups * params.m + place) * area + k - n * area;
-  return a[at >> 2u];
+  let n = k / (params.outDepth * params.outHeight * params.outWidth);
+  return a_at((n * params.groups * params.m + place) * (params.outDepth * params.outHeight * params.outWidth) + k - n * (params.outDepth * params.outHeight * params.outWidth));
 }
-fn place_b(column: u32) -> vec4i {
-  let channel = divide(column, params.tapsY * params.tapsX, params.perTaps);
-  let tap = column - channel * params.tapsY * params.tapsX;
-  let ky = divide(tap, params.tapsX, params.perTapsX);
-  let kx = tap - ky * params.tapsX;
-  let y0 = i32(ky) * params.spacingY + params.startY;
-  let x0 = i32(kx) * params.spacingX + params.startX;
-  return vec4i(i32(channel), y0, x0, select(0, 1, column < params.n));
+fn place_b(column: u32) -> Place {
+  let channel = parts_of(column, params.tapsZ * params.tapsY * params.tapsX, params.perTaps);
+  let at = vec3i(tap_of(column - channel * params.tapsZ * params.tapsY * params.tapsX)) * vec3i(params.spacingX, params.spacingY, params.spacingZ) + vec3i(params.startX, params.startY, params.startZ);
+  return Place(channel, at, column < params.n);
 }
-fn load_b(place: vec4i, k: u32) -> f32 {
-  if (place.w == 0 || k >= end) {
+fn load_b(place: Place, k: u32) -> f32 {
+  if (!place.used || k >= end) {
     return 0.0;
   }
-  let area = params.outHeight * params.outWidth;
-  let n = k / area;
-  let position = k - n * area;
-  let oy = divide(position, params.gridWidth, params.perGridWidth);
-  let ox = position - oy * params.outWidth;
-  let image = ((n * params.groups + group) * params.channels + u32(place.x)) * params.height * params.width;
-  return pixel(image, place.y + i32(oy) * params.stepY, place.z + i32(ox) * params.stepX);
+  let n = k / (params.outDepth * params.outHeight * params.outWidth);
+  let at = vec3i(position_of(k - n * (params.outDepth * params.outHeight * params.outWidth))) * vec3i(params.stepX, params.stepY, params.stepZ);
+  let image = ((n * params.groups + group) * params.channels + place.source) * (params.depth * params.height * params.width);
+  return pixel(image, place.at + at);
 }
 fn store(row: u32, column: u32, value: f32) {
   if (row < params.m && column < params.n) {
-    y[((slice * params.groups + group) * params.m + row) * params.n + column] = value;
+    put(slice * params.sliceSize + (group * params.m + row) * params.n + column, value);
   }
 }
 var<workgroup> tile_a: array<f32, 544>;
@@ -233,3 +264,4 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   store(row + own_row * 4u + 3u, column + own_column * 2u + 0u, s3_0);
   store(row + own_row * 4u + 3u, column + own_column * 2u + 1u, s3_1);
 }
+
