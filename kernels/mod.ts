@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./attention/mod.ts";
 export * from "./batch_norm/mod.ts";
 export * from "./cat/mod.ts";
 export * from "./conv/mod.ts";

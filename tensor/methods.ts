@@ -1845,6 +1845,36 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Self-attention of a packed projection: what one linear layer makes of x, queries, keys and values side by
+   * side, goes in, and what the next one takes comes out.
+   *
+   * @param options Number of heads, mask, dropout, causality, scale
+   * @returns Shape [..., length, numHeads · size]
+   */
+  packedAttention(options: {
+    /**
+     * Which pairs count: true for those that do, or numbers that are added to the scores; it broadcasts to [...,
+     * heads, queries, keys]. Together with `isCausal` both hold.
+     */
+    mask?: Tensor | null;
+    /**
+     * Probability that a weight is dropped; default 0. It drops whenever it is above 0: pass 0 outside of
+     * training.
+     */
+    dropout?: number;
+    /** Whether query i sees keys 0 to i only; default false. */
+    isCausal?: boolean;
+    /** What scores are multiplied by; default 1 / √(size of a query). */
+    scale?: number | null;
+    /** Where dropout's choice comes from; default: the generator that `manualSeed` seeds. */
+    generator?: Generator;
+    /** Heads of the queries. */
+    numHeads: number;
+    /** Heads of keys and of values, a divisor of `numHeads`; default `numHeads`. */
+    numKvHeads?: number;
+  }): Tensor;
+
+  /**
    * Adds places at both ends of axes, or takes them away where the number is negative.
    *
    * @param pad Places before and after the last axis, then before and after the one in front of it, and so on
@@ -2067,6 +2097,36 @@ export interface TensorMethods {
 
   /** 1 / √x; NaN below 0. */
   rsqrt(): Tensor;
+
+  /**
+   * Attention: softmax(scale · q·kᵀ + mask) · v, for each head (Vaswani and others, "Attention is all you need",
+   * 2017).
+   *
+   * @param key Shape [..., heads, keys, size]
+   * @param value Shape [..., heads, keys, valueSize]
+   * @param options Mask, dropout, causality, scale, grouped heads
+   * @returns Shape [..., heads, queries, valueSize]
+   */
+  scaledDotProductAttention(key: Tensor, value: Tensor, options?: {
+    /**
+     * Which pairs count: true for those that do, or numbers that are added to the scores; it broadcasts to [...,
+     * heads, queries, keys]. Together with `isCausal` both hold.
+     */
+    mask?: Tensor | null;
+    /**
+     * Probability that a weight is dropped; default 0. It drops whenever it is above 0: pass 0 outside of
+     * training.
+     */
+    dropout?: number;
+    /** Whether query i sees keys 0 to i only; default false. */
+    isCausal?: boolean;
+    /** What scores are multiplied by; default 1 / √(size of a query). */
+    scale?: number | null;
+    /** Where dropout's choice comes from; default: the generator that `manualSeed` seeds. */
+    generator?: Generator;
+    /** Whether keys and values may have fewer heads, each for as many neighbouring query heads; default false. */
+    enableGqa?: boolean;
+  }): Tensor;
 
   /**
    * x with elements replaced: y[index[i][j]][j] = src[i][j] for axis 0.
@@ -2664,6 +2724,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "normalize",
   "oneHot",
   "onesLike",
+  "packedAttention",
   "pad",
   "pairwiseDistance",
   "permute",
@@ -2686,6 +2747,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "roll",
   "round",
   "rsqrt",
+  "scaledDotProductAttention",
   "scatter",
   "scatterAdd",
   "select",
