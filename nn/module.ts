@@ -372,11 +372,15 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
     return hooksOf(this).before(hook);
   }
 
-  /** Frees all parameters, their gradients, and all buffers. */
+  /** Frees all parameters, their gradients, all buffers, and what else modules hold. */
   dispose(): void {
     this.zeroGrad();
     for (const t of [...this.parameters(), ...this.buffers()]) t.dispose();
+    for (const module of this.modules()) module.disposeOwn();
   }
+
+  /** Frees what this module alone holds beside parameters and buffers; {@link dispose} calls it, here and below. */
+  protected disposeOwn(): void {}
 
   /** Frees everything at the end of a `using` block. */
   [Symbol.dispose](): void {

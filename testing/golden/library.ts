@@ -1,5 +1,6 @@
 /** Finds what a fixture names in the library: ops, layers, optimizers, by the names that users import. */
 import * as fulgurite from "../../mod.ts";
+import * as metrics from "../../metrics/mod.ts";
 import * as nn from "../../nn/mod.ts";
 import * as optim from "../../optim/mod.ts";
 import { Missing } from "./report.ts";
@@ -10,7 +11,7 @@ export type Callable = (...args: unknown[]) => unknown;
 /** A class whose arguments come from a fixture; what it makes is described by the caller. */
 export type Constructor<T> = new (...args: unknown[]) => T;
 
-const modules = { fulgurite, nn, optim } as const satisfies Record<string, object>;
+const modules = { fulgurite, metrics, nn, optim } as const satisfies Record<string, object>;
 
 /** The modules that names are looked up in. */
 export type ModuleName = keyof typeof modules;

@@ -1,8 +1,8 @@
 /** All sections, in the order in which they are run and printed. */
 import type { Section } from "../section.ts";
 import { facts } from "./facts.ts";
-import { metrics } from "./later.ts";
 import { lightning } from "./lightning.ts";
+import { metrics } from "./metrics.ts";
 import { ops } from "./ops.ts";
 
 import { optim } from "./optim.ts";
