@@ -1,7 +1,8 @@
 import { copyInto } from "../kernels/elementwise/copy_into.ts";
 import { strided } from "../kernels/elementwise/view.ts";
 import { type AverageOptions, equalAverage, exponentialAverage } from "../kernels/optimizer/average.ts";
-import { advance, NUMBERS, optionNumbers, update } from "../kernels/optimizer/rule.ts";
+import { advance, NUMBERS, optionNumbers } from "../kernels/optimizer/rule.ts";
+import { update, type Updated } from "../kernels/optimizer/update.ts";
 import { Buffer, type LoadResult, type Module, type NamedValues } from "../nn/mod.ts";
 import { loadState } from "../nn/_load.ts";
 import { tensor } from "../tensor/create.ts";
@@ -50,7 +51,6 @@ export class AveragedModel {
   readonly #numbers: Tensor;
   readonly #given: Tensor;
   readonly #control: Tensor;
-  readonly #spare: readonly Tensor[];
 
   /**
    * Begins to average.
@@ -79,7 +79,6 @@ export class AveragedModel {
     const numbers = optionNumbers(this.#rule, this.#options);
     this.#given = kept(numbers.length > 0 ? numbers : new Float32Array(1));
     this.#control = kept(Float32Array.of(0, 1));
-    this.#spare = [0, 1, 2].map(() => kept(new Float32Array(4)));
   }
 
   get #rule(): typeof equalAverage {
@@ -100,12 +99,14 @@ export class AveragedModel {
     const state = model.stateDict();
     noGrad(() => {
       advance(this.#rule, this.#given, this.#control, this.#numbers);
+      const updated: Updated[] = [];
       for (const [name, average] of this.averages) {
         const value = state.get(name);
         if (value === undefined) throw new TypeError(`Cannot average weights: the model has no ${name}`);
-        if (this.#averaged.has(name)) update(this.#rule, this.#numbers, average, value, [], this.#spare);
+        if (this.#averaged.has(name)) updated.push({ param: average, grad: value, state: [] });
         else copyInto(average, value);
       }
+      update(this.#rule, this.#numbers, updated);
     });
   }
 
@@ -152,7 +153,7 @@ export class AveragedModel {
 
   /** Frees the averages. */
   dispose(): void {
-    for (const t of [...this.averages.values(), this.#numbers, this.#given, this.#control, ...this.#spare]) t.dispose();
+    for (const t of [...this.averages.values(), this.#numbers, this.#given, this.#control]) t.dispose();
   }
 
   /** Frees the averages at the end of a `using` block. */

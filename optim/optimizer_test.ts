@@ -41,20 +41,26 @@ gpuTest("a changed rate is written to the device once, and the next step uses it
   setGrad(p, null);
 });
 
-gpuTest("a step of several parameters is one kernel each, and one for all", (device) => {
-  const params = [parameter([1, 2]), parameter([3]), parameter([4, 5, 6])];
-  using optimizer = new Adam(params);
-  for (const p of params) setGrad(p, 1);
-  optimizer.step();
-  const before = { ...device.recorder.counts };
-  const groups = device.pipelines.groupsCreated;
-  const created = device.pool.created;
-  optimizer.step();
-  assertEquals(device.recorder.counts.dispatches - before.dispatches, params.length + 1);
-  assertEquals(device.pipelines.groupsCreated, groups);
-  assertEquals(device.pool.created, created);
-  for (const p of params) setGrad(p, null);
-});
+gpuTest(
+  "a step of several parameters is one kernel for their numbers, and one for as many as there are bindings for",
+  (device) => {
+    const params = [parameter([1, 2]), parameter([3]), parameter([4, 5, 6])];
+    using optimizer = new Adam(params);
+    for (const p of params) setGrad(p, 1);
+    optimizer.step();
+    const before = { ...device.recorder.counts };
+    const groups = device.pipelines.groupsCreated;
+    const created = device.pool.created;
+    optimizer.step();
+    assertEquals(
+      device.recorder.counts.dispatches - before.dispatches,
+      device.limits.maxStorageBuffersPerShaderStage > 12 ? 2 : 3,
+    );
+    assertEquals(device.pipelines.groupsCreated, groups);
+    assertEquals(device.pool.created, created);
+    for (const p of params) setGrad(p, null);
+  },
+);
 
 gpuTest("a parameter without a gradient is left alone and keeps its own step count", async () => {
   const [a, b, c] = [parameter([1]), parameter([1]), parameter([1])];

@@ -1,6 +1,7 @@
-import { full, zeros } from "../kernels/elementwise/constants.ts";
+import { full } from "../kernels/elementwise/constants.ts";
 import { strided } from "../kernels/elementwise/view.ts";
-import { advance, NUMBERS, optionNumbers, type Rule, update } from "../kernels/optimizer/rule.ts";
+import { advance, NUMBERS, optionNumbers, type Rule } from "../kernels/optimizer/rule.ts";
+import { update } from "../kernels/optimizer/update.ts";
 import { tensor } from "../tensor/create.ts";
 import { copyBytes } from "../tensor/in_place.ts";
 import { keep } from "../tensor/scope.ts";
@@ -30,8 +31,8 @@ interface ParamState {
 }
 
 /**
- * An optimizer whose step is a rule of the table in kernels/optimizer: one kernel a parameter, which reads parameter,
- * gradient and state once and writes parameter and state once. Rates, step counts and the like reach it through the device.
+ * An optimizer whose step is a rule of the table in kernels/optimizer: kernels for many parameters at once, which read
+ * parameter, gradient and state once and write parameter and state once. Rates, step counts and the like reach it through the device.
  *
  * @typeParam O Options of a parameter group
  */
@@ -39,7 +40,6 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
   readonly #states = new Map<Tensor, ParamState>();
   readonly #options = new Map<ParamGroup<O>, DeviceNumbers>();
   readonly #neutral = new DeviceNumbers();
-  #spare: Tensor[] = [];
 
   /** The rule for a group's present options. */
   protected abstract ruleOf(group: ParamGroup<O>): Rule<O>;
@@ -54,13 +54,13 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     const rule = this.ruleOf(group);
     const options = this.#optionsOf(group, rule);
     const control = this.control ?? this.#neutral.hold(Float32Array.of(0, 1));
-    if (this.#spare.length === 0) this.#spare = [0, 1, 2].map(() => keep(zeros([4])));
     for (const [cohort, members] of this.#cohorts(group, rule, params)) {
       advance(rule, options, control, cohort.numbers);
-      for (const p of members) {
+      const updated = members.map((p) => {
         const { tensors } = this.#states.get(p)!;
-        update(rule, cohort.numbers, p, p.grad!, rule.state.map((name) => tensors[name]), this.#spare);
-      }
+        return { param: p, grad: p.grad!, state: rule.state.map((name) => tensors[name]) };
+      });
+      update(rule, cohort.numbers, updated);
     }
   }
 
@@ -113,8 +113,6 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     for (const held of this.#options.values()) held.dispose();
     this.#options.clear();
     this.#neutral.dispose();
-    for (const t of this.#spare) t.dispose();
-    this.#spare = [];
   }
 
   #optionsOf(group: ParamGroup<O>, rule: Rule<O>): Tensor {

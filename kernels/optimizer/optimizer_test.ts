@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Tensor, tensor } from "../../mod.ts";
 import { gpuTest } from "../../testing/gpu.ts";
+import { assertSnapshot } from "../../testing/snapshot.ts";
 import { adamRule } from "./adam.ts";
 import { nadam, radam } from "./rectified.ts";
-import { advance, NUMBERS, optionNumbers, type Rule, ruleText, update } from "./rule.ts";
+import { advance, NUMBERS, optionNumbers, type Rule, ruleText } from "./rule.ts";
+import { update, updateText } from "./update.ts";
 import { sgd } from "./sgd.ts";
 
 const ADAM = { lr: 0.01, betas: [0.9, 0.999] as const, eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false };
@@ -16,13 +18,12 @@ function start<O>(rule: Rule<O>, options: O, control: number[], counted = 0) {
   first[3] = rule.carry?.initial ?? 0;
   const numbers = tensor(first), given = tensor(optionNumbers(rule, options));
   const flags = tensor(Float32Array.from(control));
-  const spare = [0, 1, 2].map(() => tensor(new Float32Array(4)));
   return {
     numbers,
     advance: () => advance(rule, given, flags, numbers),
     step(param: Tensor, grad: Tensor, state: Tensor[] = []) {
       advance(rule, given, flags, numbers);
-      update(rule, numbers, param, grad, state, spare);
+      update(rule, numbers, [{ param, grad, state }]);
     },
   };
 }
@@ -108,4 +109,41 @@ gpuTest("a large parameter takes more than 65,535 workgroups", async () => {
 Deno.test("a rule with too many states is refused", () => {
   const rule: Rule<null> = { name: "much", state: ["a", "b", "c", "d"], numbers: {}, counted: false, update: "" };
   assertThrows(() => ruleText(rule), RangeError, "3 states");
+});
+
+gpuTest("many parameters take few dispatches, and each the step that it would take alone", async (device) => {
+  const sizes = [1, 5, 0, 257, 64, 3, 1000, 2, 8, 9];
+  const of = (factor: number, dtype: "f32" | "bf16" = "f32") =>
+    sizes.map((size) => tensor(Float32Array.from({ length: size }, (_, i) => factor * Math.sin(i + size)), { dtype }));
+  const alone = { p: of(1), m: of(0.1), v: of(0) };
+  const together = { p: of(1), m: of(0.1), v: of(0) };
+  const grads = of(3).map((g, n) => n % 2 === 0 ? g : of(3, "bf16")[n]);
+  const one = start(adamRule(false), ADAM, [0, 1]);
+  one.advance();
+  for (const n of sizes.keys()) {
+    const { p, m, v } = alone;
+    update(adamRule(false), one.numbers, [{ param: p[n], grad: grads[n], state: [m[n], v[n]] }]);
+  }
+  const before = device.recorder.counts.dispatches;
+  const { p, m, v } = together;
+  const updated = sizes.map((_, n) => ({ param: p[n], grad: grads[n], state: [m[n], v[n]] }));
+  update(adamRule(false), one.numbers, updated);
+  const most = Math.min(8, Math.floor((device.limits.maxStorageBuffersPerShaderStage - 1) / 4));
+  assertEquals(device.recorder.counts.dispatches - before, Math.ceil(9 / most));
+  for (const kind of ["p", "m", "v"] as const) {
+    for (const n of sizes.keys()) assertEquals(await together[kind][n].data(), await alone[kind][n].data());
+  }
+});
+
+gpuTest("parameters that share memory are updated one after the other", async () => {
+  const p = tensor([1, 2, 3, 4], { dtype: "f32" }), g = tensor([1, 1, 1, 1], { dtype: "f32" });
+  const options = { lr: 0.5, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
+  const run = start(sgd, options, [0, 1]);
+  run.advance();
+  update(sgd, run.numbers, [{ param: p, grad: g, state: [] }, { param: p.reshape([2, 2]), grad: g, state: [] }]);
+  assertEquals(await p.array(), [0, 1, 2, 3]);
+});
+
+Deno.test("the kernel of a step is as it was written down", async () => {
+  await assertSnapshot("optimizer_update.wgsl", updateText(adamRule(false), [["f32", "f32"], ["bf16", "f32"]]));
 });

@@ -1,8 +1,6 @@
-import type { DType } from "../../tensor/dtype.ts";
-import { isHalf } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
-import { optimizerAdvance, optimizerUpdate } from "../_wgsl.ts";
+import { optimizerAdvance } from "../_wgsl.ts";
 
 /**
  * How an optimizer changes an element: an entry of the table of optimizers. Everything that may differ from step to step
@@ -46,15 +44,6 @@ export function decayOf(beta: number): number {
   return -Math.log(Math.max(beta, 1e-30));
 }
 
-/** Text of a rule's functions, made once. */
-const functions = new WeakMap<Rule<never>, { rule: string; derive: string }>();
-
-function functionsOf<O>(rule: Rule<O>): { rule: string; derive: string } {
-  let text = functions.get(rule);
-  if (text === undefined) functions.set(rule, text = { rule: ruleText(rule), derive: deriveText(rule) });
-  return text;
-}
-
 /** WGSL of the function that changes an element. */
 export function ruleText<O>({ name, state, numbers, derived = {}, update }: Rule<O>): string {
   const names = [...Object.keys(numbers), ...Object.keys(derived)];
@@ -76,7 +65,16 @@ export function ruleText<O>({ name, state, numbers, derived = {}, update }: Rule
   ].join("\n");
 }
 
-function deriveText<O>({ numbers, derived = {}, carry }: Rule<O>): string {
+/** Text of the functions that derive a rule's numbers, made once. */
+const derivations = new WeakMap<Rule<never>, string>();
+
+function deriveText<O>(rule: Rule<O>): string {
+  let text = derivations.get(rule);
+  if (text === undefined) derivations.set(rule, text = writeDerivation(rule));
+  return text;
+}
+
+function writeDerivation<O>({ numbers, derived = {}, carry }: Rule<O>): string {
   const given = Object.keys(numbers), made = Object.entries(derived);
   return [
     "fn derive(t: f32) {",
@@ -105,53 +103,6 @@ export function optionNumbers<O>(rule: Rule<O>, options: O): Float32Array<ArrayB
 export function advance<O>(rule: Rule<O>, options: Tensor, control: Tensor, numbers: Tensor): void {
   numbers.storage.willChange();
   launch(optimizerAdvance, { options, control, numbers }, { options: Object.keys(rule.numbers).length }, [1, 1, 1], {
-    functions: { derive: functionsOf(rule).derive },
+    functions: { derive: deriveText(rule) },
   });
-}
-
-/**
- * Records the step of one parameter; parameter and states change in place.
- *
- * @param rule The rule
- * @param numbers The step's numbers, from {@link advance}
- * @param param The parameter
- * @param grad Its gradient, of the same size
- * @param state Its state tensors in the rule's order, f32
- * @param spare As many small tensors as states are missing to three, for bindings that stay untouched
- */
-export function update<O>(
-  rule: Rule<O>,
-  numbers: Tensor,
-  param: Tensor,
-  grad: Tensor,
-  state: readonly Tensor[],
-  spare: readonly Tensor[],
-): void {
-  if (param.numel === 0) return;
-  const [a, b, c] = [...state, ...spare];
-  for (const t of [param, ...state]) t.storage.willChange();
-  const quads = Math.ceil(param.numel / 4);
-  const aliases: Record<string, string> = {};
-  const replaced: Record<string, string> = { rule: functionsOf(rule).rule };
-  if (isHalf(param.dtype)) {
-    aliases.ParamQuad = "vec2u";
-    replaced.load_param = loader("load_param", "ParamQuad", param.dtype);
-    replaced.store_param =
-      `fn store_param(x: vec4f) -> ParamQuad {\n  return vec2u(pack_${param.dtype}(x.xy), pack_${param.dtype}(x.zw));\n}`;
-  }
-  if (isHalf(grad.dtype)) {
-    aliases.GradQuad = "vec2u";
-    replaced.load_grad = loader("load_grad", "GradQuad", grad.dtype);
-  }
-  launch(
-    optimizerUpdate,
-    { numbers, grad, param, state_a: a, state_b: b, state_c: c },
-    { quads },
-    Math.ceil(quads / 64),
-    { overrides: { states: state.length }, aliases, functions: replaced },
-  );
-}
-
-function loader(name: string, quad: string, dtype: DType): string {
-  return `fn ${name}(q: ${quad}) -> vec4f {\n  return vec4f(unpack_${dtype}(q.x), unpack_${dtype}(q.y));\n}`;
 }

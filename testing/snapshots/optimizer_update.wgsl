@@ -1,0 +1,71 @@
+fn bf16_bits(x: f32) -> u32 {
+  let u = bitcast<u32>(x);
+  if ((u & 0x7fffffffu) > 0x7f800000u) {
+    return (u >> 16u) | 0x40u;
+  }
+  return (u + 0x7fffu + ((u >> 16u) & 1u)) >> 16u;
+}
+fn pack_bf16(x: vec2f) -> u32 {
+  return bf16_bits(x.x) | (bf16_bits(x.y) << 16u);
+}
+fn unpack_bf16(w: u32) -> vec2f {
+  return vec2f(bitcast<f32>(w << 16u), bitcast<f32>(w & 0xffff0000u));
+}
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+struct Params { ends: array<vec4u, 2> }
+@group(0) @binding(0) var<storage, read> numbers: array<f32>;
+@group(0) @binding(1) var<storage, read> grad_0: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> param_0: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> a_0: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> b_0: array<vec4f>;
+@group(0) @binding(5) var<storage, read> grad_1: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> param_1: array<vec2u>;
+@group(0) @binding(7) var<storage, read_write> a_1: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> b_1: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+struct Cell { p: vec4f, a: vec4f, b: vec4f, c: vec4f }
+fn rule(gradient: vec4f, cell: Cell) -> Cell {
+  let lr = numbers[4u];
+  let beta2 = numbers[5u];
+  let fresh1 = numbers[6u];
+  let fresh2 = numbers[7u];
+  let rate1 = numbers[8u];
+  let rate2 = numbers[9u];
+  let eps = numbers[10u];
+  let direction = numbers[11u];
+  let weightDecay = numbers[12u];
+  let stepSize = numbers[13u];
+  let unbias = numbers[14u];
+  var g = gradient;
+  var p = cell.p;
+  var expAvg = cell.a;
+  var expAvgSq = cell.b;
+
+  g = direction * g + weightDecay * p;
+  expAvg += fresh1 * (g - expAvg);
+  expAvgSq = beta2 * expAvgSq + fresh2 * g * g;
+  p -= stepSize * expAvg / (sqrt(expAvgSq) * unbias + eps);
+  return Cell(p, expAvg, expAvgSq, cell.c);
+}
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let q = workgroup_index(id, groups) * 64u + lane;
+  if (numbers[1] != 0.0) { return; }
+  if (q < params.ends[0].x) {
+    let k = q;
+    var cell = Cell(param_0[k], a_0[k], b_0[k], vec4f());
+    cell = rule(grad_0[k] * numbers[2], cell);
+    param_0[k] = cell.p;
+    a_0[k] = cell.a;
+    b_0[k] = cell.b;
+  } else if (q < params.ends[0].y) {
+    let k = q - params.ends[0].x;
+    var cell = Cell(vec4f(unpack_bf16(param_1[k].x), unpack_bf16(param_1[k].y)), a_1[k], b_1[k], vec4f());
+    cell = rule(grad_1[k] * numbers[2], cell);
+    param_1[k] = vec2u(pack_bf16(cell.p.xy), pack_bf16(cell.p.zw));
+    a_1[k] = cell.a;
+    b_1[k] = cell.b;
+  }
+}
