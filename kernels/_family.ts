@@ -24,3 +24,20 @@ export async function withFamily<T>(wanted: Family, fn: () => T | Promise<T>): P
     forced = before;
   }
 }
+
+/** The least workgroups of a long dispatch, so that every core gets some and none waits long for the last. */
+const ENOUGH_GROUPS = 32;
+/** The most items that an invocation makes: beyond, starting its workgroup no longer counts. */
+const LONGEST_RUN = 16;
+
+/**
+ * Items that an invocation makes one after the other. A software adapter spends as much on starting a workgroup as on some
+ * hundred elements, so there workgroups are few and long; a GPU starts them for nothing.
+ *
+ * @param items How many there are
+ * @param group Invocations of a workgroup
+ */
+export function runOf(items: number, group: number): number {
+  if (family() !== "lanes") return 1;
+  return Math.max(1, Math.min(LONGEST_RUN, Math.floor(items / (group * ENOUGH_GROUPS))));
+}

@@ -1,7 +1,7 @@
 import type { DType } from "../../tensor/dtype.ts";
 import { sameShape, type Shape } from "../../tensor/shape.ts";
 import type { Pending, Storage } from "../../tensor/storage.ts";
-import { family } from "../_family.ts";
+import { runOf } from "../_family.ts";
 import { fold } from "../_run.ts";
 import { kernelKey, PARAMS_WORDS, WORKGROUP, writeKernel, writeParams } from "./codegen.ts";
 import { type Expression, expressionOf } from "./expression.ts";
@@ -25,14 +25,6 @@ const MOST_OPERATIONS = 48;
 
 /** Chains that read others through views wait for each other to be recorded; this many deep at most. */
 const MOST_WAITING = 32;
-
-/**
- * Quads that an invocation makes one after the other. A software adapter spends as much on starting a workgroup as on some
- * hundred elements, so there they are few and long, though enough for every core; a GPU starts them for nothing.
- */
-function runOf(quads: number): number {
-  return family() === "lanes" ? Math.max(1, Math.min(16, Math.floor(quads / (WORKGROUP * 32)))) : 1;
-}
 
 /**
  * A pointwise operation whose result has not been needed yet. Operations on it take it in, so that a whole chain becomes
@@ -82,7 +74,7 @@ export class Chain implements Pending {
       () => writeKernel(plan, layout, into.dtype),
     );
     const quads = Math.ceil(into.numel / 4);
-    const run = runOf(quads);
+    const run = runOf(quads, WORKGROUP);
     const groups = fold(Math.ceil(quads / (WORKGROUP * run)), device.limits.maxComputeWorkgroupsPerDimension);
     // Buffers first: an input that is pending itself packs parameters too.
     const buffers = plan.leaves.map((leaf) => leaf.storage.buffer);

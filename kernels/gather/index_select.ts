@@ -3,6 +3,7 @@ import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim, numel, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { runOf } from "../_family.ts";
 import { launch } from "../_run.ts";
 import { splitBy } from "../_split.ts";
 import { indexSelect as indexSelectKernel } from "../_wgsl.ts";
@@ -59,6 +60,7 @@ const takeOp: Op<TakeAttrs> = {
     const packed = isHalf(y.dtype) ? 2 : 1, inner = numel(x!.shape.slice(dim + 1));
     const wide = inner % (4 * packed) === 0;
     const unit = wide ? 4 * packed : packed, count = y.numel / unit;
+    const run = runOf(count, 64);
     launch(
       indexSelectKernel,
       { x: x!, index: index!, y },
@@ -69,8 +71,9 @@ const takeOp: Op<TakeAttrs> = {
         count,
         missing: missingWord(y.dtype),
         skip: masked ? skip : NOWHERE,
+        run,
       },
-      Math.ceil(count / 64),
+      Math.ceil(count / (64 * run)),
       { aliases: wide ? { Word: "vec4u" } : {} },
     );
   },

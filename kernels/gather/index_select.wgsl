@@ -1,5 +1,5 @@
 // y[o, j, i] = x[o, index[j], i]; `missing` where index[j] lies outside, 0 where it is `skip`
-// One invocation moves one word (four in the wide variant) of y; neighbours differ in i, then in j.
+// One invocation moves `run` words (of four in the wide variant) of y, 64 apart; neighbours differ in i, then in j.
 // uses: place, split
 struct Params {
   length: vec4u,
@@ -8,6 +8,8 @@ struct Params {
   count: u32,
   missing: u32,
   skip: i32,
+  // Words of an invocation, one after the other.
+  run: u32,
 }
 
 alias Word = u32;
@@ -23,19 +25,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let at = workgroup_index(id, groups) * 64u + lane;
-  if (at >= params.count) {
-    return;
+  let first = workgroup_index(id, groups) * params.run * 64u;
+  let last = min(first + params.run * 64u, params.count);
+  for (var at = first + lane; at < last; at += 64u) {
+    let row = split(at, params.inner);
+    let place = split(row.x, params.length);
+    let k = index[place.y];
+    var word = Word(params.missing);
+    if (k >= 0 && u32(k) < params.size) {
+      word = x[(place.x * params.size + u32(k)) * params.inner.x + row.y];
+    }
+    if (k == params.skip) {
+      word = Word(0u);
+    }
+    y[at] = word;
   }
-  let row = split(at, params.inner);
-  let place = split(row.x, params.length);
-  let k = index[place.y];
-  var word = Word(params.missing);
-  if (k >= 0 && u32(k) < params.size) {
-    word = x[(place.x * params.size + u32(k)) * params.inner.x + row.y];
-  }
-  if (k == params.skip) {
-    word = Word(0u);
-  }
-  y[at] = word;
 }

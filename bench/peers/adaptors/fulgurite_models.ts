@@ -28,18 +28,11 @@ export const lenet = (fg: Fulgurite): Model => (p, x) => {
 export const transformer = (fg: Fulgurite, { layers, d, heads, context, batch }: Record<string, number>): Model => {
   const norm = (p: Tensors, name: string, x: Tensor) =>
     fg.layerNorm(x, { normalizedShape: [d], weight: p[`${name}.weight`], bias: p[`${name}.bias`] });
-  const split = (x: Tensor) => fg.permute(fg.reshape(x, [batch, context, heads, d / heads]), [0, 2, 1, 3]);
-  const future = fg.triu(fg.ones([context, context], { dtype: "bool" }), { diagonal: 1 });
-  const attend = (q: Tensor, k: Tensor, v: Tensor) => {
-    const scores = fg.matmul(fg.mul(q, q.shape[3] ** -0.5), fg.mT(k));
-    return fg.matmul(fg.softmax(fg.maskedFill(scores, future, -Infinity), { dim: -1 }), v);
-  };
   return (p, x) => {
     let h = fg.add(fg.embedding(x, p["tok.weight"]), p["pos.weight"]);
     for (let i = 0; i < layers; i++) {
       const qkv = dense(fg, p, `h${i}.qkv`, norm(p, `h${i}.ln1`, h));
-      const [q, k, v] = fg.split(qkv, d, { dim: -1 }).map(split);
-      const mixed = fg.reshape(fg.permute(attend(q, k, v), [0, 2, 1, 3]), [batch, context, d]);
+      const mixed = fg.packedAttention(qkv, { numHeads: heads, isCausal: true });
       h = fg.add(h, dense(fg, p, `h${i}.proj`, mixed));
       const wide = fg.gelu(dense(fg, p, `h${i}.fc`, norm(p, `h${i}.ln2`, h)), { approximate: "tanh" });
       h = fg.add(h, dense(fg, p, `h${i}.out`, wide));
