@@ -4,7 +4,7 @@ import type { Width } from "../elementwise/codegen.ts";
 import { functionsFor } from "../elementwise/functions.ts";
 import { aligned, type Gemm, type GemmKernel, gemmKernel, type Plan, transposed } from "./_gemm.ts";
 import { offsetExpression, paramsStruct } from "./_lanes.ts";
-import { type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";
+import { readOperand, type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";
 import { type TileShape, writeTiles } from "./_tiles.ts";
 
 /** What the text of a product's kernel depends on. */
@@ -90,13 +90,13 @@ export function writeGroups(spec: GroupsKernel): string {
       "  if (place == NOWHERE || k >= end) {",
       `    return ${type(quadsA)}();`,
       "  }",
-      "  return a_at(place + k * params.columnA);",
+      `  return ${readOperand("a", spec.typeA, quadsA, "place + k * params.columnA")};`,
       "}",
       `fn load_b(place: u32, k: u32) -> ${type(quadsB)} {`,
       "  if (place == NOWHERE || k >= end) {",
       `    return ${type(quadsB)}();`,
       "  }",
-      "  return b_at(place + k * params.rowB);",
+      `  return ${readOperand("b", spec.typeB, quadsB, "place + k * params.rowB")};`,
       "}",
       `fn store(i: u32, j: u32, value: ${stored}) {`,
       "  if (i < params.m && j < params.n) {",

@@ -2,7 +2,7 @@ import type { DType } from "../../tensor/dtype.ts";
 import type { Width } from "../elementwise/codegen.ts";
 import { functionsFor } from "../elementwise/functions.ts";
 import { GEMM_PARAMS, type GemmKernel, gemmKernel } from "./_gemm.ts";
-import { type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";
+import { readOperand, type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";
 
 /**
  * A kernel for adapters that compute on the processor's cores, where an instruction works on all lanes of a subgroup at once,
@@ -206,6 +206,14 @@ class Writer {
     });
   }
 
+  #readA(index: string): string {
+    return readOperand("a", this.#spec.typeA, this.#spec.quadsA, index);
+  }
+
+  #readB(index: string): string {
+    return readOperand("b", this.#spec.typeB, this.#spec.quadsB, index);
+  }
+
   /** Four steps of k. */
   #step(): string[] {
     const lines: string[] = [...this.#loadA(), ...this.#loadB()];
@@ -233,12 +241,12 @@ class Writer {
     const quad = (g: number) => {
       if (a === "k") {
         return quadsA
-          ? `a_at(a${g}_at + k)`
-          : `vec4f(${range(4).map((u) => this.#upTo(u, `a_at(a${g}_at + k + ${u}u)`)).join(", ")})`;
+          ? this.#readA(`a${g}_at + k`)
+          : `vec4f(${range(4).map((u) => this.#upTo(u, this.#readA(`a${g}_at + k + ${u}u`))).join(", ")})`;
       }
       const own = quadsA
-        ? `a_at(a${g}_at + k * params.columnA)`
-        : `vec4f(${range(4).map((c) => `a_at(a${g}_at${c} + k * params.columnA)`).join(", ")})`;
+        ? this.#readA(`a${g}_at + k * params.columnA`)
+        : `vec4f(${range(4).map((c) => this.#readA(`a${g}_at${c} + k * params.columnA`)).join(", ")})`;
       return this.#spec.ragged ? `select(vec4f(), ${own}, k + (lane & 3u) < last)` : own;
     };
     return range(this.#groups).map((g) => `let a${g} = ${quad(g)};`);
@@ -250,14 +258,14 @@ class Writer {
     if (a === "k") {
       return range(rows).map((r) =>
         quadsA
-          ? `let a${r} = a_at(a${r}_at + k);`
-          : `let a${r} = vec4f(${range(4).map((u) => this.#upTo(u, `a_at(a${r}_at + k + ${u}u)`)).join(", ")});`
+          ? `let a${r} = ${this.#readA(`a${r}_at + k`)};`
+          : `let a${r} = vec4f(${range(4).map((u) => this.#upTo(u, this.#readA(`a${r}_at + k + ${u}u`))).join(", ")});`
       );
     }
     return range(Math.ceil(rows / 4)).flatMap((g) =>
       range(STEP).map((u) => {
         const at = (c: number) => `a${Math.min(4 * g + c, rows - 1)}_at + (k + ${u}u) * params.columnA`;
-        const quad = quadsA ? `a_at(${at(0)})` : `vec4f(${range(4).map((c) => `a_at(${at(c)})`).join(", ")})`;
+        const quad = quadsA ? this.#readA(at(0)) : `vec4f(${range(4).map((c) => this.#readA(at(c))).join(", ")})`;
         return `let a${g}_${u} = ${this.#upTo(u, quad, "vec4f()")};`;
       })
     );
@@ -283,12 +291,12 @@ class Writer {
     return range(this.#sums).flatMap((s) => {
       if (b === "k") {
         return quadsB
-          ? `let b${s} = b_at(b${s}_at + k);`
-          : `let b${s} = vec4f(${range(4).map((u) => this.#upTo(u, `b_at(b${s}_at + k + ${u}u)`)).join(", ")});`;
+          ? `let b${s} = ${this.#readB(`b${s}_at + k`)};`
+          : `let b${s} = vec4f(${range(4).map((u) => this.#upTo(u, this.#readB(`b${s}_at + k + ${u}u`))).join(", ")});`;
       }
       return range(STEP).map((u) => {
         const at = `b${s}_at + (k + ${u}u) * params.rowB`;
-        const load = this.#upTo(u, `b_at(${at})`, quadsB ? "vec4f()" : "0.0");
+        const load = this.#upTo(u, this.#readB(at), quadsB ? "vec4f()" : "0.0");
         return `let b${s}_${u} = ${load};`;
       });
     });

@@ -9,7 +9,7 @@ const ENOUGH_WORKGROUPS = 32;
 /** Steps of k that a slice should at least have: below, storing and adding the parts costs more than it gains. */
 const LEAST_SLICE = 64;
 /** Operations that a slice should at least have, to be worth a dispatch that adds it. */
-const LEAST_SLICE_FLOPS = 1e6;
+const LEAST_SLICE_FLOPS = 1e5;
 
 /** Tiles and kernel for a software adapter. */
 export function lanesPlan(given: Gemm, { sums }: Sink, device: Device): Plan {

@@ -80,26 +80,32 @@ export function writeSink(sink: Sink, width: Width, binding: number): string {
 }
 
 /**
- * WGSL of an operand: its binding, and a function that reads `width` neighbours from an element on.
+ * WGSL of an operand: its binding, and a function that unpacks what is stored in 16 bits.
  *
- * @param name The binding; the function is `NAME_at`
+ * @param name The binding
  * @param binding Its number
  * @param dtype What is stored; read as f32
  * @param quads Whether four neighbours are read, from a multiple of four on
  */
 export function writeOperand(name: string, binding: number, dtype: DType, quads: boolean): string {
-  const half = isHalf(dtype);
-  const type = quads ? (half ? "vec2u" : "vec4f") : half ? "u32" : "f32";
-  const body = !half ? [`  return ${name}[${quads ? "i >> 2u" : "i"}];`] : quads
+  const declared = (type: string) => `@group(0) @binding(${binding}) var<storage, read> ${name}: array<${type}>;`;
+  if (!isHalf(dtype)) return declared(quads ? "vec4f" : "f32");
+  const body = quads
     ? [
       `  let words = ${name}[i >> 2u];`,
       `  return vec4f(unpack_${dtype}(words.x), unpack_${dtype}(words.y));`,
     ]
     : [`  return unpack_${dtype}(${name}[i >> 1u] >> ((i & 1u) * 16u)).x;`];
   return [
-    `@group(0) @binding(${binding}) var<storage, read> ${name}: array<${type}>;`,
+    declared(quads ? "vec2u" : "u32"),
     `fn ${name}_at(i: u32) -> ${quads ? "vec4f" : "f32"} {`,
     ...body,
     "}",
   ].join("\n");
+}
+
+/** WGSL of the element (or four) of an operand from `index` on. */
+export function readOperand(name: string, dtype: DType, quads: boolean, index: string): string {
+  if (isHalf(dtype)) return `${name}_at(${index})`;
+  return quads ? `${name}[(${index}) >> 2u]` : `${name}[${index}]`;
 }

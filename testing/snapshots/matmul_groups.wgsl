@@ -60,9 +60,6 @@ fn a_at(i: u32) -> vec4f {
   return vec4f(unpack_f16(words.x), unpack_f16(words.y));
 }
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-fn b_at(i: u32) -> f32 {
-  return b[i];
-}
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 fn put_sum(at: u32, x: f32) {
@@ -98,7 +95,7 @@ fn load_b(place: u32, k: u32) -> f32 {
   if (place == NOWHERE || k >= end) {
     return f32();
   }
-  return b_at(place + k * params.rowB);
+  return b[place + k * params.rowB];
 }
 fn store(i: u32, j: u32, value: vec2f) {
   if (i < params.m && j < params.n) {

@@ -32,13 +32,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
-fn a_at(i: u32) -> vec4f {
-  return a[i >> 2u];
-}
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
-fn b_at(i: u32) -> vec4f {
-  return b[i >> 2u];
-}
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 fn put(at: u32, x: vec4f) {
   y[at >> 2u] = x;
@@ -76,11 +70,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let a0_at = baseA + min(row + 0u + (lane >> 2u) * 4u, params.m - 4u) + (lane & 3u) * params.columnA;
     let b0_at = baseB + min(column, (params.n + 3u) / 4u * 4u - 4u);
     for (var k = first; k < last; k += 4u) {
-      let a0 = select(vec4f(), a_at(a0_at + k * params.columnA), k + (lane & 3u) < last);
-      let b0_0 = select(vec4f(), b_at(b0_at + (k + 0u) * params.rowB), k + 0u < last);
-      let b0_1 = select(vec4f(), b_at(b0_at + (k + 1u) * params.rowB), k + 1u < last);
-      let b0_2 = select(vec4f(), b_at(b0_at + (k + 2u) * params.rowB), k + 2u < last);
-      let b0_3 = select(vec4f(), b_at(b0_at + (k + 3u) * params.rowB), k + 3u < last);
+      let a0 = select(vec4f(), a[(a0_at + k * params.columnA) >> 2u], k + (lane & 3u) < last);
+      let b0_0 = select(vec4f(), b[(b0_at + (k + 0u) * params.rowB) >> 2u], k + 0u < last);
+      let b0_1 = select(vec4f(), b[(b0_at + (k + 1u) * params.rowB) >> 2u], k + 1u < last);
+      let b0_2 = select(vec4f(), b[(b0_at + (k + 2u) * params.rowB) >> 2u], k + 2u < last);
+      let b0_3 = select(vec4f(), b[(b0_at + (k + 3u) * params.rowB) >> 2u], k + 3u < last);
       let v0_0 = subgroupBroadcast(a0.x, 0u);
       s0_0 += v0_0 * b0_0;
       let v0_1 = subgroupBroadcast(a0.x, 1u);
