@@ -139,7 +139,7 @@ export class Replay {
           pipeline.layout,
           places.map((place) => typeof place === "number" ? args[place] : place),
         ),
-        this.#paramsGroup,
+        offset && this.#paramsGroup,
         offset,
         groups,
       );

@@ -56,7 +56,7 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
 
   /** Whether layers behave as in training (dropout, batch statistics); {@link train} and {@link eval} set it. */
   get training(): boolean {
-    watching.by?.depends(this, () => this.#training);
+    watching.by?.depends(this, "training", () => this.#training);
     return this.#training;
   }
 

@@ -35,7 +35,7 @@ export class Watch implements Watcher {
   readonly preparations: Map<object, () => void> = new Map();
   readonly #device: Device;
   readonly #places: Map<Generator, Tensor>;
-  readonly #owners = new Set<object>();
+  readonly #owners = new Map<object, Set<string>>();
   /** Gradients by the storage that they had in the beginning. */
   readonly #starts = new Map<Storage, GradientWatch>();
   /** While it looks at things itself. */
@@ -92,9 +92,11 @@ export class Watch implements Watcher {
     this.flags.set(of, this.#unseen(() => of.requiresGrad));
   }
 
-  depends(owner: object, read: () => unknown): void {
-    if (this.#owners.has(owner)) return;
-    this.#owners.add(owner);
+  depends(owner: object, name: string, read: () => unknown): void {
+    const known = this.#owners.get(owner);
+    if (known?.has(name)) return;
+    if (known === undefined) this.#owners.set(owner, new Set([name]));
+    else known.add(name);
     this.facts.push({ read, value: read() });
   }
 

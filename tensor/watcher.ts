@@ -13,7 +13,7 @@ export interface Watcher {
   /** What the function does depends on whether a leaf requires a gradient. */
   flag(of: Tensor): void;
   /** What the function does depends on something of the host, which `read` reads. */
-  depends(owner: object, read: () => unknown): void;
+  depends(owner: object, name: string, read: () => unknown): void;
   /** What the function does is right as long as `holds` is true of the whole numbers that a storage is known to hold. */
   checks(storage: Storage, holds: (bounds: Storage["bounds"]) => boolean): void;
   /** Random numbers are drawn: gives the u32 tensor of two words of the step and the stream to count from. */

@@ -1,6 +1,7 @@
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { scope } from "../tensor/scope.ts";
 import { resolveAmount } from "./amounts.ts";
+import { CompiledStep } from "./compiled_step.ts";
 import { evaluate } from "./eval_loop.ts";
 import type { StepOutput } from "./lightning_module.ts";
 import { Cursor, lengthOf, type NamedLoader, type Step } from "./loaders.ts";
@@ -30,6 +31,7 @@ export class FitLoop {
   #train: NamedLoader | null = null;
   #val: readonly NamedLoader[] | null = null;
   #optimization: Optimization;
+  #compiled: CompiledStep | null = null;
   #timing: ValidationTiming;
   #cursor: Cursor | null = null;
   /** Where the training loader stands, or has to go on. */
@@ -76,6 +78,7 @@ export class FitLoop {
     this.#timing = new ValidationTiming(this.#options, this.trainBatches, this.valBatches.some((n) => n > 0));
     Object.assign(progress, this.#resumed());
     if (this.trainBatches === 0) return;
+    if (this.#options.compile) this.#compiled = new CompiledStep(run, this.#optimization);
     const restore = reporter.use(reporter.fitStore, "fit");
     try {
       await hooks.call("onTrainStart");
@@ -86,6 +89,8 @@ export class FitLoop {
       }
       await hooks.call("onTrainEnd");
     } finally {
+      this.#compiled?.dispose();
+      this.#compiled = null;
       restore();
     }
     // Within an epoch the next fit goes on with what was logged; nothing stays on the device for it.
@@ -184,7 +189,7 @@ export class FitLoop {
       return true;
     }
     const trained = module.automaticOptimization
-      ? this.#optimization.train(batch, step)
+      ? (this.#compiled ?? this.#optimization).train(batch, step)
       : run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>;
     const outputs = trained instanceof Promise ? await trained : trained;
     this.#count(step);

@@ -50,6 +50,11 @@ export class HookTable {
     this.#callbacks = callbacks;
   }
 
+  /** Whether anybody has a hook. */
+  has(name: string): boolean {
+    return this.#ownersOf(name).all.length > 0;
+  }
+
   /** Calls a hook of the callbacks and of the module. */
   call(name: string, ...args: unknown[]): boolean | Promise<boolean> {
     return this.#run(name, this.#ownersOf(name).all, args);

@@ -30,6 +30,13 @@ export class Optimization {
     return (index + 1) % this.#run.trainer.options.accumulateGradBatches === 0 || last;
   }
 
+  /** What a step does differently from others, by the place of its batch in the accumulation window. */
+  placeOf(step: Step): string {
+    const { progress: { windowBatches } } = this.#run, closes = this.closesWindow(step);
+    const corrects = closes && !Number.isFinite(this.#trainBatches);
+    return [closes, windowBatches === 0, this.#batchesOf(step), corrects && windowBatches].join();
+  }
+
   /** Trains on a batch. Returns what `trainingStep` gave, with the loss as it was differentiated. */
   train(batch: unknown, step: Step): StepOutput | Promise<StepOutput> {
     const { module, optimizers: [optimizer], progress } = this.#run;
@@ -111,9 +118,13 @@ export class Optimization {
   #scaled(loss: Tensor, step: Step): Tensor {
     const { accumulateGradBatches, lightningCompat } = this.#run.trainer.options;
     if (accumulateGradBatches === 1) return loss;
-    if (lightningCompat) return div(loss, accumulateGradBatches);
-    const first = step.index - step.index % accumulateGradBatches;
-    return div(loss, Math.min(accumulateGradBatches, this.#trainBatches - first));
+    return div(loss, lightningCompat ? accumulateGradBatches : this.#batchesOf(step));
+  }
+
+  /** Batches in the accumulation window of a batch, as far as the epoch's length is known. */
+  #batchesOf({ index }: Step): number {
+    const { accumulateGradBatches } = this.#run.trainer.options;
+    return Math.min(accumulateGradBatches, this.#trainBatches - (index - index % accumulateGradBatches));
   }
 }
 

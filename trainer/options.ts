@@ -52,6 +52,7 @@ const rules = {
       .transform((value) => value ?? MODES[0]),
     `${MODES.map((mode) => `"${mode}"`).join(" or ")} (there is no "64-true": WebGPU has no 64-bit floats)`,
   ],
+  compile: flag(false),
   defaultRootDir: [z.string().min(1).default("."), "the path of a folder"],
   lightningCompat: flag(false),
 } as const;
@@ -103,6 +104,11 @@ export interface TrainerOptions {
    * As in Lightning, `16` and `"bf16"` stand for the mixed modes and `32` for `"32-true"`.
    */
   precision?: PrecisionName | 16 | 32 | "16" | "32" | "bf16";
+  /**
+   * Record the work of a training step once and replay it: the same numbers, with a fraction of the time on the host. What
+   * `trainingStep` does on the host alone happens only when it is recorded. Default false.
+   */
+  compile?: boolean;
   /** Where logs and checkpoints go; default the current folder. */
   defaultRootDir?: string;
   /** Behave as Lightning does also where we deliberately do better; default false. */

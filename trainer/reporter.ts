@@ -92,6 +92,11 @@ export class Reporter {
     return this.#hook !== "";
   }
 
+  /** The hook or step that runs. */
+  get hook(): string {
+    return this.#hook;
+  }
+
   /** Notes which hook runs. Returns the one before. */
   enterHook(name: string): string {
     const before = this.#hook;

@@ -84,6 +84,8 @@ export class Run implements ModuleHost {
   step: Step | null = null;
   /** Whether the validation that runs is only a trial before training. */
   sanityChecking = false;
+  /** Takes what is logged in place of the reporter, while a step is recorded. */
+  collectLogs: Run["log"] | null = null;
   /** Set by Ctrl-C. */
   interrupted = false;
   /** Set by a loop that ended early because it had to. */
@@ -111,6 +113,7 @@ export class Run implements ModuleHost {
 
   /** Takes a value that a module or a callback logs. */
   log(name: string, value: Tensor | number, options: LogOptions): void {
+    if (this.collectLogs !== null) return this.collectLogs(name, value, options);
     this.reporter.log(name, value, options);
   }
 

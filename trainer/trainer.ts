@@ -9,6 +9,7 @@ import type { Callback } from "./callback.ts";
 import { CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { callbacksOf, loggersOf } from "./defaults.ts";
 import { enter } from "./entry.ts";
+import { watching } from "../tensor/watcher.ts";
 import { type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.ts";
 import { FitLoop } from "./fit_loop.ts";
 import { LightningModule } from "./lightning_module.ts";
@@ -110,21 +111,25 @@ export class Trainer implements DataModuleTrainer {
 
   /** Optimizer steps so far; with several optimizers one a batch. */
   get globalStep(): number {
+    watching.by?.depends(this, "globalStep", () => this.#progress.globalStep);
     return this.#progress.globalStep;
   }
 
   /** Batches trained so far. */
   get batchesSeen(): number {
+    watching.by?.depends(this, "batchesSeen", () => this.#progress.batchesSeen);
     return this.#progress.batchesSeen;
   }
 
   /** Epochs finished so far. */
   get currentEpoch(): number {
+    watching.by?.depends(this, "currentEpoch", () => this.#progress.epoch);
     return this.#progress.epoch;
   }
 
   /** Number of the running batch in its epoch or evaluation. */
   get batchIdx(): number {
+    watching.by?.depends(this, "batchIdx", () => this.#run?.step?.index ?? 0);
     return this.#run?.step?.index ?? 0;
   }
 

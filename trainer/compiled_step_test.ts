@@ -1,0 +1,107 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
+import type { Tensor } from "../mod.ts";
+import { manualSeed } from "../mod.ts";
+import {
+  cloudLoader,
+  constantBatches,
+  MemoryLogger,
+  Net,
+  own,
+  quiet,
+  Slope,
+  trainerTest,
+} from "../testing/trainer.ts";
+import type { Points } from "../testing/trainer.ts";
+import { crossEntropy } from "../mod.ts";
+
+/** Net that logs, and counts how often its step really runs. */
+class Counting extends Net {
+  runs = 0;
+
+  override trainingStep({ x, y }: Points): Tensor {
+    this.runs++;
+    const loss = crossEntropy(this.forward(x), y);
+    this.log("loss", loss, { onEpoch: true });
+    return loss;
+  }
+}
+
+/** Trains in a mode: weights, rows, and what was counted. */
+async function train(options: TrainerOptions) {
+  manualSeed(4);
+  const module = own(new Counting()), logger = new MemoryLogger();
+  const trainer = new Trainer({ ...quiet, maxEpochs: 3, logger, logEveryNSteps: 2, ...options });
+  await trainer.fit(module, { train: cloudLoader(50, { batchSize: 8, shuffle: true }) });
+  const weights: number[][] = [];
+  for (const value of module.stateDict().values()) weights.push([...new Uint32Array(await value.bytes())]);
+  const rows = logger.rows.map(({ at, metrics }) => ({ step: at.step, metrics }));
+  return { weights, rows, steps: trainer.globalStep, runs: module.runs };
+}
+
+for (
+  const [name, options] of Object.entries<TrainerOptions>({
+    "as it is": {},
+    "with clipping": { gradientClipVal: 0.5 },
+    "with accumulation": { accumulateGradBatches: 3 },
+    "in bf16-mixed": { precision: "bf16-mixed" },
+    "in 16-mixed, with a scaled loss": { precision: "16-mixed" },
+  })
+) {
+  trainerTest(`a compiled step trains, bit for bit, as the step ${name}`, async () => {
+    const plain = await train(options), compiled = await train({ ...options, compile: true });
+    assertEquals(compiled.weights, plain.weights);
+    assertEquals(compiled.rows, plain.rows);
+    assertEquals(compiled.steps, plain.steps);
+    assertEquals(plain.runs, 21);
+    assert(compiled.runs < 12, `the step ran ${compiled.runs} times`);
+  });
+}
+
+trainerTest("validation between compiled steps switches modes and back without new recordings", async () => {
+  class Watched extends Counting {
+    override validationStep({ x, y }: Points): void {
+      this.log("valLoss", crossEntropy(this.forward(x), y));
+    }
+  }
+  const fit = async (compile: boolean) => {
+    manualSeed(4);
+    const module = own(new Watched());
+    const trainer = new Trainer({ ...quiet, maxEpochs: 4, compile });
+    const loader = () => cloudLoader(24, { batchSize: 8 });
+    await trainer.fit(module, { train: loader(), val: loader() });
+    return { valLoss: trainer.callbackMetrics.valLoss, runs: module.runs };
+  };
+  const plain = await fit(false), compiled = await fit(true);
+  assertEquals(compiled.valLoss, plain.valLoss);
+  assertEquals([plain.runs, compiled.runs], [12, 3]);
+});
+
+trainerTest("what a replay would leave out is refused", async () => {
+  const refused = (module: Slope, message: string, callbacks: Callback[] = []) =>
+    assertRejects(
+      () => new Trainer({ ...quiet, maxEpochs: 1, compile: true, callbacks }).fit(module, constantBatches([1, 2])),
+      TypeError,
+      message,
+    );
+  class Slow extends Slope {
+    override trainingStep(x: Tensor) {
+      return Promise.resolve(this.forward(x));
+    }
+  }
+  class Plain extends Slope {
+    override trainingStep(x: Tensor) {
+      return this.forward(x);
+    }
+  }
+  class Hooked extends Plain {
+    override onAfterBackward(): void {}
+  }
+  class Looking extends Callback {
+    override onBeforeOptimizerStep(): void {}
+  }
+  await refused(new Slope(), "trainingStep takes batchIdx");
+  await refused(new Slow(), "it must be synchronous");
+  await refused(new Hooked(), "onAfterBackward would not be called in a replay");
+  await refused(new Plain(), "onBeforeOptimizerStep would not be called", [new Looking()]);
+});
