@@ -6,7 +6,7 @@ import { fold } from "../_run.ts";
 import { kernelKey, PARAMS_WORDS, WORKGROUP, writeKernel, writeParams } from "./codegen.ts";
 import { type Expression, expressionOf } from "./expression.ts";
 import { Finish, hostOf } from "./finish.ts";
-import { layoutOf } from "./layout.ts";
+import { layoutOf, repeatsDown } from "./layout.ts";
 import { inlined, type Operand, storageOf, type TensorOperand } from "./operand.ts";
 import { Plan } from "./plan.ts";
 
@@ -65,17 +65,20 @@ export class Chain implements Pending {
     while (plan.leaves.length > this.#mostLeaves() && this.#cut()) plan = new Plan(this);
     if (this.#recordBehind(plan, into)) return;
     const layout = layoutOf(this.shape, plan.leaves);
-    const key = kernelKey(plan, layout, into.dtype);
+    const quads = Math.ceil(into.numel / 4);
+    const run = runOf(quads, WORKGROUP);
+    const down = run > 1 && layout.sizes[0] >= run && repeatsDown(layout);
+    const walk = down ? "down" : "along";
+    const key = kernelKey(plan, layout, into.dtype, walk);
     const pipeline = device.pipelines.cached(key) ?? device.pipelines.pipeline(
       key,
       into.label,
       [...plan.leaves.map(() => "read" as const), "read_write"],
       true,
-      () => writeKernel(plan, layout, into.dtype),
+      () => writeKernel(plan, layout, into.dtype, walk),
     );
-    const quads = Math.ceil(into.numel / 4);
-    const run = runOf(quads, WORKGROUP);
-    const groups = fold(Math.ceil(quads / (WORKGROUP * run)), device.limits.maxComputeWorkgroupsPerDimension);
+    const runs = down ? Math.ceil(layout.sizes[0] / run) * layout.sizes[1] / 4 : Math.ceil(quads / run);
+    const groups = fold(Math.ceil(runs / WORKGROUP), device.limits.maxComputeWorkgroupsPerDimension);
     // Buffers first: an input that is pending itself packs parameters too.
     const buffers = plan.leaves.map((leaf) => leaf.storage.buffer);
     buffers.push(into.buffer);

@@ -3,6 +3,7 @@ import * as f from "../../mod.ts";
 import { copyInto, device, type DType, ones, type Tensor, tensor } from "../../mod.ts";
 import { gpuTest } from "../../testing/gpu.ts";
 import { array, map, type NDArray, type Random, random, sizeOf } from "../../testing/reference.ts";
+import { withFamily } from "../_family.ts";
 import { strided } from "./view.ts";
 
 /** Dispatches that a function records. */
@@ -71,6 +72,25 @@ for (const shape of [[8, 12], [7, 5], [3, 1, 66]]) {
     assertEquals(count, 1);
     const apart = walk(x, row, column, half, settle);
     assertEquals(await bits(fused!), await bits(apart));
+  });
+}
+
+for (const shape of [[70, 260], [133, 1028], [2, 70, 262]]) {
+  gpuTest(`runs of quads give the bits of single quads on [${shape}]`, async () => {
+    const draws = random(3);
+    const x = made(shape, draws), row = made(shape.slice(-1), draws), column = made([shape.at(-2)!, 1], draws);
+    const half = made(shape.slice(-1), draws, "bf16"), one = made([], draws);
+    const formulas = [
+      () => f.relu(f.add(f.mul(x, row), half)),
+      () => f.mul(f.add(f.mul(x, column), row), one),
+      () => f.to(f.sub(x, row), "f16"),
+      () => (f.manualSeed(7), f.dropout(f.add(x, row), { p: 0.5, training: true })),
+    ];
+    for (const [k, formula] of formulas.entries()) {
+      const runs = await withFamily("lanes", () => settle(formula()));
+      const single = await withFamily("groups", () => settle(formula()));
+      assertEquals(await bits(runs), await bits(single), `formula ${k}`);
+    }
   });
 }
 

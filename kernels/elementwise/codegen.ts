@@ -10,6 +10,12 @@ export { type Register, registerOf } from "./register.ts";
 /** Invocations of a workgroup; each makes a run of quads of elements. */
 export const WORKGROUP = 64;
 
+/**
+ * Where the quads of a run lie: `"along"` all elements, a workgroup's length apart, or `"down"` the first of two axes, for
+ * layouts of which {@link repeatsDown} holds.
+ */
+export type Walk = "along" | "down";
+
 /** Words that a kernel's parameters may take. */
 export const PARAMS_WORDS = 64;
 
@@ -75,9 +81,15 @@ const READING: Record<Reading, number> = { linear: 0, single: 1, quad: 2, row: 3
 const SOURCE: Record<Argument["from"], number> = { step: 0, leaf: 1, value: 2, draw: 3 };
 
 /** What tells a fused kernel from others: everything that its text depends on, as characters. */
-export function kernelKey(plan: Plan, layout: Layout, dtype: DType): string {
+export function kernelKey(plan: Plan, layout: Layout, dtype: DType, walk: Walk = "along"): string {
   const { steps, leaves, draws } = plan;
-  const codes: number[] = [DTYPE[dtype], layout.sizes.length, steps.length, leaves.length, draws.length];
+  const codes: number[] = [
+    DTYPE[dtype] * 2 + Number(walk === "down"),
+    layout.sizes.length,
+    steps.length,
+    leaves.length,
+    draws.length,
+  ];
   for (const { expression, operands, dtype } of steps) {
     codes.push(expression.id, DTYPE[dtype] * 8 + operands.length);
     for (const { from, index, type, as } of operands) {
@@ -113,8 +125,8 @@ function settled(value: string, { pieces }: Expression, dtype: DType): string {
  * one owner and f32 moves as vec4; neighbouring invocations make neighbouring quads. Sizes, strides and numbers are
  * parameters: the text depends on the pattern alone, so kernels are shared between shapes.
  */
-export function writeKernel(plan: Plan, layout: Layout, dtype: DType): string {
-  return new Writer(plan, layout, dtype).text();
+export function writeKernel(plan: Plan, layout: Layout, dtype: DType, walk: Walk): string {
+  return new Writer(plan, layout, dtype).text(walk);
 }
 
 /**
@@ -151,8 +163,9 @@ class Writer {
     this.#dtype = dtype;
   }
 
-  text(): string {
+  text(walk: Walk): string {
     const { leaves, draws } = this.#plan;
+    const once = (k: number) => this.#readOnce(k, walk);
     const out = registerOf(this.#dtype);
     const fields: string[] = ["quads: u32", "run: u32"];
     eachField(this.#plan, this.#layout, (name, type) => fields.push(`${name}: ${type}`));
@@ -166,11 +179,24 @@ class Writer {
       ...this.#element(out),
       `@compute @workgroup_size(${WORKGROUP})`,
       "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
-      `  let first = workgroup_index(id, groups) * params.run * ${WORKGROUP}u;`,
-      `  let last = min(first + params.run * ${WORKGROUP}u, params.quads);`,
-      `  for (var q = first + lane; q < last; q += ${WORKGROUP}u) {`,
-      ...this.#coordinates("q * 4u"),
-      ...this.#quads(),
+      ...(walk === "down"
+        ? [
+          `  let first = workgroup_index(id, groups) * ${WORKGROUP}u + lane;`,
+          ...this.#coordinates("first * 4u"),
+          "  let step = params.d1 >> 2u;",
+          "  p0 *= params.run;",
+          "  let last = min((p0 + params.run) * step, params.quads);",
+          ...this.#quads(once),
+          "  for (var q = p0 * step + (p1 >> 2u); q < last; q += step) {",
+        ]
+        : [
+          `  let first = workgroup_index(id, groups) * params.run * ${WORKGROUP}u;`,
+          `  let last = min(first + params.run * ${WORKGROUP}u, params.quads);`,
+          ...this.#quads(once),
+          `  for (var q = first + lane; q < last; q += ${WORKGROUP}u) {`,
+          ...this.#coordinates("q * 4u"),
+        ]),
+      ...this.#quads((k) => !once(k)),
       ...draws.map((_, k) => this.#drawn(k)),
       `  var y = vec4<${out}>();`,
       // A loop, for the compiler to unroll where the chain is short: long ones compile in a fraction of the time.
@@ -180,6 +206,7 @@ class Writer {
       ...(gathers ? this.#advance() : []),
       "  }",
       `  out[q] = ${this.#stored("y")};`,
+      ...(walk === "down" ? ["  p0++;"] : []),
       "  }",
       "}",
     ].join("\n");
@@ -226,7 +253,7 @@ class Writer {
       `fn finish(at: u32, x: vec4f) -> vec4<${out}> {`,
       "  let q = at >> 2u;",
       ...this.#coordinates("at"),
-      ...this.#quads(host),
+      ...this.#quads((k) => k !== host),
       ...draws.map((_, k) => this.#drawn(k)),
       `  var y = vec4<${out}>();`,
       "  for (var n = 0u; n < 4u; n++) {",
@@ -288,11 +315,17 @@ class Writer {
     return lines;
   }
 
-  /** Reads of four elements at once: of leaf k as `qk`, but for the leaf `without`. */
-  #quads(without = -1): string[] {
+  /** Reads of four elements at once: of leaf k, if it is wanted, as `qk`. */
+  #quads(wanted: (k: number) => boolean): string[] {
     return this.#layout.readings.flatMap((reading, k) =>
-      reading === "gather" || k === without ? [] : [`  let q${k} = ${this.#quad(k)};`]
+      reading === "gather" || !wanted(k) ? [] : [`  let q${k} = ${this.#quad(k)};`]
     );
+  }
+
+  /** Whether a leaf is the same for all quads of a run. */
+  #readOnce(k: number, walk: Walk): boolean {
+    const reading = this.#layout.readings[k];
+    return reading === "single" || (walk === "down" && reading === "quad" && this.#layout.strides[k][0] === 0);
   }
 
   /** Reads of single elements: of leaf k as `gk`. */
