@@ -55,7 +55,11 @@ export class BufferPool {
   #pooledBytes = 0;
   #peakBytes = 0;
   #created = 0;
-  /** What takes down who has which buffer when, while something is captured. */
+  /**
+   * What takes down who has which buffer when, while something is captured.
+   *
+   * @internal
+   */
   recording: Recording | null = null;
 
   /**
