@@ -83,3 +83,13 @@ export {
   type PairwiseDistanceOptions,
 } from "./similarity.ts";
 export { fold, type FoldOptions, unfold, type UnfoldOptions } from "./unfold.ts";
+export * from "./arrange.ts";
+export { ctcLoss, type CtcLossOptions } from "./ctc_loss.ts";
+export * from "./distances.ts";
+export * from "./gates.ts";
+export { affineGrid, type AffineGridOptions, gridSample, type GridSampleOptions } from "./grid_sample.ts";
+export { localResponseNorm, type LocalResponseNormOptions } from "./local_response_norm.ts";
+export * from "./margin_losses.ts";
+export * from "./products.ts";
+export * from "./search.ts";
+export * from "./statistics.ts";

@@ -42,7 +42,7 @@ export interface ResNetOptions {
   lr?: number;
 }
 
-/** A residual network (He, Zhang, Ren and Sun, 2016) for images of one channel in ten classes; 77,000 parameters. */
+/** A residual network (He, Zhang, Ren and Sun, 2016) for images of one channel in ten classes; 78,000 parameters. */
 export class LitResNet extends LightningModule<ImageBatch> {
   conv1: Conv2d;
   bn1: BatchNorm2d;
