@@ -1,5 +1,6 @@
+import type { DType } from "../../tensor/dtype.ts";
 import type { Width } from "../elementwise/codegen.ts";
-import type { Sink } from "../matmul/_sink.ts";
+import { readOperand, type Sink } from "../matmul/_sink.ts";
 
 /** Parameters of the kernels that multiply with an unfolded image, in the order of `Params`. */
 export const UNFOLD_PARAMS = {
@@ -55,6 +56,8 @@ export const UNFOLD_PARAMS = {
 
 /** What the functions depend on. */
 interface Variant {
+  readonly typeA: DType;
+  readonly typeX: DType;
   readonly quadsA: boolean;
   readonly deep: boolean;
   readonly width: Width;
@@ -62,7 +65,8 @@ interface Variant {
 }
 
 /** Functions of all kernels: a place in an image, and what it is taken from. */
-function common(deep: boolean): string[] {
+function common({ deep, typeX }: Variant): string[] {
+  const readX = (index: string) => readOperand("x", typeX, false, index);
   return [
     "var<private> group: u32;",
     "var<private> slice: u32;",
@@ -87,8 +91,8 @@ function common(deep: boolean): string[] {
     "    return 0.0;",
     "  }",
     deep
-      ? "  return x_at(image + (u32(at.z) * params.height + u32(at.y)) * params.width + u32(at.x));"
-      : "  return x_at(image + u32(at.y) * params.width + u32(at.x));",
+      ? `  return ${readX("image + (u32(at.z) * params.height + u32(at.y)) * params.width + u32(at.x)")};`
+      : `  return ${readX("image + u32(at.y) * params.width + u32(at.x)")};`,
     "}",
     ...volumeFunction("tap", "taps", "perTaps", deep),
     ...volumeFunction("position", "grid", "perGrid", deep),
@@ -120,11 +124,12 @@ const PLANE = "params.depth * params.height * params.width";
 const AREA = "params.outDepth * params.outHeight * params.outWidth";
 
 /** What a tile's kernel calls where weights are multiplied with an image. */
-export function imageFunctions({ quadsA, deep, width, sink }: Variant): string[] {
+export function imageFunctions(variant: Variant): string[] {
+  const { quadsA, width, sink, typeA } = variant;
   const item = quadsA ? "vec4f" : "f32", value = width === 1 ? "f32" : `vec${width}f`;
   const bias = sink.bias === null ? "" : ` + bias_at(group * params.m + row)`;
   return [
-    ...common(deep),
+    ...common(variant),
     "fn place_a(row: u32) -> u32 {",
     "  return select(NOWHERE, group * params.weightGroup + row * params.weightRow, row < params.m);",
     "}",
@@ -134,11 +139,12 @@ export function imageFunctions({ quadsA, deep, width, sink }: Variant): string[]
     "  }",
     ...(quadsA
       // Neighbours along k are neighbours in memory: all taps of a channel, and channels one after the other.
-      ? ["  return a_at(place + k);"]
+      ? [`  return ${readOperand("a", typeA, true, "place + k")};`]
       : [
         `  let channel = parts_of(k, ${TAPS}, params.perTaps);`,
         `  let tap = tap_of(k - channel * ${TAPS}) * vec3u(params.tapStepX, params.tapStepY, params.tapStepZ);`,
-        "  return a_at(place + channel * params.weightChannel + params.firstTap + tap.x + tap.y + tap.z);",
+        "  let weight = channel * params.weightChannel + params.firstTap + tap.x + tap.y + tap.z;",
+        `  return ${readOperand("a", typeA, false, "place + weight")};`,
       ]),
     "}",
     "fn place_b(column: u32) -> Place {",
@@ -173,10 +179,11 @@ export function imageFunctions({ quadsA, deep, width, sink }: Variant): string[]
 }
 
 /** What a tile's kernel calls for the gradient of the weight. */
-export function weightFunctions({ quadsA, deep, sink }: Variant): string[] {
+export function weightFunctions(variant: Variant): string[] {
+  const { quadsA, sink, typeA } = variant;
   const item = quadsA ? "vec4f" : "f32";
   return [
-    ...common(deep),
+    ...common(variant),
     "fn place_a(row: u32) -> u32 {",
     "  return select(NOWHERE, group * params.m + row, row < params.m);",
     "}",
@@ -185,7 +192,8 @@ export function weightFunctions({ quadsA, deep, sink }: Variant): string[] {
     `    return ${item}();`,
     "  }",
     `  let n = k / (${AREA});`,
-    `  return a_at((n * params.groups * params.m + place) * (${AREA}) + k - n * (${AREA}));`,
+    `  let gradient = (n * params.groups * params.m + place) * (${AREA}) + k - n * (${AREA});`,
+    `  return ${readOperand("a", typeA, quadsA, "gradient")};`,
     "}",
     "fn place_b(column: u32) -> Place {",
     `  let channel = parts_of(column, ${TAPS}, params.perTaps);`,

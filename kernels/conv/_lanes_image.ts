@@ -1,6 +1,6 @@
 import type { DType } from "../../tensor/dtype.ts";
 import type { Width } from "../elementwise/codegen.ts";
-import { type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
+import { readOperand, type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
 import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kernel.ts";
 
 /**
@@ -255,11 +255,11 @@ class Writer {
 
   /** All taps of a line of the kernel, unrolled; each column of the image is loaded once. */
   #window(): string[] {
-    const { window, padded, quadsX, rows, columns } = this.#spec;
+    const { window, padded, quadsX, rows, columns, typeX } = this.#spec;
     const taps = range(window!.taps);
     return [
       ...this.#covered().map((o) => {
-        const load = `x_at(u32(at + x0 + ${o}))`;
+        const load = readOperand("x", typeX, quadsX, `u32(at + x0 + ${o})`);
         return `let p${name(o)} = ${padded ? `select(${quadsX ? "vec4f()" : "0.0"}, ${load}, here${name(o)})` : load};`;
       }),
       ...taps.flatMap((t) => this.#weights(`tap + ${t}u`, `_${t}`)),
@@ -278,13 +278,15 @@ class Writer {
 
   /** The taps of a line of the kernel one by one. */
   #taps(): string[] {
-    const { rows, columns, spread } = this.#spec;
+    const { rows, columns, spread, typeX } = this.#spec;
     return [
       "for (var kx = 0u; kx < params.kernelWidth; kx++) {",
       ...range(columns).flatMap((j) => {
         const reach = `x0 + ${j} * params.stepX + i32(kx) * params.spacingX`;
         const load = (ix: string, also: string) =>
-          `  let x_${j} = select(0.0, x_at(u32(at + ${ix})), inside && u32(${ix}) < params.width${also});`;
+          `  let x_${j} = select(0.0, ${
+            readOperand("x", typeX, false, `u32(at + ${ix})`)
+          }, inside && u32(${ix}) < params.width${also});`;
         return !spread ? [`  let i${j} = ${reach};`, load(`i${j}`, "")] : [
           `  let reach${j} = ${reach};`,
           `  let i${j} = reach${j} / params.everyX;`,
@@ -301,7 +303,9 @@ class Writer {
   }
 
   #weights(tap: string, suffix: string): string[] {
-    return range(this.#loads).map((g) => `let w${g}${suffix} = w_at(w${g}_base + ${tap});`);
+    return range(this.#loads).map((g) =>
+      `let w${g}${suffix} = ${readOperand("w", this.#spec.typeW, false, `w${g}_base + ${tap}`)};`
+    );
   }
 
   /** Text of the weight of a row, the same for all lanes. */

@@ -15,8 +15,13 @@ const WIDEST_WINDOW = 11;
 /** Products that an invocation may have in its innermost loop: beyond, compiling takes longer than it gains. */
 const MOST_PRODUCTS = 448;
 
-/** Below this many operations one kernel serves all strides, dilations and widths: there is little to gain by its own. */
+/** Below this many operations one kernel serves all strides, dilations and widths. */
 const SMALL_FLOPS = 2e6;
+
+/** Whether there is enough to do for a kernel that is made for its sizes: otherwise compiling takes longer than it gains. */
+export function unrolls(g: Geometry): boolean {
+  return convFlops(g) >= SMALL_FLOPS;
+}
 
 /** The size of parts for which computing all of them costs least, where a part costs its size and `extra`. */
 function cheapest(count: number, sizes: readonly number[], extra: number): number {
@@ -93,7 +98,7 @@ function slide(x: Tensor, w: Tensor, target: Target, s: Slide, g: Geometry): voi
   const { device } = (target.y ?? target.through!.into).storage;
   const { lanes, broadcast } = subgroupLanes(device);
   const [, , every] = s.every, [, , step] = s.step, [, , taps] = g.kernel, [, , outWidth] = s.out;
-  const known = taps <= WIDEST_WINDOW && every <= WIDEST_WINDOW && convFlops(g) >= SMALL_FLOPS;
+  const known = taps <= WIDEST_WINDOW && every <= WIDEST_WINDOW && unrolls(g);
   // A block of columns begins at a multiple of the stride, so that all blocks meet the image alike.
   const wanted = columnsFor(outWidth);
   const columns = !known || every === 1 ? wanted : every * Math.max(1, Math.ceil((wanted === 4 ? 8 : 4) / every));
@@ -191,7 +196,7 @@ export function lanesWeight(x: Tensor, dy: Tensor, target: Target, g: Geometry):
   const rowsPerGroup = g.outChannels / g.groups, channels = g.inChannels / g.groups;
   const [depth, height, width] = g.kernel, [outDepth, outHeight, outWidth] = g.out;
   const rows = rowsFor(rowsPerGroup, broadcast ? 16 : 8);
-  const small = convFlops(g) < SMALL_FLOPS;
+  const small = !unrolls(g);
   const taps = small ? 1 : Math.ceil(width / Math.ceil(width / 7));
   const blocks = Math.ceil(width / taps);
   const quads = !small && outWidth % 4 === 0;

@@ -1,5 +1,5 @@
 import type { DType } from "../../tensor/dtype.ts";
-import { type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
+import { readOperand, type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
 import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kernel.ts";
 
 /**
@@ -215,17 +215,21 @@ class Writer {
       "let left = i32(ox) * params.stepX + shift;",
       "let at = origin + i32(ox) * params.stepX;",
       ...this.#covered(steps).map((o) =>
-        `let x${o} = select(${zero}, x_at(u32(at + ${o})), inside && u32(left + ${o}) < params.width);`
+        `let x${o} = select(${zero}, ${
+          readOperand("x", this.#spec.typeX, this.#spec.quadsX, `u32(at + ${o})`)
+        }, inside && u32(left + ${o}) < params.width);`
       ),
       ...this.#products(steps, quads),
     ];
   }
 
   #loadDy(steps: number, quads: boolean): string[] {
-    const { sink } = this.#spec;
+    const { sink, typeDy } = this.#spec;
     return range(this.#loads).flatMap((g) => {
       const names = range(quads ? steps / 4 : steps).map((u) => `d${g}_${u}`);
-      const loads = names.map((name, u) => `let ${name} = dy_at(base + d${g}_base + ox + ${quads ? 4 * u : u}u);`);
+      const loads = names.map((name, u) =>
+        `let ${name} = ${readOperand("dy", typeDy, quads, `base + d${g}_base + ox + ${quads ? 4 * u : u}u`)};`
+      );
       if (sink.sums === null) return loads;
       const shares = names.map((name) => quads ? `dot(${name}, vec4f(1.0))` : name);
       return [...loads, `t${g} += ${shares.join(" + ")};`];

@@ -7,7 +7,8 @@ import { groupsForward, groupsInput, groupsWeight } from "./_groups.ts";
 import { UNFOLD_PARAMS } from "./_groups_functions.ts";
 import { total } from "./_kernel.ts";
 import { IMAGE_PARAMS } from "./_lanes_image.ts";
-import { lanesForward, lanesInput, lanesWeight } from "./_lanes_plan.ts";
+import { lanesForward, lanesInput, lanesWeight, unrolls } from "./_lanes_plan.ts";
+import { planesForward, planesInput, planesWeight, suitsPlanes } from "./_plane_plan.ts";
 
 /** The most words that the parameters of one of the kernels take. */
 export const CONV_WORDS: number = Math.max(
@@ -76,7 +77,8 @@ export function recordForward(x: Tensor, w: Tensor, target: Target, g: Geometry)
     const positions = total(g.size);
     const a = outByIn(w, g), b = channelsByPositions(x, g.inChannels, positions, g.groups);
     gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, target);
-  } else if (direct(g)) lanesForward(x, w, target, g);
+  } else if (unrolls(g) && suitsPlanes(g, m)) planesForward(x, w, target, g);
+  else if (direct(g)) lanesForward(x, w, target, g);
   else groupsForward(x, w, target, g);
 }
 
@@ -90,7 +92,8 @@ export function recordInput(dy: Tensor, w: Tensor, target: Target, g: Geometry):
     const positions = total(g.size);
     const a = flipped(outByIn(w, g)), b = channelsByPositions(dy, g.outChannels, positions, g.groups);
     gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, target);
-  } else if (direct(g)) lanesInput(dy, w, target, g);
+  } else if (unrolls(g) && suitsPlanes(g, m)) planesInput(dy, w, target, g);
+  else if (direct(g)) lanesInput(dy, w, target, g);
   else groupsInput(dy, w, target, g);
 }
 
@@ -114,6 +117,7 @@ export function recordWeight(x: Tensor, dy: Tensor, target: Target, g: Geometry)
       batch: { sizes: [g.groups], a: a.batch.slice(1), b: b.batch.slice(1) },
       reduce: { sizes: [g.n], a: a.batch.slice(0, 1), b: b.batch.slice(0, 1) },
     }, target);
-  } else if (direct(g)) lanesWeight(x, dy, target, g);
+  } else if (unrolls(g) && suitsPlanes(g, Math.max(m, n))) planesWeight(x, dy, target, g);
+  else if (direct(g)) lanesWeight(x, dy, target, g);
   else groupsWeight(x, dy, target, g);
 }

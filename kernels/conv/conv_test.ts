@@ -33,6 +33,8 @@ import { withoutBroadcast } from "../matmul/_lanes_plan.ts";
 import { PLAIN } from "../matmul/_sink.ts";
 import { tapsOfPhase, writeUnfold } from "./_groups.ts";
 import { writeImage } from "./_lanes_image.ts";
+import { writePlane } from "./_lanes_plane.ts";
+import { writePlaneWeight } from "./_lanes_plane_weight.ts";
 import { writeWeight } from "./_lanes_weight.ts";
 
 const both = <T>(value: T | readonly [T, T] | undefined, fallback: T): readonly [T, T] =>
@@ -232,6 +234,9 @@ gpuTest("larger convolutions, whose kernels are made for their width, stride and
     [[1, 16, 26, 26], [16, 16, 3, 3], { padding: [2, 3], dilation: [2, 3] }],
     [[2, 32, 18, 18], [32, 8, 3, 3], { groups: 4, padding: "same" }],
     [[2, 40, 24, 24], [40, 1, 3, 3], { groups: 40, padding: 1 }],
+    [[2, 50, 25, 23], [100, 1, 3, 3], { groups: 50, padding: [1, 2], stride: 2 }],
+    [[3, 36, 21, 28], [36, 1, 5, 5], { groups: 36, padding: 2, dilation: [1, 2], stride: [1, 3] }],
+    [[2, 128, 22, 22], [64, 2, 3, 3], { groups: 64, padding: 1 }],
     [[1, 8, 16, 40], [16, 8, 1, 13], { padding: [0, 6] }],
     [[3, 48, 16, 16], [40, 48, 1, 1], {}],
   ];
@@ -437,6 +442,18 @@ Deno.test("the text of the convolution's kernels", async () => {
       sink: { ...PLAIN, sums: "apart" },
     }),
   );
+  const plane = {
+    lanes: 8,
+    lines: 2,
+    columns: 4,
+    windowY: { taps: 3, step: 1, spacing: 1, first: 0, every: 1 },
+    windowX: { taps: 3, step: 1, spacing: 1, first: 3, every: 1 },
+    quadsX: true,
+    typeX: "f32",
+    sink: PLAIN,
+  } as const;
+  await assertSnapshot("conv_plane_lanes.wgsl", writePlane({ ...plane, broadcast: true, typeW: "bf16", width: 4 }));
+  await assertSnapshot("conv_plane_weight_lanes.wgsl", writePlaneWeight({ ...plane, typeDy: "f32", quads: true }));
   const unfolded = { shape: TILES.small, typeA: "f32", typeX: "f32", unrolled: 4, sink: PLAIN } as const;
   await assertSnapshot(
     "conv_image_groups.wgsl",

@@ -54,13 +54,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
-fn a_at(i: u32) -> f32 {
-  return a[i];
-}
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-fn x_at(i: u32) -> f32 {
-  return x[i];
-}
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 fn put(at: u32, x: f32) {
   y[at] = x;
@@ -88,7 +82,7 @@ fn pixel(image: u32, at: vec3i) -> f32 {
   if (u32(at.y) >= params.height || u32(at.x) >= params.width || u32(at.z) >= params.depth) {
     return 0.0;
   }
-  return x_at(image + (u32(at.z) * params.height + u32(at.y)) * params.width + u32(at.x));
+  return x[image + (u32(at.z) * params.height + u32(at.y)) * params.width + u32(at.x)];
 }
 fn tap_of(index: u32) -> vec3u {
   let z = parts_of(index, params.tapsY * params.tapsX, params.perTapsYX);
@@ -111,7 +105,8 @@ fn load_a(place: u32, k: u32) -> f32 {
   }
   let channel = parts_of(k, params.tapsZ * params.tapsY * params.tapsX, params.perTaps);
   let tap = tap_of(k - channel * params.tapsZ * params.tapsY * params.tapsX) * vec3u(params.tapStepX, params.tapStepY, params.tapStepZ);
-  return a_at(place + channel * params.weightChannel + params.firstTap + tap.x + tap.y + tap.z);
+  let weight = channel * params.weightChannel + params.firstTap + tap.x + tap.y + tap.z;
+  return a[place + weight];
 }
 fn place_b(column: u32) -> Place {
   let n = column / (params.gridZ * params.gridY * params.gridX);

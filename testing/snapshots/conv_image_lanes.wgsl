@@ -45,13 +45,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
-fn x_at(i: u32) -> vec4f {
-  return x[i >> 2u];
-}
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-fn w_at(i: u32) -> f32 {
-  return w[i];
-}
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 fn put(at: u32, x: vec4f) {
   y[at >> 2u] = x;
@@ -101,12 +95,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     let here4 = inside && in4;
     let here8 = inside && in8;
     for (var c = 0u; c < params.channels; c++) {
-      let p0 = select(vec4f(), x_at(u32(at + x0 + 0)), here0);
-      let p4 = select(vec4f(), x_at(u32(at + x0 + 4)), here4);
-      let p8 = select(vec4f(), x_at(u32(at + x0 + 8)), here8);
-      let w0_0 = w_at(w0_base + tap + 0u);
-      let w0_1 = w_at(w0_base + tap + 1u);
-      let w0_2 = w_at(w0_base + tap + 2u);
+      let p0 = select(vec4f(), x[(u32(at + x0 + 0)) >> 2u], here0);
+      let p4 = select(vec4f(), x[(u32(at + x0 + 4)) >> 2u], here4);
+      let p8 = select(vec4f(), x[(u32(at + x0 + 8)) >> 2u], here8);
+      let w0_0 = w[w0_base + tap + 0u];
+      let w0_1 = w[w0_base + tap + 1u];
+      let w0_2 = w[w0_base + tap + 2u];
       let v0_0 = subgroupBroadcast(w0_0, 0u);
       let v0_1 = subgroupBroadcast(w0_1, 0u);
       let v0_2 = subgroupBroadcast(w0_2, 0u);

@@ -44,13 +44,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-fn x_at(i: u32) -> f32 {
-  return x[i];
-}
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-fn w_at(i: u32) -> f32 {
-  return w[i];
-}
 @group(0) @binding(2) var<storage, read_write> y: array<vec2<f32>>;
 fn put(at: u32, x: vec2f) {
   y[at >> 1u] = x;
@@ -101,12 +95,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     let here1 = inside && in1;
     let here2 = inside && in2;
     for (var c = 0u; c < params.channels; c++) {
-      let p0 = select(0.0, x_at(u32(at + x0 + 0)), here0);
-      let p1 = select(0.0, x_at(u32(at + x0 + 1)), here1);
-      let p2 = select(0.0, x_at(u32(at + x0 + 2)), here2);
-      let w0_0 = w_at(w0_base + tap + 0u);
-      let w0_1 = w_at(w0_base + tap + 1u);
-      let w0_2 = w_at(w0_base + tap + 2u);
+      let p0 = select(0.0, x[u32(at + x0 + 0)], here0);
+      let p1 = select(0.0, x[u32(at + x0 + 1)], here1);
+      let p2 = select(0.0, x[u32(at + x0 + 2)], here2);
+      let w0_0 = w[w0_base + tap + 0u];
+      let w0_1 = w[w0_base + tap + 1u];
+      let w0_2 = w[w0_base + tap + 2u];
       let v0_0 = w0_0;
       let v0_1 = w0_1;
       let v0_2 = w0_2;

@@ -45,13 +45,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-fn x_at(i: u32) -> f32 {
-  return x[i];
-}
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-fn w_at(i: u32) -> f32 {
-  return w[i];
-}
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 fn put(at: u32, x: f32) {
   y[at] = x;
@@ -107,8 +101,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
       for (var kx = 0u; kx < params.kernelWidth; kx++) {
         let reach0 = x0 + 0 * params.stepX + i32(kx) * params.spacingX;
         let i0 = reach0 / params.everyX;
-        let x_0 = select(0.0, x_at(u32(at + i0)), inside && u32(i0) < params.width && i0 * params.everyX == reach0);
-        let w0 = w_at(w0_base + tap + kx);
+        let x_0 = select(0.0, x[u32(at + i0)], inside && u32(i0) < params.width && i0 * params.everyX == reach0);
+        let w0 = w[w0_base + tap + kx];
         let v0 = subgroupBroadcast(w0, 0u);
         s0_0 += v0 * x_0;
         let v1 = subgroupBroadcast(w0, 1u);

@@ -54,13 +54,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
-fn a_at(i: u32) -> vec4f {
-  return a[i >> 2u];
-}
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-fn x_at(i: u32) -> f32 {
-  return x[i];
-}
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 fn put(at: u32, x: f32) {
   y[at] = x;
@@ -88,7 +82,7 @@ fn pixel(image: u32, at: vec3i) -> f32 {
   if (u32(at.y) >= params.height || u32(at.x) >= params.width) {
     return 0.0;
   }
-  return x_at(image + u32(at.y) * params.width + u32(at.x));
+  return x[image + u32(at.y) * params.width + u32(at.x)];
 }
 fn tap_of(index: u32) -> vec3u {
   let z = 0u;
@@ -110,7 +104,8 @@ fn load_a(place: u32, k: u32) -> vec4f {
     return vec4f();
   }
   let n = k / (params.outDepth * params.outHeight * params.outWidth);
-  return a_at((n * params.groups * params.m + place) * (params.outDepth * params.outHeight * params.outWidth) + k - n * (params.outDepth * params.outHeight * params.outWidth));
+  let gradient = (n * params.groups * params.m + place) * (params.outDepth * params.outHeight * params.outWidth) + k - n * (params.outDepth * params.outHeight * params.outWidth);
+  return a[(gradient) >> 2u];
 }
 fn place_b(column: u32) -> Place {
   let channel = parts_of(column, params.tapsZ * params.tapsY * params.tapsX, params.perTaps);

@@ -37,13 +37,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
-fn x_at(i: u32) -> vec4f {
-  return x[i >> 2u];
-}
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
-fn dy_at(i: u32) -> vec4f {
-  return dy[i >> 2u];
-}
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 fn put_sum(at: u32, x: f32) {
@@ -99,13 +93,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
     let origin = i32(((n * params.groups + group) * params.channels + channel) * plane) + lineX + shift;
     let base = n * params.groups * params.rows * area + lineY;
     for (var ox = 0u; ox < params.outWidth; ox += 4u) {
-      let d0_0 = dy_at(base + d0_base + ox + 0u);
+      let d0_0 = dy[(base + d0_base + ox + 0u) >> 2u];
       t0 += dot(d0_0, vec4f(1.0));
       let left = i32(ox) * params.stepX + shift;
       let at = origin + i32(ox) * params.stepX;
-      let x0 = select(vec4f(), x_at(u32(at + 0)), inside && u32(left + 0) < params.width);
-      let x4 = select(vec4f(), x_at(u32(at + 4)), inside && u32(left + 4) < params.width);
-      let x8 = select(vec4f(), x_at(u32(at + 8)), inside && u32(left + 8) < params.width);
+      let x0 = select(vec4f(), x[(u32(at + 0)) >> 2u], inside && u32(left + 0) < params.width);
+      let x4 = select(vec4f(), x[(u32(at + 4)) >> 2u], inside && u32(left + 4) < params.width);
+      let x8 = select(vec4f(), x[(u32(at + 8)) >> 2u], inside && u32(left + 8) < params.width);
       let v0_0 = subgroupBroadcast(d0_0.x, 0u);
       let v0_1 = subgroupBroadcast(d0_0.y, 0u);
       let v0_2 = subgroupBroadcast(d0_0.z, 0u);
