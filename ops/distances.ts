@@ -161,7 +161,7 @@ export function cross(a: Tensor, b: Tensor, options: CrossOptions = {}): Tensor 
 /** Which norm of which axes. */
 export interface MatrixNormOptions {
   /** `"fro"` (default), or the largest absolute sum of a column (1) or a row (`Infinity`). */
-  ord?: "fro" | 1 | typeof Infinity;
+  ord?: "fro" | number;
   /** Rows and columns; default the last two axes. */
   dim?: readonly [number, number];
 }

@@ -198,6 +198,48 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * beta·x + alpha·a·b of matrices.
+   *
+   * @param a Shape [n, k]
+   * @param b Shape [k, m]
+   * @param options The factors
+   * @returns Shape [n, m]
+   */
+  addmm(a: Tensor, b: Tensor, options?: {
+    /** Factor of what is added; default 1. At 0 it is left out, NaN and all. */
+    beta?: number;
+    /** Factor of the product; default 1. */
+    alpha?: number;
+  }): Tensor;
+
+  /**
+   * beta·x + alpha·a·v of a matrix and a vector.
+   *
+   * @param a Shape [n, k]
+   * @param v Shape [k]
+   * @param options The factors
+   * @returns Shape [n]
+   */
+  addmv(a: Tensor, v: Tensor, options?: {
+    /** Factor of what is added; default 1. At 0 it is left out, NaN and all. */
+    beta?: number;
+    /** Factor of the product; default 1. */
+    alpha?: number;
+  }): Tensor;
+
+  /**
+   * Where each place of an image comes from under affine maps, for `gridSample`.
+   *
+   * @param size The result's shape, [n, channels, height, width] or [n, channels, depth, height, width]
+   * @param options What −1 and 1 are
+   * @returns Coordinates from −1 to 1, x first: [n, height, width, 2] or [n, depth, height, width, 3]
+   */
+  affineGrid(size: Shape, options?: {
+    /** Whether −1 and 1 are the centres of the outermost pixels; default false: their outer edges. */
+    alignCorners?: boolean;
+  }): Tensor;
+
+  /**
    * Whether all elements along axes are true (not 0).
    *
    * @param options Axes and whether they stay; default: all axes
@@ -209,6 +251,22 @@ export interface TensorMethods {
     /** Keep reduced axes with size 1; default false. */
     keepdim?: boolean;
   }): Tensor;
+
+  /**
+   * Whether all elements of two tensors are close: |a − b| ≤ atol + rtol · |b|.
+   *
+   * @param b A tensor that broadcasts with it
+   * @param options Tolerances
+   * @returns A promise of the answer
+   */
+  allclose(b: Tensor, options?: {
+    /** Relative to the second tensor; default 1e-5. */
+    rtol?: number;
+    /** Absolute; default 1e-8. */
+    atol?: number;
+    /** Whether NaN equals NaN; default false. */
+    equalNan?: boolean;
+  }): Promise<boolean>;
 
   /**
    * Dropout that keeps mean and variance of self-normalising networks: dropped elements become −1.7581, and all
@@ -251,6 +309,19 @@ export interface TensorMethods {
     /** Keep reduced axes with size 1; default false. */
     keepdim?: boolean;
   }): Tensor;
+
+  /**
+   * The smallest and the largest elements.
+   *
+   * @param options Axes and whether they stay; default: all axes
+   * @returns The smallest, then the largest
+   */
+  aminmax(options?: {
+    /** Axis or axes; default: all. */
+    dim?: number | readonly number[];
+    /** Keep reduced axes with size 1; default false. */
+    keepdim?: boolean;
+  }): [Tensor, Tensor];
 
   /**
    * Whether any element along axes is true (not 0).
@@ -402,6 +473,21 @@ export interface TensorMethods {
   }): void;
 
   /**
+   * beta·x + alpha·a·b of stacks of matrices.
+   *
+   * @param a Shape [batch, n, k]
+   * @param b Shape [batch, k, m]
+   * @param options The factors
+   * @returns Shape [batch, n, m]
+   */
+  baddbmm(a: Tensor, b: Tensor, options?: {
+    /** Factor of what is added; default 1. At 0 it is left out, NaN and all. */
+    beta?: number;
+    /** Factor of the product; default 1. */
+    alpha?: number;
+  }): Tensor;
+
+  /**
    * Normalises each channel to mean 0 and variance 1 over all samples and places: (x − mean) / √(variance + eps)
    * · weight + bias (Ioffe and Szegedy, "Batch normalization", 2015).
    *
@@ -443,6 +529,19 @@ export interface TensorMethods {
     generator?: Generator;
     /** The probability of 1; default 0.5. */
     p?: number;
+  }): Tensor;
+
+  /**
+   * y = x1ᵀ·W·x2 + bias for each feature of the result, as `torch.nn.functional.bilinear`.
+   *
+   * @param x2 Shape [..., in2]
+   * @param weight Shape [out, in1, in2]
+   * @param options The bias
+   * @returns Shape [..., out]
+   */
+  bilinear(x2: Tensor, weight: Tensor, options?: {
+    /** Added to every result, [outFeatures]. */
+    bias?: Tensor | null;
   }): Tensor;
 
   /**
@@ -505,6 +604,43 @@ export interface TensorMethods {
   /** The bits that exactly one of them has. */
   bitwiseXor(b: Tensor | number): Tensor;
 
+  /**
+   * The products of two stacks of matrices, without broadcasting.
+   *
+   * @param b Shape [batch, k, m]
+   * @returns Shape [batch, n, m]
+   */
+  bmm(b: Tensor): Tensor;
+
+  /**
+   * The number of the interval between boundaries in which each value lies: `searchsorted` the other way round.
+   *
+   * @param boundaries Shape [n], sorted
+   * @param options Which side equal values go to
+   * @returns i32 from 0 to n, the shape of the values
+   */
+  bucketize(boundaries: Tensor, options?: {
+    /** Whether a value that is equal to a boundary goes behind it; default false. */
+    right?: boolean;
+  }): Tensor;
+
+  /**
+   * The distances of all pairs of rows.
+   *
+   * @param b Shape [..., m, d]
+   * @param options The norm
+   * @returns Shape [..., n, m]
+   */
+  cdist(b: Tensor, options?: {
+    /** Exponent of the norm; default 2. */
+    p?: number;
+    /**
+     * Whether Euclidean distances come from one matrix product, |a|² + |b|² − 2 a·b, which is fast and cancels
+     * where points are close; default false: differences are taken.
+     */
+    viaProduct?: boolean;
+  }): Tensor;
+
   /** The smallest whole number that is not smaller than x. */
   ceil(): Tensor;
 
@@ -518,6 +654,14 @@ export interface TensorMethods {
     /** Default 1. */
     alpha?: number;
   }): Tensor;
+
+  /**
+   * Mixes the channels of groups (Zhang and others, "ShuffleNet", 2018).
+   *
+   * @param groups A divisor of c
+   * @returns The same shape
+   */
+  channelShuffle(groups: number): Tensor;
 
   /**
    * Splits an axis into at most `chunks` parts of equal size (the last may be smaller).
@@ -673,6 +817,13 @@ export interface TensorMethods {
     groups?: number;
   }): Tensor;
 
+  /**
+   * Pearson's correlations of variables, which are rows; observations are columns.
+   *
+   * @returns [variables, variables], or a number
+   */
+  corrcoef(): Tensor;
+
   /** The cosine of an angle. */
   cos(): Tensor;
 
@@ -710,6 +861,42 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * How many elements are not 0.
+   *
+   * @param options Axes and whether they stay; default: all axes
+   * @returns The counts, i32
+   */
+  countNonzero(options?: {
+    /** Axis or axes; default: all. */
+    dim?: number | readonly number[];
+    /** Keep reduced axes with size 1; default false. */
+    keepdim?: boolean;
+  }): Tensor;
+
+  /**
+   * The covariances of variables, which are rows; observations are columns.
+   *
+   * @param options The correction
+   * @returns [variables, variables], or a number
+   */
+  cov(options?: {
+    /** What is taken off the number of observations; default 1. */
+    correction?: number;
+  }): Tensor;
+
+  /**
+   * The cross product of vectors in space.
+   *
+   * @param b Vectors that broadcast with them
+   * @param options The axis
+   * @returns The common shape
+   */
+  cross(b: Tensor, options?: {
+    /** The axis of the vectors, of size 3; default −1. */
+    dim?: number;
+  }): Tensor;
+
+  /**
    * The cross-entropy of classes, from unnormalised scores: −log softmax(x)[label], in one kernel that also
    * keeps what the gradient needs.
    *
@@ -730,6 +917,30 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Connectionist temporal classification: −ln of the probability of all ways in which a sequence of classes and
+   * blanks reads as the target (Graves and others, 2006).
+   *
+   * @param targets Labels, i32 [n, longest]; what lies behind a target's length is ignored
+   * @param inputLengths Times of each sample, [n]
+   * @param targetLengths Labels of each sample, [n]
+   * @param options Blank, reduction, zeroInfinity
+   * @returns The loss: a number, or without reduction one for each sample
+   */
+  ctcLoss(
+    targets: Tensor,
+    inputLengths: Tensor | readonly number[],
+    targetLengths: Tensor | readonly number[],
+    options?: {
+      /** The class that stands for no label; default 0. */
+      blank?: number;
+      /** The mean of losses by target length (default), their sum, or each for itself. */
+      reduction?: "mean" | "sum" | "none";
+      /** Whether losses of targets that do not fit into their input become 0; default false. */
+      zeroInfinity?: boolean;
+    },
+  ): Tensor;
+
+  /**
    * Sums of all elements up to each, along an axis: y[i] = x[0] + … + x[i].
    *
    * @param options The axis
@@ -738,6 +949,28 @@ export interface TensorMethods {
   cumsum(options: {
     /** The axis. */
     dim: number;
+  }): Tensor;
+
+  /**
+   * A matrix with a vector on a diagonal and zeros elsewhere, or the diagonal of a matrix.
+   *
+   * @param options The diagonal
+   * @returns A matrix or a vector
+   */
+  diag(options?: {
+    /** Above (positive) or below the main one; default 0. */
+    offset?: number;
+  }): Tensor;
+
+  /**
+   * Matrices with the vectors of the last axis on a diagonal and zeros elsewhere.
+   *
+   * @param options The diagonal
+   * @returns Shape [..., n + |offset|, n + |offset|]
+   */
+  diagEmbed(options?: {
+    /** Above (positive) or below the main one; default 0. */
+    offset?: number;
   }): Tensor;
 
   /**
@@ -756,6 +989,31 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Differences of neighbours along an axis.
+   *
+   * @param options How often, and along which axis
+   * @returns The shape of x with that axis shorter by n
+   */
+  diff(options?: {
+    /** How often; default 1. */
+    n?: number;
+    /** The axis; default −1. */
+    dim?: number;
+  }): Tensor;
+
+  /**
+   * The p-norm of the difference of two tensors, all elements taken together.
+   *
+   * @param b A tensor that broadcasts with it
+   * @param options The norm
+   * @returns A number
+   */
+  dist(b: Tensor, options?: {
+    /** Exponent of the norm; default 2. */
+    p?: number;
+  }): Tensor;
+
+  /**
    * a / b, element by element, with broadcasting.
    *
    * @param b A tensor or a number
@@ -766,6 +1024,14 @@ export interface TensorMethods {
     /** `"trunc"` towards zero, `"floor"` downwards; default: not at all. */
     roundingMode?: "trunc" | "floor";
   }): Tensor;
+
+  /**
+   * The sum of products of two vectors.
+   *
+   * @param b Shape [n]
+   * @returns A number
+   */
+  dot(b: Tensor): Tensor;
 
   /**
    * Sets elements to 0 with probability `p` and multiplies the others by 1 / (1 − p); outside of training it
@@ -852,8 +1118,32 @@ export interface TensorMethods {
     paddingIdx?: number;
   }): Tensor;
 
+  /**
+   * Sums, means or maxima of the rows of a table that ids name, bag by bag.
+   *
+   * @param weight Table, [rows, width]
+   * @param options Bags, mode, and factors
+   * @returns Shape [bags, width]
+   */
+  embeddingBag(weight: Tensor, options?: {
+    /** Where each bag starts in a flat list of ids, i32 [bags]; without it ids are [bags, length]. */
+    offsets?: Tensor;
+    /** Default `"mean"`. */
+    mode?: "sum" | "mean" | "max";
+    /** A factor for each id, for `"sum"`; the shape of the ids. */
+    perSampleWeights?: Tensor;
+  }): Tensor;
+
   /** Whether a = b; false where one is NaN. */
   eq(b: Tensor | number): Tensor;
+
+  /**
+   * Whether two tensors have the same shape and equal elements; the host waits for the answer.
+   *
+   * @param b A tensor
+   * @returns A promise of the answer
+   */
+  equal(b: Tensor): Promise<boolean>;
 
   /** The error function, 2/√π · ∫₀ˣ e^(−t²) dt. */
   erf(): Tensor;
@@ -878,6 +1168,14 @@ export interface TensorMethods {
    */
   expand(size: Shape): Tensor;
 
+  /**
+   * A tensor expanded to another's shape.
+   *
+   * @param other A tensor
+   * @returns The other's shape
+   */
+  expandAs(other: Tensor): Tensor;
+
   /** eˣ − 1, accurate near 0. */
   expm1(): Tensor;
 
@@ -901,6 +1199,20 @@ export interface TensorMethods {
    * @returns A tensor of the same shape
    */
   flip(dims: number | readonly number[]): Tensor;
+
+  /**
+   * Mirrors the second axis.
+   *
+   * @returns The same shape
+   */
+  fliplr(): Tensor;
+
+  /**
+   * Mirrors the first axis.
+   *
+   * @returns The same shape
+   */
+  flipud(): Tensor;
 
   /** The largest whole number that is not larger than x. */
   floor(): Tensor;
@@ -962,6 +1274,23 @@ export interface TensorMethods {
     dim: number;
   }): Tensor;
 
+  /**
+   * The negative log-likelihood of a normal distribution: ½ (ln v + (x − t)² / v).
+   *
+   * @param target Values that broadcast with them
+   * @param variance Variances that broadcast with them
+   * @param options The constant term, eps, reduction
+   * @returns The loss: a number, or without reduction one for each element
+   */
+  gaussianNllLoss(target: Tensor, variance: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+    /** Whether ½ ln 2π is added; default false. */
+    full?: boolean;
+    /** The smallest variance; default 1e-6. It has no gradient below. */
+    eps?: number;
+  }): Tensor;
+
   /** Whether a ≥ b; false where one is NaN. */
   ge(b: Tensor | number): Tensor;
 
@@ -974,6 +1303,33 @@ export interface TensorMethods {
   gelu(options?: {
     /** `"none"`: the error function; `"tanh"`: the approximation of GPT-2; default `"none"`. */
     approximate?: "none" | "tanh";
+  }): Tensor;
+
+  /**
+   * A gated linear unit: the first half of an axis times the sigmoid of the second (Dauphin and others, 2017).
+   *
+   * @param options The axis
+   * @returns The shape with that axis halved
+   */
+  glu(options?: {
+    /** The axis; default −1. */
+    dim?: number;
+  }): Tensor;
+
+  /**
+   * Reads images at any places: the core of spatial transformers (Jaderberg and others, 2015).
+   *
+   * @param grid Places, x first, from −1 to 1: [n, …places, 2] or [n, …places, 3]
+   * @param options What lies between and beyond pixels
+   * @returns [n, c, …places]
+   */
+  gridSample(grid: Tensor, options?: {
+    /** Between pixels, as linear (`"bilinear"`, the default, also for volumes), nearest, or cubic (images only). */
+    mode?: "bilinear" | "nearest" | "bicubic";
+    /** Beyond the edge: zeros (default), the edge's pixel, or the mirrored image. */
+    paddingMode?: "zeros" | "border" | "reflection";
+    /** Whether −1 and 1 are the centres of the outermost pixels; default false: their outer edges. */
+    alignCorners?: boolean;
   }): Tensor;
 
   /**
@@ -996,6 +1352,22 @@ export interface TensorMethods {
 
   /** Whether a > b; false where one is NaN. */
   gt(b: Tensor | number): Tensor;
+
+  /**
+   * Samples from a categorical distribution so that gradients flow: softmax of (logits + Gumbel noise) / tau
+   * (Jang, Gu and Poole, 2017).
+   *
+   * @param options Temperature, whether hard, the axis
+   * @returns The same shape
+   */
+  gumbelSoftmax(options?: {
+    /** Temperature; default 1. */
+    tau?: number;
+    /** Whether the result is one-hot, with the gradient of the soft one; default false. */
+    hard?: boolean;
+    /** The axis; default −1. */
+    dim?: number;
+  }): Tensor;
 
   /**
    * x where |x| > lambda, else 0.
@@ -1043,6 +1415,21 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * How many elements lie in each of some equally wide bins; those outside are not counted.
+   *
+   * @param options Bins and range
+   * @returns f32 [bins]
+   */
+  histc(options: {
+    /** Number of bins; default 100. */
+    bins?: number;
+    /** The lower end. */
+    min: number;
+    /** The upper end, which belongs to the last bin. */
+    max: number;
+  }): Tensor;
+
+  /**
    * A square near 0 and a line beyond: d²/2 for d = |input − target| < delta, else delta (d − delta/2).
    *
    * @param target The same shape
@@ -1081,6 +1468,32 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * A tensor with the slices of another in the places that an index names.
+   *
+   * @param index i32 [k], places along the axis, each once
+   * @param source The shape of x with k along the axis
+   * @param options The axis
+   * @returns The shape of x
+   */
+  indexCopy(index: Tensor, source: Tensor, options: {
+    /** The axis. */
+    dim: number;
+  }): Tensor;
+
+  /**
+   * A tensor with a number in the slices that an index names.
+   *
+   * @param index i32 [k], places along the axis
+   * @param value The number
+   * @param options The axis
+   * @returns The same shape
+   */
+  indexFill(index: Tensor, value: number, options: {
+    /** The axis. */
+    dim: number;
+  }): Tensor;
+
+  /**
    * The places of an axis that an index names, in its order.
    *
    * @param index i32, one axis. An index that was computed on the device and leads outside reads NaN (0 for
@@ -1092,6 +1505,14 @@ export interface TensorMethods {
     /** The axis. */
     dim: number;
   }): Tensor;
+
+  /**
+   * The product of the last axes of both tensors: all pairs of their vectors.
+   *
+   * @param b Shape [..., k], or without axes
+   * @returns The axes of a but the last, then those of b
+   */
+  inner(b: Tensor): Tensor;
 
   /**
    * Normalises each channel of each sample to mean 0 and variance 1 over its places (Ulyanov, Vedaldi and
@@ -1152,6 +1573,14 @@ export interface TensorMethods {
   /** Whether x is neither infinite nor NaN. */
   isfinite(): Tensor;
 
+  /**
+   * Which elements occur among others.
+   *
+   * @param among Any shape; each element of x is compared with all of them
+   * @returns Booleans of the shape of x
+   */
+  isin(among: Tensor): Tensor;
+
   /** Whether x is infinite. */
   isinf(): Tensor;
 
@@ -1182,6 +1611,28 @@ export interface TensorMethods {
     /** Whether the target holds log-probabilities, as the input does; default false. */
     logTarget?: boolean;
   }): Tensor;
+
+  /**
+   * The Kronecker product: each element of `a` times the whole of `b`, side by side.
+   *
+   * @param b Any shape; the shorter one gets leading axes of size 1
+   * @returns Sizes multiplied axis by axis
+   */
+  kron(b: Tensor): Tensor;
+
+  /**
+   * The k-th smallest elements along an axis, and where they are.
+   *
+   * @param k From 1 on
+   * @param options The axis (default −1), and whether it stays
+   * @returns Values, and indices in i32
+   */
+  kthvalue(k: number, options?: {
+    /** The axis; default: all elements. */
+    dim?: number;
+    /** Keep the axis with size 1; default false. */
+    keepdim?: boolean;
+  }): [Tensor, Tensor];
 
   /**
    * The absolute difference, |input − target|.
@@ -1246,6 +1697,24 @@ export interface TensorMethods {
   linear(weight: Tensor, options?: {
     /** Added to every row, shape [outFeatures]. */
     bias?: Tensor | null;
+  }): Tensor;
+
+  /**
+   * Divides each channel by a power of the mean square of its neighbours: x / (k + alpha · mean)^beta
+   * (Krizhevsky and others, 2012).
+   *
+   * @param options Neighbours and constants
+   * @returns The same shape
+   */
+  localResponseNorm(options: {
+    /** Channels that count. */
+    size: number;
+    /** Factor of the mean of squares; default 1e-4. */
+    alpha?: number;
+    /** Exponent; default 0.75. */
+    beta?: number;
+    /** Summand; default 1. */
+    k?: number;
   }): Tensor;
 
   /** The natural logarithm; NaN below 0, −∞ at 0. */
@@ -1380,6 +1849,22 @@ export interface TensorMethods {
   mT(): Tensor;
 
   /**
+   * Asks that the first input is the larger one where the target is 1, and the smaller one where it is −1:
+   * max(0, −t (x1 − x2) + margin).
+   *
+   * @param x2 Scores of the same shape
+   * @param target 1 and −1, of the same shape
+   * @param options Margin and reduction; default: 0 and the mean
+   * @returns The loss: a number, or without reduction one for each element
+   */
+  marginRankingLoss(x2: Tensor, target: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+    /** How far apart the two must be; default 0. */
+    margin?: number;
+  }): Tensor;
+
+  /**
    * `x` with `value` at the places where the mask is true.
    *
    * @param mask Booleans that broadcast with it
@@ -1389,6 +1874,14 @@ export interface TensorMethods {
   maskedFill(mask: Tensor, value: Tensor | number): Tensor;
 
   /**
+   * The elements where a mask is true.
+   *
+   * @param mask Booleans that broadcast with it
+   * @returns A promise of the elements, [count]
+   */
+  maskedSelect(mask: Tensor): Promise<Tensor>;
+
+  /**
    * The matrix product, with PyTorch's rules: of the last two axes, with the axes before them broadcast; a
    * vector is a row on the left and a column on the right, and its axis is dropped from the result.
    *
@@ -1396,6 +1889,27 @@ export interface TensorMethods {
    * @returns Shape [..., n, m], without the axis of a vector
    */
   matmul(b: Tensor): Tensor;
+
+  /**
+   * Norms of matrices.
+   *
+   * @param options Norm and axes
+   * @returns The shape without the two axes
+   */
+  matrixNorm(options?: {
+    /** `"fro"` (default), or the largest absolute sum of a column (1) or a row (`Infinity`). */
+    ord?: "fro" | number;
+    /** Rows and columns; default the last two axes. */
+    dim?: readonly [number, number];
+  }): Tensor;
+
+  /**
+   * A square matrix multiplied by itself, by repeated squaring.
+   *
+   * @param n How often, a whole number from 0 on
+   * @returns The same shape
+   */
+  matrixPower(n: number): Tensor;
 
   /**
    * The largest element, or the largest along an axis with its place.
@@ -1672,6 +2186,19 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The median; of an even number of elements the lower of the two in the middle, as in PyTorch.
+   *
+   * @param options The axis, and whether it stays; default: all elements
+   * @returns The median
+   */
+  median(options?: {
+    /** The axis; default: all elements. */
+    dim?: number;
+    /** Keep the axis with size 1; default false. */
+    keepdim?: boolean;
+  }): Tensor;
+
+  /**
    * The smallest element, or the smallest along an axis with its place.
    *
    * @param options The axis, and whether it stays
@@ -1698,6 +2225,14 @@ export interface TensorMethods {
 
   /** x · tanh(ln(1 + eˣ)) (Misra, 2019). */
   mish(): Tensor;
+
+  /**
+   * The product of two matrices, without broadcasting.
+   *
+   * @param b Shape [k, m]
+   * @returns Shape [n, m]
+   */
+  mm(b: Tensor): Tensor;
 
   /**
    * Moves axes to other places; the others keep their order.
@@ -1729,6 +2264,60 @@ export interface TensorMethods {
   mul(b: Tensor | number): Tensor;
 
   /**
+   * Asks that the label's score exceeds every other by a margin: Σ_j max(0, margin − x_t + x_j)^p / classes,
+   * over j ≠ t.
+   *
+   * @param target Labels, i32 [n]
+   * @param options Exponent, margin, weight, reduction
+   * @returns The loss: a number, or without reduction one for each row
+   */
+  multiMarginLoss(target: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+    /** Exponent, 1 or 2; default 1. */
+    p?: 1 | 2;
+    /** How much the label's score must exceed the others; default 1. */
+    margin?: number;
+    /** A factor for each class, [classes]. */
+    weight?: Tensor | null;
+  }): Tensor;
+
+  /**
+   * Asks that each label of a sample exceeds every class that is none by 1: Σ_ij max(0, 1 − (x_ti − x_j)) /
+   * classes.
+   *
+   * @param target Labels, i32 [n, classes]; the first −1 of a row ends its labels
+   * @param options Reduction; default the mean
+   * @returns The loss: a number, or without reduction one for each row
+   */
+  multilabelMarginLoss(target: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+  }): Tensor;
+
+  /**
+   * The mean over classes of yes-or-no cross-entropies of scores: several labels a sample.
+   *
+   * @param target 1 and 0, of the same shape
+   * @param options Weight and reduction
+   * @returns The loss: a number, or without reduction one for each sample
+   */
+  multilabelSoftMarginLoss(target: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+    /** A factor for each class, [classes]. */
+    weight?: Tensor | null;
+  }): Tensor;
+
+  /**
+   * The product of a matrix and a vector.
+   *
+   * @param x Shape [k]
+   * @returns Shape [n]
+   */
+  mv(x: Tensor): Tensor;
+
+  /**
    * `x` with numbers in the place of NaN and infinities.
    *
    * @param options The numbers
@@ -1741,6 +2330,32 @@ export interface TensorMethods {
     posinf?: number;
     /** In the place of −infinity; default the smallest number of the type. */
     neginf?: number;
+  }): Tensor;
+
+  /**
+   * The mean of the elements that are no NaN; NaN where there are none.
+   *
+   * @param options Axes and whether they stay; default: all axes
+   * @returns The means
+   */
+  nanmean(options?: {
+    /** Axis or axes; default: all. */
+    dim?: number | readonly number[];
+    /** Keep reduced axes with size 1; default false. */
+    keepdim?: boolean;
+  }): Tensor;
+
+  /**
+   * The sum of the elements that are no NaN.
+   *
+   * @param options Axes and whether they stay; default: all axes
+   * @returns The sums
+   */
+  nansum(options?: {
+    /** Axis or axes; default: all. */
+    dim?: number | readonly number[];
+    /** Keep reduced axes with size 1; default false. */
+    keepdim?: boolean;
   }): Tensor;
 
   /**
@@ -1845,6 +2460,14 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The products of all pairs of elements of two vectors.
+   *
+   * @param b Shape [m]
+   * @returns Shape [n, m]
+   */
+  outer(b: Tensor): Tensor;
+
+  /**
    * Self-attention of a packed projection: what one linear layer makes of x, queries, keys and values side by
    * side, goes in, and what the next one takes comes out.
    *
@@ -1905,6 +2528,17 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The distances of all pairs of different rows, in the order (0, 1), (0, 2), …, (1, 2), ….
+   *
+   * @param options The norm
+   * @returns Shape [n (n − 1) / 2]
+   */
+  pdist(options?: {
+    /** Exponent of the norm; default 2. */
+    p?: number;
+  }): Tensor;
+
+  /**
    * Reorders the axes.
    *
    * @param dims The axis of `x` that comes at each place
@@ -1935,6 +2569,24 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The negative log-likelihood of counts: eˣ − t·x, or for rates x − t·ln(x + eps).
+   *
+   * @param target Counts that broadcast with it
+   * @param options What the input is, the constant term, eps, reduction
+   * @returns The loss: a number, or without reduction one for each element
+   */
+  poissonNllLoss(target: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+    /** Whether the input is the logarithm of the rate; default true. */
+    logInput?: boolean;
+    /** Whether Stirling's approximation of ln(t!) is added for targets above 1; default false. */
+    full?: boolean;
+    /** Added to a rate before its logarithm; default 1e-8. */
+    eps?: number;
+  }): Tensor;
+
+  /**
    * a to the power of b, element by element, with broadcasting.
    *
    * @param b The exponent, a tensor or a number
@@ -1962,6 +2614,22 @@ export interface TensorMethods {
     dim?: number | readonly number[];
     /** Keep reduced axes with size 1; default false. */
     keepdim?: boolean;
+  }): Tensor;
+
+  /**
+   * The element below which a share `q` of the elements lies.
+   *
+   * @param q From 0 to 1
+   * @param options The axis, whether it stays, and what lies between two elements
+   * @returns The quantile
+   */
+  quantile(q: number, options?: {
+    /** The axis; default: all elements. */
+    dim?: number;
+    /** Keep the axis with size 1; default false. */
+    keepdim?: boolean;
+    /** What lies between two elements; default `"linear"`. */
+    interpolation?: "linear" | "lower" | "higher" | "nearest" | "midpoint";
   }): Tensor;
 
   /**
@@ -2029,6 +2697,20 @@ export interface TensorMethods {
   remainder(b: Tensor | number): Tensor;
 
   /**
+   * Slices along an axis, scaled down to a norm of at most `maxNorm`.
+   *
+   * @param maxNorm The largest norm
+   * @param options Norm and axis
+   * @returns The same shape
+   */
+  renorm(maxNorm: number, options?: {
+    /** Exponent of the norm; default 2. */
+    p?: number;
+    /** Slices along this axis are bounded; default 0. */
+    dim?: number;
+  }): Tensor;
+
+  /**
    * Repeats a tensor along its axes, as a whole.
    *
    * @param repeats How often, for each axis; more numbers than axes add axes in front
@@ -2085,6 +2767,19 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Turns a tensor by quarters in the plane of two axes.
+   *
+   * @param options Turns and axes
+   * @returns The tensor, with the axes swapped for odd turns
+   */
+  rot90(options?: {
+    /** Quarter turns; default 1. */
+    k?: number;
+    /** From the first of these axes towards the second; default [0, 1]. */
+    dims?: readonly [number, number];
+  }): Tensor;
+
+  /**
    * The nearest whole number, or number of `decimals` digits; ties go to the even one.
    *
    * @param options How many digits stay
@@ -2093,6 +2788,21 @@ export interface TensorMethods {
   round(options?: {
     /** Digits after the point; negative ones before it; default 0. */
     decimals?: number;
+  }): Tensor;
+
+  /**
+   * `leakyRelu` whose slopes are drawn for each element in training (Xu and others, 2015).
+   *
+   * @param options The slopes
+   * @returns The same shape
+   */
+  rrelu(options?: {
+    /** The least slope; default 1/8. */
+    lower?: number;
+    /** The largest slope; default 1/3. */
+    upper?: number;
+    /** Whether slopes are drawn; default false: their mean. */
+    training?: boolean;
   }): Tensor;
 
   /** 1 / √x; NaN below 0. */
@@ -2158,6 +2868,19 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Where values would be inserted into sorted rows so that they stay sorted: the number of elements below each
+   * value (with `right`, not above it).
+   *
+   * @param values Any shape, or [..., m]
+   * @param options Which side equal values go to
+   * @returns i32, the shape of the values
+   */
+  searchsorted(values: Tensor, options?: {
+    /** Whether a value that is equal to a boundary goes behind it; default false. */
+    right?: boolean;
+  }): Tensor;
+
+  /**
    * One place of an axis; the axis goes away.
    *
    * @param options The axis and the place
@@ -2175,6 +2898,23 @@ export interface TensorMethods {
 
   /** 1 / (1 + e⁻ˣ). */
   sigmoid(): Tensor;
+
+  /**
+   * The focal loss of yes or no: the cross-entropy times (1 − p)^gamma of what was right (Lin and others, 2017);
+   * as in torchvision.
+   *
+   * @param target 1 and 0, of the same shape
+   * @param options Alpha, gamma and reduction; default 0.25, 2 and none
+   * @returns The losses, or with a reduction a number
+   */
+  sigmoidFocalLoss(target: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+    /** Weight of positive targets, 1 − alpha that of negative ones; default 0.25; negative for none. */
+    alpha?: number;
+    /** How much easy examples count less; default 2. */
+    gamma?: number;
+  }): Tensor;
 
   /** −1, 0 or 1 by the sign of x; 0 for NaN. */
   sign(): Tensor;
@@ -2220,12 +2960,35 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * ln(1 + e^(−t x)) for targets 1 and −1.
+   *
+   * @param target 1 and −1, of the same shape
+   * @param options Reduction; default the mean
+   * @returns The loss: a number, or without reduction one for each element
+   */
+  softMarginLoss(target: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+  }): Tensor;
+
+  /**
    * Shares of 1 along an axis: exp(x) / Σ exp(x).
    *
    * @param options The axis
    * @returns A tensor of the same shape
    */
   softmax(options: {
+    /** The axis. */
+    dim: number;
+  }): Tensor;
+
+  /**
+   * `softmax` of the negative elements.
+   *
+   * @param options The axis
+   * @returns The same shape
+   */
+  softmin(options: {
     /** The axis. */
     dim: number;
   }): Tensor;
@@ -2317,6 +3080,21 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Standard deviation and mean along axes.
+   *
+   * @param options Axes, whether they stay, and the correction
+   * @returns The deviation, then the mean
+   */
+  stdMean(options?: {
+    /** Axis or axes; default: all. */
+    dim?: number | readonly number[];
+    /** Keep reduced axes with size 1; default false. */
+    keepdim?: boolean;
+    /** Degrees of freedom lost: 1 (default) for the unbiased estimate, 0 for the mean of squares. */
+    correction?: number;
+  }): [Tensor, Tensor];
+
+  /**
    * a − alpha · b, element by element, with broadcasting.
    *
    * @param b A tensor or a number
@@ -2349,6 +3127,14 @@ export interface TensorMethods {
   t(): Tensor;
 
   /**
+   * Elements by their place when the tensor is read row by row.
+   *
+   * @param index i32, any shape
+   * @returns The shape of the index
+   */
+  take(index: Tensor): Tensor;
+
+  /**
    * Elements that an index names along an axis, where the other axes broadcast.
    *
    * @param indices i32, as many axes as x
@@ -2369,6 +3155,31 @@ export interface TensorMethods {
   tanhshrink(): Tensor;
 
   /**
+   * Parts of a tensor along an axis: so many, as even as can be, or cut at places.
+   *
+   * @param where The number of parts, or the places of the cuts
+   * @param options The axis
+   * @returns The parts
+   */
+  tensorSplit(where: number | readonly number[], options?: {
+    /** The axis; default 0. */
+    dim?: number;
+  }): Tensor[];
+
+  /**
+   * Products summed over pairs of axes: what stays of the first tensor's axes comes first, as one matrix
+   * product.
+   *
+   * @param b Any shape
+   * @param options Which axes
+   * @returns The axes of both that are not summed over
+   */
+  tensordot(b: Tensor, options?: {
+    /** The number of last axes of a and first axes of b, or those axes themselves, in pairs; default 2. */
+    dims?: number | readonly [readonly number[], readonly number[]];
+  }): Tensor;
+
+  /**
    * `x` where it is larger than `limit`, elsewhere `value`.
    *
    * @param limit What an element must exceed to stay
@@ -2376,6 +3187,14 @@ export interface TensorMethods {
    * @returns A tensor of the same shape and type
    */
   threshold(limit: number, value: number): Tensor;
+
+  /**
+   * A tensor side by side with itself; PyTorch's `tile`, in which missing leading repeats count as 1.
+   *
+   * @param repeats How often along each axis
+   * @returns Sizes multiplied by the repeats
+   */
+  tile(repeats: readonly number[]): Tensor;
 
   /**
    * Converts the element type.
@@ -2409,6 +3228,13 @@ export interface TensorMethods {
   }): [Tensor, Tensor];
 
   /**
+   * The sum of a matrix' diagonal.
+   *
+   * @returns A number
+   */
+  trace(): Tensor;
+
+  /**
    * Swaps two axes.
    *
    * @param dim0 One axis
@@ -2416,6 +3242,19 @@ export interface TensorMethods {
    * @returns A tensor with the two axes swapped
    */
   transpose(dim0: number, dim1: number): Tensor;
+
+  /**
+   * The integral of evenly spaced values by the trapezoidal rule.
+   *
+   * @param options Axis and distance
+   * @returns The shape of y without the axis
+   */
+  trapezoid(options?: {
+    /** The axis; default −1. */
+    dim?: number;
+    /** The distance of neighbours; default 1. */
+    dx?: number;
+  }): Tensor;
 
   /**
    * The lower triangle of the last two axes; zeros elsewhere.
@@ -2446,6 +3285,25 @@ export interface TensorMethods {
     p?: number;
     /** Added to each difference; default 1e-6. */
     eps?: number;
+    /** Take the negative's distance from the positive where that is shorter; default false. */
+    swap?: boolean;
+  }): Tensor;
+
+  /**
+   * `tripletMarginLoss` with a distance of one's own.
+   *
+   * @param positive Vectors that belong with them
+   * @param negative Vectors that do not
+   * @param options Distance, margin, swap and reduction
+   * @returns The loss: a number, or without reduction one for each anchor
+   */
+  tripletMarginWithDistanceLoss(positive: Tensor, negative: Tensor, options?: {
+    /** The mean of all elements (default), their sum, or each for itself. */
+    reduction?: "mean" | "sum" | "none";
+    /** The distance of pairs; default the norm of the difference. */
+    distanceFunction?: (a: Tensor, b: Tensor) => Tensor;
+    /** How much farther the negative must be than the positive; default 1. */
+    margin?: number;
     /** Take the negative's distance from the positive where that is shorter; default false. */
     swap?: boolean;
   }): Tensor;
@@ -2502,12 +3360,68 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Windows along an axis as a new last axis: `Tensor.unfold` of PyTorch.
+   *
+   * @param options Axis, length and distance
+   * @returns The axis counts windows, the last axis the places in one
+   */
+  unfoldDim(options: {
+    /** The axis. */
+    dim: number;
+    /** Length of a window. */
+    size: number;
+    /** Distance of neighbouring windows. */
+    step: number;
+  }): Tensor;
+
+  /**
+   * Each value once, in ascending order, with where it stands and how often.
+   *
+   * @returns A promise of values, places and counts
+   */
+  unique(): Promise<{
+    /** Each value once, in ascending order. */
+    values: Tensor;
+    /** For each element of the input the place of its value, i32, the input's shape. */
+    inverse: Tensor;
+    /** How often each value occurs, i32. */
+    counts: Tensor;
+  }>;
+
+  /**
+   * The elements without those that repeat their predecessor.
+   *
+   * @returns A promise of values, places and counts
+   */
+  uniqueConsecutive(): Promise<{
+    /** Each value once, in ascending order. */
+    values: Tensor;
+    /** For each element of the input the place of its value, i32, the input's shape. */
+    inverse: Tensor;
+    /** How often each value occurs, i32. */
+    counts: Tensor;
+  }>;
+
+  /**
    * Adds an axis of size 1.
    *
    * @param dim The new axis' place in the result; negative counts from its end
    * @returns The same elements with one axis more
    */
   unsqueeze(dim: number): Tensor;
+
+  /**
+   * The powers of each element of a vector, as the rows of a Vandermonde matrix.
+   *
+   * @param options Columns and their order
+   * @returns [elements, columns]
+   */
+  vander(options?: {
+    /** Columns; default as many as elements. */
+    n?: number;
+    /** Whether exponents grow from the left; default false. */
+    increasing?: boolean;
+  }): Tensor;
 
   /**
    * The variance along axes, computed from differences to the mean.
@@ -2523,6 +3437,21 @@ export interface TensorMethods {
     /** Degrees of freedom lost: 1 (default) for the unbiased estimate, 0 for the mean of squares. */
     correction?: number;
   }): Tensor;
+
+  /**
+   * Variance and mean along axes.
+   *
+   * @param options Axes, whether they stay, and the correction
+   * @returns The variance, then the mean
+   */
+  varMean(options?: {
+    /** Axis or axes; default: all. */
+    dim?: number | readonly number[];
+    /** Keep reduced axes with size 1; default false. */
+    keepdim?: boolean;
+    /** Degrees of freedom lost: 1 (default) for the unbiased estimate, 0 for the mean of squares. */
+    correction?: number;
+  }): [Tensor, Tensor];
 
   /**
    * The variance along axes, computed from differences to the mean.
@@ -2584,10 +3513,15 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "add",
   "addcdiv",
   "addcmul",
+  "addmm",
+  "addmv",
+  "affineGrid",
   "all",
+  "allclose",
   "alphaDropout",
   "amax",
   "amin",
+  "aminmax",
   "any",
   "argmax",
   "argmin",
@@ -2601,8 +3535,10 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "avgPool2d",
   "avgPool3d",
   "backward",
+  "baddbmm",
   "batchNorm",
   "bernoulli",
+  "bilinear",
   "binaryCrossEntropy",
   "binaryCrossEntropyWithLogits",
   "bincount",
@@ -2612,8 +3548,12 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "bitwiseOr",
   "bitwiseRightShift",
   "bitwiseXor",
+  "bmm",
+  "bucketize",
+  "cdist",
   "ceil",
   "celu",
+  "channelShuffle",
   "chunk",
   "clamp",
   "conv1d",
@@ -2622,63 +3562,90 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "convTranspose1d",
   "convTranspose2d",
   "convTranspose3d",
+  "corrcoef",
   "cos",
   "cosh",
   "cosineEmbeddingLoss",
   "cosineSimilarity",
+  "countNonzero",
+  "cov",
+  "cross",
   "crossEntropy",
+  "ctcLoss",
   "cumsum",
+  "diag",
+  "diagEmbed",
   "diagonal",
+  "diff",
+  "dist",
   "div",
+  "dot",
   "dropout",
   "dropout1d",
   "dropout2d",
   "dropout3d",
   "elu",
   "embedding",
+  "embeddingBag",
   "eq",
+  "equal",
   "erf",
   "erfc",
   "erfinv",
   "exp",
   "exp2",
   "expand",
+  "expandAs",
   "expm1",
   "flatten",
   "flip",
+  "fliplr",
+  "flipud",
   "floor",
   "fmod",
   "fold",
   "frac",
   "fullLike",
   "gather",
+  "gaussianNllLoss",
   "ge",
   "gelu",
+  "glu",
+  "gridSample",
   "groupNorm",
   "gt",
+  "gumbelSoftmax",
   "hardshrink",
   "hardsigmoid",
   "hardswish",
   "hardtanh",
   "hingeEmbeddingLoss",
+  "histc",
   "huberLoss",
   "hypot",
   "indexAdd",
+  "indexCopy",
+  "indexFill",
   "indexSelect",
+  "inner",
   "instanceNorm",
   "interpolate",
   "isclose",
   "isfinite",
+  "isin",
   "isinf",
   "isnan",
   "keep",
   "klDiv",
+  "kron",
+  "kthvalue",
   "l1Loss",
   "layerNorm",
   "le",
   "leakyRelu",
   "lerp",
   "linear",
+  "localResponseNorm",
   "log",
   "log10",
   "log1p",
@@ -2697,8 +3664,12 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "lpPool3d",
   "lt",
   "mT",
+  "marginRankingLoss",
   "maskedFill",
+  "maskedSelect",
   "matmul",
+  "matrixNorm",
+  "matrixPower",
   "max",
   "maxPool1d",
   "maxPool2d",
@@ -2708,13 +3679,21 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "maxUnpool3d",
   "maximum",
   "mean",
+  "median",
   "min",
   "minimum",
   "mish",
+  "mm",
   "movedim",
   "mseLoss",
   "mul",
+  "multiMarginLoss",
+  "multilabelMarginLoss",
+  "multilabelSoftMarginLoss",
+  "mv",
   "nanToNum",
+  "nanmean",
+  "nansum",
   "narrow",
   "ne",
   "neg",
@@ -2724,15 +3703,19 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "normalize",
   "oneHot",
   "onesLike",
+  "outer",
   "packedAttention",
   "pad",
   "pairwiseDistance",
+  "pdist",
   "permute",
   "pixelShuffle",
   "pixelUnshuffle",
+  "poissonNllLoss",
   "pow",
   "prelu",
   "prod",
+  "quantile",
   "randLike",
   "randintLike",
   "randnLike",
@@ -2740,26 +3723,33 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "relu",
   "relu6",
   "remainder",
+  "renorm",
   "repeat",
   "repeatInterleave",
   "reshape",
   "rmsNorm",
   "roll",
+  "rot90",
   "round",
+  "rrelu",
   "rsqrt",
   "scaledDotProductAttention",
   "scatter",
   "scatterAdd",
+  "searchsorted",
   "select",
   "selu",
   "sigmoid",
+  "sigmoidFocalLoss",
   "sign",
   "silu",
   "sin",
   "sinh",
   "slice",
   "smoothL1Loss",
+  "softMarginLoss",
   "softmax",
+  "softmin",
   "softplus",
   "softshrink",
   "softsign",
@@ -2769,27 +3759,40 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "square",
   "squeeze",
   "std",
+  "stdMean",
   "sub",
   "sum",
   "t",
+  "take",
   "takeAlongDim",
   "tan",
   "tanh",
   "tanhshrink",
+  "tensorSplit",
+  "tensordot",
   "threshold",
+  "tile",
   "to",
   "toHost",
   "topk",
+  "trace",
   "transpose",
+  "trapezoid",
   "tril",
   "tripletMarginLoss",
+  "tripletMarginWithDistanceLoss",
   "triu",
   "trunc",
   "unbind",
   "unflatten",
   "unfold",
+  "unfoldDim",
+  "unique",
+  "uniqueConsecutive",
   "unsqueeze",
+  "vander",
   "var",
+  "varMean",
   "variance",
   "where",
   "xlogy",
