@@ -38,6 +38,39 @@ export function planMemory(stays: Iterable<Stay>): MemoryPlan {
   return { sizes, slots };
 }
 
+/** Buffers for values that do not outlive a replay: replays that never overlap share them. */
+export class Scratch {
+  readonly #device: Device;
+  readonly #buffers: PooledBuffer[] = [];
+
+  /** @param device Where the replays run */
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Bytes of all of them. */
+  get bytes(): number {
+    return this.#buffers.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** A buffer for each size, the largest first: the smallest that is there and big enough, or a new one. */
+  take(sizes: readonly number[]): PooledBuffer[] {
+    const free = [...this.#buffers].sort((a, b) => a.size - b.size);
+    return sizes.map((bytes) => {
+      const at = free.findIndex(({ size }) => size >= bytes);
+      if (at >= 0) return free.splice(at, 1)[0];
+      const buffer = this.#device.pool.acquire(bytes, "capture");
+      this.#buffers.push(buffer);
+      return buffer;
+    });
+  }
+
+  /** Gives them back. */
+  dispose(): void {
+    for (const buffer of this.#buffers.splice(0)) this.#device.pool.release(buffer);
+  }
+}
+
 /** What a replay does for one command. */
 interface Play {
   readonly pipeline: Pipeline | null;
@@ -54,12 +87,12 @@ interface Play {
 export class Replay {
   /** Kernels that a replay dispatches. */
   readonly dispatches: number;
-  /** Bytes of the buffers that it has for values of its own. */
+  /** Bytes of the buffers that it has for values that outlive it, and for constants. */
   readonly bytes: number;
   readonly #device: Device;
   readonly #plays: readonly Play[];
   readonly #owned: PooledBuffer[];
-  readonly #plan: MemoryPlan;
+  readonly #places = new Map<Stay, PooledBuffer>();
   readonly #touched: ReadonlySet<PooledBuffer>;
   readonly #params: GPUBuffer | null;
   readonly #paramsGroup: GPUBindGroup | null;
@@ -69,25 +102,30 @@ export class Replay {
    * @param recording What was recorded
    * @param args Buffers that stand for arguments: replays take others in their place
    * @param kept Stays whose value is wanted after the last command
+   * @param scratch Buffers for all others
    */
-  constructor(device: Device, recording: Recording, args: readonly PooledBuffer[], kept: ReadonlySet<Stay>) {
+  constructor(
+    device: Device,
+    recording: Recording,
+    args: readonly PooledBuffer[],
+    kept: ReadonlySet<Stay>,
+    scratch: Scratch,
+  ) {
     this.#device = device;
     const { commands, constants } = recording;
     const stays = new Set<Stay>();
     for (const command of commands) for (const place of placesOf(command)) if (isStay(place)) stays.add(place);
-    for (const stay of kept) {
-      stays.add(stay);
-      stay.last = commands.length;
-    }
-    for (const stay of constants) stays.delete(stay);
-    this.#plan = planMemory(stays);
-    const planned = this.#plan.sizes.map((bytes) => device.pool.acquire(bytes, "capture"));
-    const held = constants.map(({ buffer }) => buffer);
-    this.#owned = [...planned, ...held];
+    for (const stay of [...kept, ...constants]) stays.delete(stay);
+    const { sizes, slots } = planMemory(stays);
+    const shared = scratch.take(sizes);
+    for (const [stay, slot] of slots) this.#places.set(stay, shared[slot]);
+    for (const stay of kept) this.#places.set(stay, device.pool.acquire(stay.bytes, stay.label));
+    for (const stay of constants) this.#places.set(stay, stay.buffer);
+    this.#owned = [...kept, ...constants].map((stay) => this.#places.get(stay)!);
     this.bytes = this.#owned.reduce((sum, { size }) => sum + size, 0);
 
     const resolve = (place: Place): PooledBuffer | number => {
-      if (isStay(place)) return place.fromHost ? place.buffer : planned[this.#plan.slots.get(place)!];
+      if (isStay(place)) return this.#places.get(place)!;
       const argument = args.indexOf(place);
       return argument >= 0 ? argument : place;
     };
@@ -121,7 +159,7 @@ export class Replay {
 
   /** The buffer in which a kept stay's value lies after a replay. */
   bufferOf(stay: Stay): PooledBuffer {
-    return stay.fromHost ? stay.buffer : this.#owned[this.#plan.slots.get(stay)!];
+    return this.#places.get(stay)!;
   }
 
   /** Records everything again. */

@@ -1,6 +1,6 @@
 import type { Device, PooledBuffer } from "../device/mod.ts";
 import type { Stay } from "../device/recording.ts";
-import { Replay } from "../device/replay.ts";
+import { Replay, type Scratch } from "../device/replay.ts";
 import { rebuild } from "./_capture_tree.ts";
 import { moveTo, type Watch } from "./_capture_watch.ts";
 import type { Generator } from "./generator.ts";
@@ -49,8 +49,17 @@ export class Variant {
    * @param watch What was taken down
    * @param args The tensors among the arguments
    * @param result What the function returned
+   * @param scratch Buffers that recordings of the function share
+   * @throws {UnsteadyError} If tensors stay behind that are neither results nor gradients
    */
-  constructor(device: Device, mode: string, watch: Watch, args: readonly Tensor[], result: unknown) {
+  constructor(
+    device: Device,
+    mode: string,
+    watch: Watch,
+    args: readonly Tensor[],
+    result: unknown,
+    scratch: Scratch,
+  ) {
     this.mode = mode;
     this.#watch = watch;
     const storages = args.map((t) => t.storage);
@@ -95,7 +104,7 @@ export class Variant {
       place,
       count: generator.stream - stream,
     }));
-    this.#replay = new Replay(device, watch.recording, storages.map((storage) => storage.buffer), kept);
+    this.#replay = new Replay(device, watch.recording, storages.map((storage) => storage.buffer), kept, scratch);
     // Gradients move at once to where replays will leave them, so that other recordings find them there.
     for (const { leaf, after } of this.#gradients) {
       const origin = after && this.#origins.get(after);
@@ -110,7 +119,7 @@ export class Variant {
     return this.#replay.dispatches;
   }
 
-  /** Bytes that it holds for values of its own. */
+  /** Bytes that it holds for results, gradients and constants. */
   get bytes(): number {
     return this.#replay.bytes;
   }

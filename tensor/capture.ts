@@ -1,5 +1,6 @@
 import { type Device, device } from "../device/mod.ts";
 import { autocastDType } from "./autocast.ts";
+import { Scratch } from "../device/replay.ts";
 import { flatten, rebuild } from "./_capture_tree.ts";
 import { UnsteadyError, Variant } from "./_capture_variant.ts";
 import { Watch } from "./_capture_watch.ts";
@@ -94,6 +95,7 @@ class Capture<A extends readonly unknown[], R> {
   readonly #variants: Variant[] = [];
   readonly #places = new Map<Generator, Tensor>();
   #device: Device | null = null;
+  #scratch: Scratch | null = null;
   #unsteady = 0;
 
   constructor(fn: (...args: A) => R) {
@@ -128,7 +130,13 @@ class Capture<A extends readonly unknown[], R> {
     for (const variant of this.#variants.splice(0)) variant.dispose();
     for (const place of this.#places.values()) place.dispose();
     this.#places.clear();
-    this.statistics.bytes = 0;
+    this.#scratch?.dispose();
+    this.#scratch = null;
+    this.#countBytes();
+  }
+
+  #countBytes(): void {
+    this.statistics.bytes = this.#variants.reduce((sum, { bytes }) => sum + bytes, this.#scratch?.bytes ?? 0);
   }
 
   #find(mode: string, tensors: readonly Tensor[]): Variant | null {
@@ -148,8 +156,8 @@ class Capture<A extends readonly unknown[], R> {
 
   #drop(i: number): void {
     const [variant] = this.#variants.splice(i, 1);
-    this.statistics.bytes -= variant.bytes;
     variant.dispose();
+    this.#countBytes();
   }
 
   #record(device: Device, mode: string, args: A, tensors: readonly Tensor[]): unknown {
@@ -189,10 +197,10 @@ class Capture<A extends readonly unknown[], R> {
   /** Keeps what was taken down, if it can be replayed. */
   #variantOf(device: Device, mode: string, watch: Watch, tensors: readonly Tensor[], result: unknown): Variant | null {
     try {
-      const variant = new Variant(device, mode, watch, tensors, result);
+      const variant = new Variant(device, mode, watch, tensors, result, this.#scratch ??= new Scratch(device));
       this.#unsteady = 0;
       this.#variants.push(variant);
-      this.statistics.bytes += variant.bytes;
+      this.#countBytes();
       if (this.#variants.length > MOST_VARIANTS) this.#drop(0);
       return variant;
     } catch (error) {
