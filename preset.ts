@@ -1,4 +1,4 @@
-import { ModelCheckpoint, ProgressBar } from "./callbacks/mod.ts";
+import { ModelCheckpoint, ProgressBar, Timer } from "./callbacks/mod.ts";
 import { CSVLogger } from "./loggers/mod.ts";
 import { setDefaults } from "./trainer/mod.ts";
 
@@ -8,6 +8,7 @@ setDefaults({
     ...options.enableProgressBar && !given.some((callback) => callback instanceof ProgressBar)
       ? [new ProgressBar()]
       : [],
+    ...options.maxTime === null ? [] : [new Timer({ duration: options.maxTime })],
     ...options.enableCheckpointing && !given.some((callback) => callback.checkpointing) ? [new ModelCheckpoint()] : [],
   ],
   loggers: (options) => [new CSVLogger({ saveDir: options.defaultRootDir })],

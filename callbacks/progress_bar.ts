@@ -9,6 +9,9 @@ export interface ProgressBarOptions {
   lineSeconds?: number;
 }
 
+/** Least milliseconds between two looks at logged values, which have to be read from the device. */
+const LEAST_BETWEEN_READS = 1000;
+
 /** A loop that is being shown. */
 interface Task {
   readonly title: string;
@@ -41,6 +44,7 @@ export class ProgressBar extends Callback {
   /** The loops that run, the innermost last: validation within training. */
   readonly #tasks: Task[] = [];
   #lastShown = -Infinity;
+  #lastRead = -Infinity;
   /** Width of the line that stands in the terminal and has no end yet. */
   #width = 0;
   /** The line of an epoch that was not shown, since the one before had just been. */
@@ -164,6 +168,11 @@ export class ProgressBar extends Callback {
     // A log file is not told of the first batches of what may be over at once.
     if (!this.#terminal && now - this.#tasks[0].started < this.#line) return;
     this.#lastShown = now;
+    // Values of now are shown by the next drawing: nothing waits for them here.
+    if (now - this.#lastRead >= LEAST_BETWEEN_READS) {
+      this.#lastRead = now;
+      trainer.readProgressBarMetrics();
+    }
     if (this.#terminal) this.#draw(textOf(task, trainer));
     else writeErr(textOf(task, trainer) + "\n");
   }

@@ -127,6 +127,13 @@ export class DataLoader<T, B = Collated<T>, C = Collated<T>> implements AsyncIte
     return new DataLoader<T, B, C>(this.dataset, { ...this.#options, ...changes });
   }
 
+  /** The same loader without a random order: in the order of the data set, where it shuffles or a random sampler chooses. */
+  sequential(): DataLoader<T, B, C> {
+    const { shuffle, sampler } = this.#options;
+    if (!shuffle && !(sampler instanceof RandomSampler)) return this;
+    return this.with({ shuffle: undefined, sampler: undefined });
+  }
+
   /**
    * Tells the epoch of the next iteration. A state that was loaded stays if it is of the same epoch.
    *

@@ -41,3 +41,4 @@ export { debianPackage, npmPackage } from "./packages.ts";
 export type { Awaitable, Loader, Loaders, Stage, StateDict } from "./protocol.ts";
 export { BatchSampler, type BatchSource, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 export { scaleImages } from "./transforms.ts";
+export { CombinedLoader, type CombinedMode, type LoaderGroup } from "./combined_loader.ts";

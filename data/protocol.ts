@@ -17,6 +17,8 @@ export interface Loader<Batch = unknown> {
   readonly length?: number;
   /** Told before each epoch, so that a shuffle differs from epoch to epoch and repeats from run to run. */
   setEpoch?(epoch: number): void;
+  /** The same batches without a random order, for a model that is to learn a few by heart (`overfitBatches`). */
+  sequential?(): Loader<Batch>;
   /** Where it stands, for a resume in the middle of an epoch. */
   stateDict?(): object;
   /** Goes on where {@link stateDict} was taken. */

@@ -16,6 +16,11 @@ export function shareOf(amount: Amount): number | null {
   return amount > 0 && amount < 1 ? amount : null;
 }
 
+/** Whether an amount means nothing at all. */
+export function isNone(amount: Amount): boolean {
+  return amount === 0 || shareOf(amount) === 0;
+}
+
 /**
  * Batches that an amount means for a loader.
  *

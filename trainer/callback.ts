@@ -37,6 +37,11 @@ export abstract class Callback {
     return false;
   }
 
+  /** Whether this callback ends training by itself: without `maxEpochs` there is no end then but its own. */
+  get endsTraining(): boolean {
+    return false;
+  }
+
   /** Before an entry point does anything else: files, folders, what needs the trainer. */
   setup?(trainer: Trainer, module: LightningModule, stage: Stage): Awaitable<void>;
   /** The end of an entry point, also after an error. */

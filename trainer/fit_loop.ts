@@ -1,10 +1,10 @@
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { scope } from "../tensor/scope.ts";
-import { resolveAmount } from "./amounts.ts";
+import { isNone, resolveAmount } from "./amounts.ts";
 import { CompiledStep } from "./compiled_step.ts";
 import { evaluate } from "./eval_loop.ts";
 import type { StepOutput } from "./lightning_module.ts";
-import { Cursor, lengthOf, type NamedLoader, type Step } from "./loaders.ts";
+import { combined, Cursor, lengthOf, type NamedLoader, type Step } from "./loaders.ts";
 import { Optimization } from "./optimization.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { asLightningResumes, finishEpoch, type FitProgress } from "./progress.ts";
@@ -20,8 +20,6 @@ export class FitLoop {
   readonly #run: Run;
   readonly #options: ResolvedOptions;
   readonly #progress: FitProgress;
-  /** Epochs after which fit ends, `Infinity` without end. */
-  readonly maxEpochs: number;
   /** Batches of a training epoch, `Infinity` if unknown; 0 before the loader is there. */
   trainBatches = 0;
   /** Batches of a validation, by loader. */
@@ -30,6 +28,9 @@ export class FitLoop {
   validationFollows = false;
   #train: NamedLoader | null = null;
   #val: readonly NamedLoader[] | null = null;
+  /** The epochs in which the loaders were asked for. */
+  #trainLoadedIn = 0;
+  #valLoadedIn = 0;
   #optimization: Optimization;
   #compiled: CompiledStep | null = null;
   #timing: ValidationTiming;
@@ -48,8 +49,6 @@ export class FitLoop {
     this.#options = run.trainer.options;
     this.#progress = run.progress;
     this.#loaderState = loaderState;
-    const { maxEpochs, maxSteps } = this.#options;
-    this.maxEpochs = maxEpochs === null ? maxSteps >= 0 ? Infinity : 1000 : maxEpochs < 0 ? Infinity : maxEpochs;
     this.#optimization = new Optimization(run, Infinity);
     this.#timing = new ValidationTiming(this.#options, Infinity, false);
   }
@@ -74,8 +73,8 @@ export class FitLoop {
     await this.#sanityCheck();
     await this.loadTrain();
     await this.#loadVal();
-    this.#optimization = new Optimization(run, this.trainBatches);
-    this.#timing = new ValidationTiming(this.#options, this.trainBatches, this.valBatches.some((n) => n > 0));
+    this.#prepare();
+    this.#trainLoadedIn = progress.epoch;
     Object.assign(progress, this.#resumed());
     if (this.trainBatches === 0) return;
     if (this.#options.compile) this.#compiled = new CompiledStep(run, this.#optimization);
@@ -110,7 +109,7 @@ export class FitLoop {
   #reachedEnd(): boolean {
     const { maxSteps } = this.#options, { place, globalStep, epoch } = this.#resumed();
     if (place !== "batch") return false;
-    return (maxSteps >= 0 && globalStep >= maxSteps) || epoch >= this.maxEpochs ||
+    return (maxSteps >= 0 && globalStep >= maxSteps) || epoch >= this.#run.trainer.maxEpochs ||
       (this.#run.trainer.shouldStop && this.#mayStopEarly());
   }
 
@@ -158,8 +157,9 @@ export class FitLoop {
   /** Puts the loader where the epoch begins or goes on. */
   async #beginEpoch(): Promise<Cursor> {
     const { hooks, reporter } = this.#run, progress = this.#progress;
-    const { loader } = this.#train!;
     const first = progress.midEpoch ? progress.batchInEpoch : 0;
+    if (first === 0) await this.#reloadTrain();
+    const { loader } = this.#train!;
     let skip = 0;
     loader.setEpoch?.(progress.epoch);
     if (first === 0) {
@@ -250,6 +250,11 @@ export class FitLoop {
   async #validate(): Promise<boolean> {
     const run = this.#run, progress = this.#progress;
     if (progress.windowBatches === 0) await run.hooks.module("onValidationModelZeroGrad");
+    const { reloadDataloadersEveryNEpochs: every } = this.#options;
+    if (every > 0 && progress.epoch >= this.#valLoadedIn + every) {
+      this.#val = null;
+      await this.#loadVal();
+    }
     const { complete } = await evaluate(run, "validate", this.#val!, this.valBatches, () => {
       progress.place = "validated";
     });
@@ -286,8 +291,8 @@ export class FitLoop {
       }
       this.#takeTrain(loaders);
     }
-    const { maxSteps, accumulateGradBatches } = this.#options;
-    const steps = Math.ceil(this.trainBatches / accumulateGradBatches) * this.maxEpochs;
+    const { maxEpochs, accumulateGradBatches } = this.#run.trainer, { maxSteps } = this.#options;
+    const steps = Math.ceil(this.trainBatches / accumulateGradBatches) * maxEpochs;
     return maxSteps >= 0 ? Math.min(steps, maxSteps) : steps;
   }
 
@@ -303,12 +308,28 @@ export class FitLoop {
           "or define trainDataloader",
       );
     }
-    if (loaders.length > 1) {
-      throw new RangeError(`Cannot fit: there may be one training loader, got ${loaders.length}, join their data sets`);
-    }
-    this.#train = loaders[0];
-    const { limitTrainBatches } = this.#options;
+    const train = combined(loaders), { limitTrainBatches } = this.#options;
+    this.#train = this.#overfits ? { ...train, loader: train.loader.sequential?.() ?? train.loader } : train;
     this.trainBatches = resolveAmount("limitTrainBatches", limitTrainBatches, lengthOf(this.#train.loader));
+  }
+
+  get #overfits(): boolean {
+    return !isNone(this.#options.overfitBatches);
+  }
+
+  /** Asks for the training loader anew where the options say so. */
+  async #reloadTrain(): Promise<void> {
+    const { reloadDataloadersEveryNEpochs: every } = this.#options, { epoch } = this.#progress;
+    if (every === 0 || epoch < this.#trainLoadedIn + every) return;
+    this.#trainLoadedIn = epoch;
+    this.#takeTrain(await this.#run.loaders("train"));
+    this.#prepare();
+  }
+
+  /** What depends on the number of batches. */
+  #prepare(): void {
+    this.#optimization = new Optimization(this.#run, this.trainBatches);
+    this.#timing = new ValidationTiming(this.#options, this.trainBatches, this.valBatches.some((n) => n > 0));
   }
 
   async #loadVal(): Promise<void> {
@@ -316,6 +337,10 @@ export class FitLoop {
     const { module } = this.#run, { limitValBatches } = this.#options;
     const wanted = limitValBatches !== 0 && module.validationStep !== undefined;
     this.#val = wanted ? await this.#run.loaders("val") : [];
+    this.#valLoadedIn = this.#progress.epoch;
+    if (this.#overfits) {
+      this.#val = this.#val.map(({ name, loader }) => ({ name, loader: loader.sequential?.() ?? loader }));
+    }
     this.valBatches = this.#val.map(({ loader }) =>
       resolveAmount("limitValBatches", limitValBatches, lengthOf(loader))
     );

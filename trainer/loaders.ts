@@ -1,4 +1,4 @@
-import type { Loader, Loaders } from "../data/mod.ts";
+import { CombinedLoader, type Loader, type Loaders } from "../data/mod.ts";
 import { then } from "./_then.ts";
 
 /** A loader with the name that its metrics carry. */
@@ -18,6 +18,20 @@ export function listLoaders(loaders: Loaders): NamedLoader[] {
     }
     return { name: named ? key : null, loader };
   });
+}
+
+/**
+ * The one loader of training: several are walked together, each batch with one of each.
+ *
+ * @param loaders By name, or in a list
+ */
+export function combined(loaders: readonly NamedLoader[]): NamedLoader {
+  const [{ name }] = loaders;
+  if (loaders.length === 1 && name === null) return loaders[0];
+  const group = name === null
+    ? loaders.map(({ loader }) => loader)
+    : Object.fromEntries(loaders.map(({ name, loader }) => [name!, loader]));
+  return { name: null, loader: new CombinedLoader(group) };
 }
 
 function isLoader(value: unknown): value is Loader {

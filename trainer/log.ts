@@ -41,35 +41,61 @@ const STEP_HOOKS = new Set([
   "onAfterBackward",
   "onBeforeOptimizerStep",
   "onBeforeZeroGrad",
+  "backward",
+  "lrSchedulerStep",
   "optimizerStep",
   "optimizerZeroGrad",
   "configureGradientClipping",
 ]);
+const EVAL_HOOKS = new Set([
+  "validationStep",
+  "testStep",
+  "onValidationBatchStart",
+  "onValidationBatchEnd",
+  "onTestBatchStart",
+  "onTestBatchEnd",
+]);
+/** Hooks that belong to no batch. */
 const EPOCH_HOOKS = new Set([
   "onTrainStart",
   "onTrainEpochStart",
   "onTrainEpochEnd",
-  "validationStep",
-  "testStep",
   "onValidationStart",
   "onValidationEpochStart",
   "onValidationEpochEnd",
-  "onValidationBatchStart",
-  "onValidationBatchEnd",
   "onTestStart",
   "onTestEpochStart",
   "onTestEpochEnd",
-  "onTestBatchStart",
-  "onTestBatchEnd",
 ]);
 
-/** What `onStep` and `onEpoch` are when they are not given. */
-export function loggingDefaults(hook: string): { onStep: boolean; onEpoch: boolean } {
-  if (STEP_HOOKS.has(hook)) return { onStep: true, onEpoch: false };
-  if (EPOCH_HOOKS.has(hook)) return { onStep: false, onEpoch: true };
-  throw new Error(
-    `Cannot log in ${
-      hook || "code outside of hooks"
-    }: no row can follow it, log in a step or in a hook of a batch or an epoch`,
-  );
+/**
+ * What `onStep` and `onEpoch` come to.
+ *
+ * @param name What is logged
+ * @param hook The hook that logs it
+ * @param given What was asked for
+ * @throws {Error} In a hook that no row can follow
+ * @throws {TypeError} If neither is true, or a value for a step is logged in a hook that belongs to none
+ */
+export function whenLogged(
+  name: string,
+  hook: string,
+  given: Pick<LogOptions, "onStep" | "onEpoch">,
+): { onStep: boolean; onEpoch: boolean } {
+  const inStep = STEP_HOOKS.has(hook);
+  if (!inStep && !EVAL_HOOKS.has(hook) && !EPOCH_HOOKS.has(hook)) {
+    throw new Error(
+      `Cannot log in ${
+        hook || "code outside of hooks"
+      }: no row can follow it, log in a step or in a hook of a batch or an epoch`,
+    );
+  }
+  const { onStep = inStep, onEpoch = !inStep } = given;
+  if (!onStep && !onEpoch) throw new TypeError(`Cannot log ${name}: onStep or onEpoch must be true, both are false`);
+  if (onStep && EPOCH_HOOKS.has(hook)) {
+    throw new TypeError(
+      `Cannot log ${name} in ${hook}: onStep must be false in a hook that belongs to no batch, got true`,
+    );
+  }
+  return { onStep, onEpoch };
 }

@@ -82,7 +82,7 @@ trainerTest("an epoch's mean is weighted by batch size; sum, least and greatest 
   assertEquals([metrics.each, metrics.sum, metrics.min, metrics.max], [1, 3, 0, 2]);
 });
 
-trainerTest("the same name twice in a hook is averaged", async () => {
+trainerTest("the same name twice in a hook is averaged over the epoch, and a row has the later value", async () => {
   const module = slope({
     trainingStep: function (x: Tensor) {
       this.log("x", mean(x), { onStep: true, onEpoch: true });
@@ -92,9 +92,32 @@ trainerTest("the same name twice in a hook is averaged", async () => {
     },
   });
   const { logger } = await rows(module, [2, 4]);
-  assertEquals(logger.values("x_step"), [3, 6]);
+  assertEquals(logger.values("x_step"), [4, 8]);
   assertEquals(logger.values("x_epoch"), [4.5]);
-  assertEquals(logger.values("n"), [2.5, 2.5]);
+  assertEquals(logger.values("n"), [4, 4]);
+});
+
+trainerTest("a value for a step is refused where there is none, and so is one for nothing", async () => {
+  const epochEnd = slope({}) as Slope & { onTrainEpochEnd(): void };
+  epochEnd.onTrainEpochEnd = () => epochEnd.log("a", 1, { onStep: true });
+  await assertRejects(() => rows(epochEnd, [1]), TypeError, "Cannot log a in onTrainEpochEnd: onStep must be false");
+  const never = slope({
+    trainingStep: function () {
+      this.log("a", 1, { onStep: false });
+    },
+  });
+  await assertRejects(() => rows(never, [1]), TypeError, "onStep or onEpoch must be true");
+});
+
+trainerTest("a metric named step is the x of its row", async () => {
+  const module = slope({
+    trainingStep: function (x: Tensor) {
+      this.log("step", mean(x));
+      this.log("n", 1);
+    },
+  });
+  const { logger } = await rows(module, [100, 200]);
+  assertEquals(logger.rows.map(({ at, metrics }) => [at.step, metrics]), [[100, { n: 1 }], [200, { n: 1 }]]);
 });
 
 trainerTest("what cannot be logged is refused with its name", async () => {
@@ -150,11 +173,11 @@ trainerTest("callbacks log through the module", async () => {
   assertEquals(logger.values("rate"), [0.5, 0.5]);
 });
 
-trainerTest("rows come at log rate, and the values of the last row are the progress bar's", async () => {
+trainerTest("rows come at log rate, and the end of an epoch brings the latest values", async () => {
   const { logger, trainer } = await rows(logging({ progBar: true }), [1, 2, 3, 4, 5], { logEveryNSteps: 2 });
   assertEquals(logger.values("x"), [2, 4]);
-  assertEquals(trainer.progressBarMetrics, { x: 4 });
-  assertEquals(trainer.loggedMetrics, { x: 4 });
+  assertEquals(trainer.progressBarMetrics, { x: 5 });
+  assertEquals(trainer.loggedMetrics, { x: 5 });
   const none = await rows(logging({ onStep: true, onEpoch: true }), [1, 3], { logEveryNSteps: 0 });
   assertEquals(none.logger.rows.map(({ metrics }) => metrics), [{ x_epoch: 2 }]);
 });

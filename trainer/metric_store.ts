@@ -7,7 +7,7 @@ import { isHostTensor } from "../tensor/host.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toHostAll } from "../tensor/to_host.ts";
-import { loggingDefaults, type LogOptions, type Reduction } from "./log.ts";
+import { type LogOptions, type Reduction, whenLogged } from "./log.ts";
 
 /** What is fixed of a logged value: its name, where it appears, and how it is reduced. */
 interface Kind {
@@ -22,9 +22,8 @@ interface Kind {
 }
 
 interface Entry extends Kind {
-  /** Sum and count of the values of the current batch. */
+  /** The latest value. */
   last: Tensor | number;
-  lastCount: number;
   /** Weighted sum, sum, least or greatest so far. */
   total: Tensor | number;
   weight: number;
@@ -48,12 +47,6 @@ export interface NamedValue {
  */
 export class MetricStore {
   readonly #entries = new Map<string, Entry>();
-  readonly #seen = new Set<string>();
-
-  /** Starts a new batch: the same name may be logged again. */
-  nextBatch(): void {
-    this.#seen.clear();
-  }
 
   /**
    * Takes a value.
@@ -76,28 +69,22 @@ export class MetricStore {
     }
     const key = `${hook}.${name}${suffix}`;
     const entry = this.#entryOf(key, name, suffix, options, hook);
-    if (!this.#seen.has(key)) {
-      this.#seen.add(key);
-      free(entry.last);
-      entry.lastCount = 0;
-    }
+    free(entry.last);
     noGrad(() => {
-      entry.last = entry.lastCount === 0 ? own(value) : replace(entry.last, "sum", value);
-      entry.lastCount++;
+      entry.last = own(value);
       if (entry.onEpoch) accumulate(entry, value, entry.reduceFx === "mean" ? options.batchSize ?? batchSize() : 1);
     });
     entry.fresh = true;
   }
 
   #entryOf(key: string, name: string, suffix: string, options: LogOptions, hook: string): Entry {
-    const defaults = loggingDefaults(hook);
-    const { onStep = defaults.onStep, onEpoch = defaults.onEpoch, progBar = false, logger = true, reduceFx = "mean" } =
-      options;
+    const { onStep, onEpoch } = whenLogged(name, hook, options);
+    const { progBar = false, logger = true, reduceFx = "mean" } = options;
     const known = this.#entries.get(key);
     if (known === undefined) {
       const entry: Entry = {
         ...{ name, suffix, onStep, onEpoch, progBar, logger, reduceFx },
-        ...{ last: 0, lastCount: 0, total: 0, weight: 0, fresh: false },
+        ...{ last: 0, total: 0, weight: 0, fresh: false },
       };
       if (!(reduceFx in COMBINE)) {
         throw new TypeError(
@@ -125,9 +112,21 @@ export class MetricStore {
     for (const entry of this.#entries.values()) {
       if (!entry.onStep || !entry.fresh) continue;
       entry.fresh = false;
-      values.push(named(entry, entry.onEpoch ? "_step" : "", latest(entry)));
+      values.push(named(entry, entry.onEpoch ? "_step" : "", entry.last));
     }
     return values;
+  }
+
+  /** Whether {@link progressValues} has any. */
+  get hasProgressValues(): boolean {
+    for (const { onStep, progBar } of this.#entries.values()) if (onStep && progBar) return true;
+    return false;
+  }
+
+  /** Latest values that the progress bar shows, under the names of step rows. */
+  progressValues(): NamedValue[] {
+    const shown = [...this.#entries.values()].filter(({ onStep, progBar }) => onStep && progBar);
+    return shown.map((entry) => named(entry, entry.onEpoch ? "_step" : "", entry.last));
   }
 
   /** Values of the epoch so far, under the names of epoch rows. */
@@ -145,7 +144,7 @@ export class MetricStore {
     const values: NamedValue[] = [];
     for (const entry of this.#entries.values()) {
       const both = entry.onStep && entry.onEpoch;
-      if (entry.onStep && steps) values.push(named(entry, both ? "_step" : "", latest(entry)));
+      if (entry.onStep && steps) values.push(named(entry, both ? "_step" : "", entry.last));
       if (!entry.onEpoch) continue;
       const value = reduced(entry);
       values.push(named(entry, both ? "_epoch" : "", value));
@@ -161,7 +160,6 @@ export class MetricStore {
       free(entry.total);
     }
     this.#entries.clear();
-    this.#seen.clear();
   }
 
   /** Takes all values off the device; what is logged later joins them. */
@@ -242,10 +240,6 @@ function times(a: Tensor | number, b: number): Tensor | number {
 
 function over(a: Tensor | number, b: number): Tensor | number {
   return b === 1 ? a : typeof a === "number" ? a / b : div(a, b);
-}
-
-function latest(entry: Entry): Tensor | number {
-  return over(entry.last, entry.lastCount);
 }
 
 function reduced(entry: Entry): Tensor | number {

@@ -26,7 +26,7 @@ export {
 export type { LogOptions, Reduction } from "./log.ts";
 export type { Logger, LogPoint } from "./logger.ts";
 export type { Amount, Fraction } from "./amounts.ts";
-export type { ResolvedOptions, TrainerOptions } from "./options.ts";
+export type { Duration, ResolvedOptions, TrainerOptions } from "./options.ts";
 export type { Precision, PrecisionName } from "./precision.ts";
 export type { ResolvedSchedulerConfig } from "./optimizers.ts";
 export type { GivenLoaders } from "./run.ts";

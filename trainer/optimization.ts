@@ -27,7 +27,7 @@ export class Optimization {
 
   /** Whether a batch closes its accumulation window: a full one, or the epoch's last. */
   closesWindow({ index, last }: Step): boolean {
-    return (index + 1) % this.#run.trainer.options.accumulateGradBatches === 0 || last;
+    return (index + 1) % this.#run.trainer.accumulateGradBatches === 0 || last;
   }
 
   /** What a step does differently from others, by the place of its batch in the accumulation window. */
@@ -94,10 +94,10 @@ export class Optimization {
 
   /** What follows the last backward of a window: an average over the batches really in it, and clipping. */
   #finishGradients(optimizer: Optimizer): void | Promise<void> {
-    const { hooks, module, trainer: { options }, progress: { windowBatches } } = this.#run;
-    const missing = options.accumulateGradBatches - windowBatches;
+    const { hooks, module, trainer: { options, accumulateGradBatches }, progress: { windowBatches } } = this.#run;
+    const missing = accumulateGradBatches - windowBatches;
     if (missing > 0 && !Number.isFinite(this.#trainBatches) && !options.lightningCompat) {
-      scaleGradients(optimizer, options.accumulateGradBatches / windowBatches);
+      scaleGradients(optimizer, accumulateGradBatches / windowBatches);
     }
     this.#run.unscale(optimizer);
     return then(
@@ -116,7 +116,7 @@ export class Optimization {
    * unknown, the last window is corrected when it closes.
    */
   #scaled(loss: Tensor, step: Step): Tensor {
-    const { accumulateGradBatches, lightningCompat } = this.#run.trainer.options;
+    const { accumulateGradBatches, options: { lightningCompat } } = this.#run.trainer;
     if (accumulateGradBatches === 1) return loss;
     return div(loss, lightningCompat ? accumulateGradBatches : this.#batchesOf(step));
   }

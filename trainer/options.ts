@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Amount } from "./amounts.ts";
+import { type Amount, isNone } from "./amounts.ts";
 import { Callback } from "./callback.ts";
 import { checkOptions } from "./check_options.ts";
 import type { Logger } from "./logger.ts";
@@ -13,6 +13,20 @@ const amount = z.union([
   z.strictObject({ fraction: z.number().min(0).max(1) }),
 ]).default({ fraction: 1 });
 const AMOUNT = "a count of batches from 0 on, a share below 1, or { fraction } from 0 to 1";
+const parts = z.strictObject({
+  days: z.number().min(0).optional(),
+  hours: z.number().min(0).optional(),
+  minutes: z.number().min(0).optional(),
+  seconds: z.number().min(0).optional(),
+});
+/** A time span, as the Timer takes it. */
+export const duration: z.ZodType<Duration> = z.union([
+  z.string().regex(/^\d+:\d\d:\d\d:\d\d$/) as unknown as z.ZodType<`${number}:${number}:${number}:${number}`>,
+  z.number().min(0),
+  parts,
+]);
+/** What a time span must be. */
+export const DURATION = '"DD:HH:MM:SS", seconds, or { days, hours, minutes, seconds }';
 const flag = (preset: boolean) => [z.boolean().default(preset), "true or false"] as const;
 const logger = z.custom<Logger>((value) => typeof (value as Logger | null)?.logMetrics === "function");
 const callback = z.custom<Callback>((value) => value instanceof Callback);
@@ -31,6 +45,9 @@ const rules = {
   limitValBatches: [amount, AMOUNT],
   limitTestBatches: [amount, AMOUNT],
   limitPredictBatches: [amount, AMOUNT],
+  overfitBatches: [amount.unwrap().default(0), AMOUNT],
+  reloadDataloadersEveryNEpochs: [count.default(0), COUNT],
+  maxTime: [duration.nullable().default(null), DURATION],
   fastDevRun: [z.boolean().or(count).default(false), `true, false or ${COUNT}`],
   valCheckInterval: [
     z.union([count.min(1), z.number().gt(0).max(1), z.strictObject({ fraction: z.number().gt(0).max(1) })])
@@ -57,6 +74,21 @@ const rules = {
   lightningCompat: flag(false),
 } as const;
 
+/** A time span: `"DD:HH:MM:SS"`, seconds, or its parts. */
+export type Duration =
+  | `${number}:${number}:${number}:${number}`
+  | number
+  | { days?: number; hours?: number; minutes?: number; seconds?: number };
+
+/** Seconds of a time span. */
+export function secondsOf(span: Duration): number {
+  if (typeof span === "number") return span;
+  const [days, hours, minutes, seconds] = typeof span === "string"
+    ? span.split(":").map(Number)
+    : [span.days, span.hours, span.minutes, span.seconds].map((part) => part ?? 0);
+  return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+}
+
 /** What a {@link Trainer} may be told. */
 export interface TrainerOptions {
   /** Stop after so many epochs; default 1000, or without end if `maxSteps` is given. −1: without end. */
@@ -75,6 +107,15 @@ export interface TrainerOptions {
   limitTestBatches?: Amount;
   /** How much of each prediction loader is used; default all. */
   limitPredictBatches?: Amount;
+  /**
+   * Train on, and validate with, so many of the first batches again and again, without shuffling: a model that is sound
+   * learns them by heart. 0 (default): off.
+   */
+  overfitBatches?: Amount;
+  /** Ask for the training and validation loaders anew after so many epochs; 0 (default): never. */
+  reloadDataloadersEveryNEpochs?: number;
+  /** Stop after this time of training; default: no limit. */
+  maxTime?: Duration | null;
   /** Run so many batches (true: one) of everything, to find mistakes: no logger, no checkpoint, no sanity check. */
   fastDevRun?: boolean | number;
   /** Validate after so many batches, or after such a share of an epoch; default once an epoch. */
@@ -125,8 +166,11 @@ export type ResolvedOptions = Required<Omit<TrainerOptions, "precision">> & { pr
  */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   const checked = checkOptions("a Trainer", rules, options);
-  const batches = Number(checked.fastDevRun);
-  if (batches === 0) return { ...checked, fastDevRun: false };
+  const batches = Number(checked.fastDevRun), { overfitBatches } = checked;
+  if (batches === 0) {
+    const few = isNone(overfitBatches) ? {} : { limitTrainBatches: overfitBatches, limitValBatches: overfitBatches };
+    return { ...checked, ...few, fastDevRun: false };
+  }
   return {
     ...checked,
     fastDevRun: batches,

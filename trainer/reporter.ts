@@ -44,6 +44,7 @@ export class Reporter {
   /** Numbers may arrive late; each name keeps the latest made. */
   #made = 0;
   readonly #madeLast = new Map<string, number>();
+  #readingBar = false;
   #seconds = 0;
   #started = 0;
 
@@ -114,7 +115,6 @@ export class Reporter {
     this.#batch = batch;
     this.#batchSize = null;
     this.#suffix = suffix;
-    this.#target.store.nextBatch();
   }
 
   /** No batch runs any more. */
@@ -147,6 +147,36 @@ export class Reporter {
     this.#throwFailure();
     if (this.#every === 0 || this.#progress.steppedBatches % this.#every !== 0) return;
     this.#writeLater(this.#point(), true);
+  }
+
+  /** Begins to read what the progress bar shows, unless that is under way; a failure shows at the next wait. */
+  readProgressBar(): void {
+    const { store } = this.#target;
+    if (this.#readingBar || !store.hasProgressValues) return;
+    this.#readingBar = true;
+    const made = ++this.#made;
+    readValues(() => store.progressValues()).then(
+      (values) => {
+        const latest = values.filter(({ name }) => made >= (this.#madeLast.get(name) ?? 0));
+        for (const { name, value } of latest) this.progressBarMetrics[name] = value;
+      },
+      (error) => {
+        this.#failure ??= { error };
+      },
+    ).finally(() => this.#readingBar = false);
+  }
+
+  /** Whether the running window of batches ends with a step row. */
+  get stepRowComes(): boolean {
+    return this.#every > 0 && (this.#progress.steppedBatches + 1) % this.#every === 0;
+  }
+
+  /** Writes a row of numbers that are known; its step is that of the running batch. */
+  writeRow(metrics: Readonly<Record<string, number>>): void {
+    const at = { ...this.#point(), step: this.#progress.steppedBatches };
+    const values = Object.entries(metrics).map(([name, value]) => ({ name, value, progBar: false, logger: true }));
+    this.#publish(values, this.#progress.globalStep, ++this.#made);
+    this.#inTurn(() => this.#send(values, at));
   }
 
   /** Begins to write a row of one evaluation batch; its step counts the batches of that loader over the whole run. */
@@ -193,9 +223,11 @@ export class Reporter {
   }
 
   #publish(values: readonly ReadValue[], globalStep: number, made: number): void {
-    for (const { name, value } of values) {
+    for (const { name, value, logger, progBar } of values) {
       if (made < (this.#madeLast.get(name) ?? 0)) continue;
       this.#madeLast.set(name, made);
+      if (logger) this.loggedMetrics[name] = value;
+      if (progBar) this.progressBarMetrics[name] = value;
       this.callbackMetrics[name] = value;
       this.metricSteps[name] = globalStep;
     }
@@ -206,13 +238,20 @@ export class Reporter {
     if (!store.hasStepValues) return;
     const reading = readValues(() => store.stepValues());
     reading.catch(() => {}); // told when its turn comes
+    this.#inTurn(async () => {
+      const values = await reading;
+      if (publish) this.#publish(values, globalStep, made);
+      await this.#send(values, at);
+    });
+  }
+
+  /** Does something after the rows before; what goes wrong is told with the next row, or at the end. */
+  #inTurn(write: () => Promise<void>): void {
     const before = this.#writing;
     this.#writing = (async () => {
       await before;
       try {
-        const values = await reading;
-        if (publish) this.#publish(values, globalStep, made);
-        await this.#send(values, at);
+        await write();
       } catch (error) {
         this.#failure ??= { error };
       }
@@ -227,6 +266,8 @@ export class Reporter {
     }
     if (Object.keys(row).length === 0) return;
     Object.assign(this.loggedMetrics, row);
-    for (const logger of this.#loggers) await logger.logMetrics(row, at);
+    // A metric of this name is the axis itself, as in Lightning.
+    const { step = at.step, ...metrics } = row;
+    for (const logger of this.#loggers) await logger.logMetrics(metrics, { ...at, step });
   }
 }

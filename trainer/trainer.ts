@@ -77,6 +77,8 @@ export class Trainer implements DataModuleTrainer {
   #run: Run | null = null;
   #loop: FitLoop | null = null;
   #ckptPath: string | null = null;
+  #maxEpochs: number;
+  #accumulateGradBatches: number;
   readonly #progress: FitProgress = noProgress();
   readonly #reporter: Reporter;
 
@@ -91,6 +93,10 @@ export class Trainer implements DataModuleTrainer {
     this.precision = new Precision(this.options.precision);
     this.callbacks = callbacksOf(this.options);
     this.loggers = loggersOf(this.options);
+    const { maxEpochs, maxSteps, accumulateGradBatches } = this.options;
+    const ends = maxSteps >= 0 || this.callbacks.some((callback) => callback.endsTraining);
+    this.#maxEpochs = maxEpochs === null ? ends ? Infinity : 1000 : maxEpochs < 0 ? Infinity : maxEpochs;
+    this.#accumulateGradBatches = accumulateGradBatches;
     this.#reporter = new Reporter(this.loggers, this.options.logEveryNSteps, this.#progress);
   }
 
@@ -138,9 +144,30 @@ export class Trainer implements DataModuleTrainer {
     return this.#run?.step?.last ?? false;
   }
 
-  /** Epochs after which fit ends, `Infinity` without end. */
+  /** Epochs after which fit ends, `Infinity` without end. Raise it to go on with another fit. */
   get maxEpochs(): number {
-    return this.#loop?.maxEpochs ?? this.options.maxEpochs ?? Infinity;
+    return this.#maxEpochs;
+  }
+
+  /** Sets the epochs after which fit ends. */
+  set maxEpochs(epochs: number) {
+    if (epochs !== Infinity && !(Number.isInteger(epochs) && epochs >= 0)) {
+      throw new RangeError(`Cannot set maxEpochs: it must be a whole number from 0 on or Infinity, got ${epochs}`);
+    }
+    this.#maxEpochs = epochs;
+  }
+
+  /** Batches whose gradients are averaged for one optimizer step; a callback may change it between epochs. */
+  get accumulateGradBatches(): number {
+    return this.#accumulateGradBatches;
+  }
+
+  /** Sets the batches of the windows to come. */
+  set accumulateGradBatches(batches: number) {
+    if (!Number.isInteger(batches) || batches < 1) {
+      throw new RangeError(`Cannot set accumulateGradBatches: it must be a whole number from 1 on, got ${batches}`);
+    }
+    this.#accumulateGradBatches = batches;
   }
 
   /** Batches of a training epoch, `Infinity` if unknown; 0 before fit. */
@@ -218,14 +245,33 @@ export class Trainer implements DataModuleTrainer {
     return this.#reporter.metricSteps;
   }
 
-  /** Latest values sent to loggers. */
+  /** Latest values for loggers, as of the last row or the end of an epoch. */
   get loggedMetrics(): Readonly<Record<string, number>> {
     return this.#reporter.loggedMetrics;
   }
 
-  /** Latest values for the progress bar, as of the last row. */
+  /** Latest values for the progress bar, as of the last row, the end of an epoch, or {@link readProgressBarMetrics}. */
   get progressBarMetrics(): Readonly<Record<string, number>> {
     return this.#reporter.progressBarMetrics;
+  }
+
+  /** Begins to read what the running loop has logged for the progress bar; the values are there a little later. */
+  readProgressBarMetrics(): void {
+    this.#reporter.readProgressBar();
+  }
+
+  /**
+   * Sends numbers to the loggers as a row of their own, at the present point of training; callbacks may watch them, too.
+   *
+   * @param metrics Numbers by name
+   */
+  logMetrics(metrics: Readonly<Record<string, number>>): void {
+    this.#reporter.writeRow(metrics);
+  }
+
+  /** Whether a row of step metrics is due after the running batch. */
+  get logsThisBatch(): boolean {
+    return this.#reporter.stepRowComes;
   }
 
   /** Reads what the running loop has logged so far into {@link callbackMetrics}; it waits for the device. */

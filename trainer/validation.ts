@@ -11,7 +11,7 @@ export class ValidationTiming {
    * @param options The trainer's
    * @param trainBatches Batches of a training epoch, `Infinity` if unknown
    * @param any Whether there is anything to validate on
-   * @throws {RangeError} If validation would never come within an epoch
+   * @throws {RangeError} If validation would never come within an epoch, or a share is asked of an unknown length
    */
   constructor({ valCheckInterval, checkValEveryNEpoch }: ResolvedOptions, trainBatches: number, any: boolean) {
     this.#everyEpochs = checkValEveryNEpoch;
@@ -21,6 +21,11 @@ export class ValidationTiming {
     }
     const share = shareOf(valCheckInterval);
     if (share !== null) {
+      if (share !== 1 && !Number.isFinite(trainBatches)) {
+        throw new RangeError(
+          `Cannot use valCheckInterval: a share needs a loader of known length, got ${share} of an unknown one`,
+        );
+      }
       this.#everyBatches = share === 1 ? trainBatches : Math.max(1, Math.floor(trainBatches * share));
       return;
     }

@@ -1,9 +1,18 @@
 /** Recorded Trainer runs: every hook call, rows, counters, files. */
-import { EarlyStopping, ModelCheckpoint } from "../../../callbacks/mod.ts";
+import {
+  EarlyStopping,
+  type EarlyStoppingOptions,
+  EMAWeightAveraging,
+  GradientAccumulationScheduler,
+  ModelCheckpoint,
+} from "../../../callbacks/mod.ts";
 import { type Callback, type Logger, type LogPoint, Trainer, type TrainerOptions } from "../../../lightning.ts";
 import { exists, joinPath, listDir, makeTempDir, remove, stat } from "../../../platform/mod.ts";
+import { scope } from "../../../mod.ts";
 import { close, type Tolerance } from "../compare.ts";
 import type { Json, Row } from "../format.ts";
+import { rules } from "../lightning/behaviours.ts";
+import { freeProbes } from "../lightning/probe.ts";
 import { type Call, GoldenCallback, GoldenData, GoldenModel, record, type Spec, TRANSFER } from "../lightning/model.ts";
 import { Missing, type Result, resultOf } from "../report.ts";
 import type { Section } from "../section.ts";
@@ -30,8 +39,15 @@ const OPTIONS = new Set([
   "gradientClipAlgorithm",
   "logEveryNSteps",
   "enableCheckpointing",
+  "overfitBatches",
+  "reloadDataloadersEveryNEpochs",
 ]);
-const CALLBACKS = { ModelCheckpoint, EarlyStopping } as unknown as Record<string, new (options: Row) => Callback>;
+const CALLBACKS: Record<string, (options: Row) => Callback> = {
+  ModelCheckpoint: (options) => new ModelCheckpoint(options),
+  EarlyStopping: (options) => new EarlyStopping(options as unknown as EarlyStoppingOptions),
+  GradientAccumulationScheduler: ({ scheduling }) => new GradientAccumulationScheduler(scheduling as never),
+  EMAWeightAveraging: (options) => new EMAWeightAveraging(options),
+};
 
 /** Hooks of Lightning that do not exist here: where they stand in a record, they are passed over. */
 const UNKNOWN_HOOKS = new Set([
@@ -77,7 +93,7 @@ const MODULE_HOOKS = [
   "lrSchedulerStep",
 ];
 
-/** Trainer runs; behaviours of single rules come with the complete contract. */
+/** Trainer runs, and the behaviour of single rules. */
 export const lightning: Section = {
   name: "lightning",
   accepts: (row) => Array.isArray(row.phases) || typeof row.behaviour === "string",
@@ -86,8 +102,7 @@ export const lightning: Section = {
     for (const row of rows) {
       const id = String(row.id ?? row.behaviour);
       try {
-        if (typeof row.behaviour === "string") throw new Missing(`behaviour ${row.behaviour.slice(0, 3)}`);
-        const wrong = await play(row);
+        const wrong = typeof row.behaviour === "string" ? await behave(row) : await play(row);
         results.push({
           section: "lightning",
           id,
@@ -100,6 +115,35 @@ export const lightning: Section = {
     return results;
   },
 };
+
+/** Plays a behaviour. Returns what is wrong, or `null`. */
+async function behave(row: Row): Promise<string | null> {
+  const rule = rules[String(row.behaviour).slice(0, 3)];
+  if (rule === undefined) throw new Missing(`behaviour ${row.behaviour}`);
+  try {
+    return differentResult("result", await scope(() => rule(row.params)), row.result);
+  } finally {
+    freeProbes();
+  }
+}
+
+/** As {@link different}; of an error it only matters that there is one, and the epoch of a row is an axis here. */
+function differentResult(path: string, got: unknown, want: unknown): string | null {
+  if (isObject(want) && "error" in want) {
+    return isObject(got) && "error" in got && got.error !== null ? null : `${path}: got no error, want ${want.error}`;
+  }
+  if (!isObject(want) || !isObject(got)) return different(path, got, want);
+  for (const key of new Set([...Object.keys(got), ...Object.keys(want)])) {
+    if (key === "epoch" && /metrics$/i.test(path)) continue;
+    const wrong = differentResult(`${path}.${key}`, got[key], want[key]);
+    if (wrong !== null) return wrong;
+  }
+  return null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === "object";
+}
 
 /** Keeps the rows that the trainer hands to a logger. */
 class Memory implements Logger {
@@ -155,7 +199,7 @@ async function compareRun(model: GoldenModel, row: Row, phase: Row, want: Row, r
     if (make === undefined) throw new Missing(`callback ${name}`);
     const given = { ...options as Row };
     if (typeof given.dirpath === "string") given.dirpath = joinPath(root, given.dirpath);
-    return new make(given);
+    return make(given);
   });
   const trainer = new Trainer({
     enableCheckpointing: false,

@@ -1,0 +1,32 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { CombinedLoader, type CombinedMode, DataLoader, type LoaderGroup } from "./mod.ts";
+
+async function walked(loaders: LoaderGroup, mode?: CombinedMode): Promise<[length: number, batches: unknown[]]> {
+  const loader = new CombinedLoader(loaders, { mode }), batches: unknown[] = [];
+  for await (const batch of loader) batches.push(batch);
+  return [loader.length, batches];
+}
+
+Deno.test("loaders of different length are walked together in four ways", async () => {
+  const loaders = { a: [1, 2], b: [10, 20, 30] };
+  const both = [{ a: 1, b: 10 }, { a: 2, b: 20 }];
+  assertEquals(await walked(loaders), [3, [...both, { a: 1, b: 30 }]]);
+  assertEquals(await walked(loaders, "max_size"), [3, [...both, { a: null, b: 30 }]]);
+  assertEquals(await walked(loaders, "min_size"), [2, both]);
+  assertEquals(await walked([[1, 2], [10]], "sequential"), [3, [1, 2, 10]]);
+  assertEquals(await walked([[1, 2], [10]]), [2, [[1, 10], [2, 10]]]);
+});
+
+Deno.test("what cannot be combined is refused", () => {
+  assertThrows(() => new CombinedLoader({}), TypeError, "it needs a loader");
+  assertThrows(() => new CombinedLoader([[1]], { mode: "zip" as never }), TypeError, '"max_size_cycle"');
+});
+
+Deno.test("a random order can be taken back", async () => {
+  const samples = Array.from({ length: 20 }, (_, i) => i), read: number[] = [];
+  const shuffled = new DataLoader(samples, { batchSize: 20, shuffle: true, collate: (batch) => batch });
+  const { loaders } = new CombinedLoader({ all: shuffled }).sequential();
+  for await (const batch of (loaders as { all: typeof shuffled }).all) read.push(...batch as unknown as number[]);
+  assertEquals(read, samples);
+  assertEquals(new DataLoader(samples).sequential().length, 20);
+});
