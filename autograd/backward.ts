@@ -1,4 +1,5 @@
 import { show } from "../device/option_names.ts";
+import { accumulate } from "../kernels/accumulate/accumulate.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { ones } from "../kernels/elementwise/constants.ts";
 import { autocast } from "../tensor/autocast.ts";
@@ -57,11 +58,18 @@ export function backward(loss: Tensor, options: BackwardOptions = {}): void {
   scope(() =>
     walk([loss], [options.gradient ?? null], createGraph, retainGraph, null, (leaf, gradient) => {
       const before = leaf.grad, shared = taken.has(gradient.storage) || gradient.storage === leaf.storage;
+      if (before !== null && !createGraph && ownsMemory(before, gradient)) return accumulate(before, gradient);
       leaf.grad = keep(before !== null ? add(before, gradient) : shared ? mul(gradient, 1) : alias(gradient));
       taken.add(leaf.grad.storage);
       if (!createGraph) before?.dispose();
     })
   );
+}
+
+/** Whether a gradient can grow in place: nobody else has its memory, and no graph its history. */
+function ownsMemory(before: Tensor, gradient: Tensor): boolean {
+  return before.dtype === gradient.dtype && !before.requiresGrad && !before.storage.shared && !before.disposed &&
+    before.storage !== gradient.storage;
 }
 
 /**

@@ -2876,6 +2876,114 @@ fn tan_f32(x: f32) -> f32 {
 `,
 };
 
+/** kernels/accumulate/accumulate.wgsl */
+export const accumulate: KernelSource<{ x: "read", y: "read_write" }, { quads: "u32" }> = {
+  name: "accumulate",
+  bindings: { x: "read", y: "read_write" },
+  params: { quads: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Two 16-bit numbers in a word. bf16 is the upper half of an f32; f16 is WGSL's own packing. Stores round to nearest even.
+fn unpack_bf16(w: u32) -> vec2f {
+  return vec2f(bitcast<f32>(w << 16u), bitcast<f32>(w & 0xffff0000u));
+}
+
+fn bf16_bits(x: f32) -> u32 {
+  let u = bitcast<u32>(x);
+  if ((u & 0x7fffffffu) > 0x7f800000u) {
+    return (u >> 16u) | 0x40u;
+  }
+  return (u + 0x7fffu + ((u >> 16u) & 1u)) >> 16u;
+}
+
+fn pack_bf16(x: vec2f) -> u32 {
+  return bf16_bits(x.x) | (bf16_bits(x.y) << 16u);
+}
+
+fn round_bf16(x: f32) -> f32 {
+  return bitcast<f32>(bf16_bits(x) << 16u);
+}
+
+// Rounds to the nearest f16 by bits: the built-in packing may round towards zero, and out-of-range values are undefined.
+fn f16_bits(x: f32) -> u32 {
+  let u = bitcast<u32>(x);
+  let sign = (u >> 16u) & 0x8000u;
+  let a = u & 0x7fffffffu;
+  if (a > 0x7f800000u) {
+    return sign | 0x7e00u;
+  }
+  if (a >= 0x477ff000u) {
+    return sign | 0x7c00u;
+  }
+  if (a < 0x38800000u) {
+    // Below the smallest normal f16: a multiple of 2^-24. Adding 0.5 lines the units up with f32's own rounding.
+    return sign | (bitcast<u32>(bitcast<f32>(a) + 0.5) - 0x3f000000u);
+  }
+  return sign | ((a - 0x38000000u + 0xfffu + ((a >> 13u) & 1u)) >> 13u);
+}
+
+fn pack_f16(x: vec2f) -> u32 {
+  return f16_bits(x.x) | (f16_bits(x.y) << 16u);
+}
+
+fn f16_value(bits: u32) -> f32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let magnitude = bits & 0x7fffu;
+  if (magnitude >= 0x7c00u) {
+    return bitcast<f32>(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13u));
+  }
+  if (magnitude < 0x400u) {
+    return bitcast<f32>(sign | bitcast<u32>(f32(magnitude) * 5.9604644775390625e-8));
+  }
+  return bitcast<f32>(sign | ((magnitude + 0x1c000u) << 13u));
+}
+
+fn unpack_f16(w: u32) -> vec2f {
+  return vec2f(f16_value(w & 0xffffu), f16_value(w >> 16u));
+}
+
+fn round_f16(x: f32) -> f32 {
+  return f16_value(f16_bits(x));
+}
+
+// y += x
+// One invocation adds four neighbouring elements.
+// uses: place, halves
+struct Params {
+  quads: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+alias Quad = vec4f;
+
+fn load(q: Quad) -> vec4f {
+  return q;
+}
+
+fn store(v: vec4f) -> Quad {
+  return v;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let q = workgroup_index(id, groups) * 64u + lane;
+  if (q < params.quads) {
+    y[q] = store(load(y[q]) + load(x[q]));
+  }
+}
+`,
+};
+
 /** kernels/reduce/arg_reduce.wgsl */
 export const argReduce: KernelSource<{ x: "read", places: "read", values: "read_write", indices: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32" }> = {
   name: "argReduce",
