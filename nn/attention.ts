@@ -1,6 +1,8 @@
 import { checkNames } from "../device/option_names.ts";
+import { packedAttention, scaledDotProductAttention } from "../kernels/attention/attention.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
-import { maskedFill } from "../kernels/elementwise/choice.ts";
+import { maskedFill, where } from "../kernels/elementwise/choice.ts";
+import { logicalNot, logicalOr } from "../kernels/elementwise/compare.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
 import { split } from "../kernels/layout/split.ts";
 import { triu } from "../kernels/layout/triangle.ts";
@@ -48,7 +50,8 @@ export interface AttentionCallOptions {
 
 /**
  * Attention with several heads: queries, keys and values are projected, each head mixes the values by softmax(q·kᵀ / √d), and
- * the heads' results are projected together (Vaswani and others, "Attention is all you need", 2017).
+ * the heads' results are projected together (Vaswani and others, "Attention is all you need", 2017). With
+ * `needWeights: false` the matrix of weights is never made: memory grows with the lengths alone.
  *
  * Parameters, by PyTorch's names: `in_proj_weight` [3·embedDim, embedDim] (or `q_proj_weight`, `k_proj_weight`,
  * `v_proj_weight` where keys or values have other sizes), `in_proj_bias`, `out_proj.weight`, `out_proj.bias`.
@@ -148,19 +151,13 @@ export class MultiheadAttention
       );
     }
     const arranged = (x: Tensor) => !batched ? reshape(x, [1, ...x.shape]) : this.#batchFirst ? x : transpose(x, 0, 1);
+    const back = (x: Tensor) => !batched ? reshape(x, x.shape.slice(1)) : this.#batchFirst ? x : transpose(x, 0, 1);
+    if (!needWeights) return [back(this.#output.forward(this.#attend(query, key, value, arranged, options))), null];
     const [q, k, v] = this.#project(query, key, value).map((x) => this.#heads(arranged(x)));
     const scores = this.#masked(matmul(mul(q, q.shape[3] ** -0.5), transpose(k, 2, 3)), options);
     const weights = softmax(scores, { dim: -1 });
     const mixed = matmul(dropout(weights, { p: this.#dropout, training: this.training }), v);
-    const [n, heads, length, size] = mixed.shape;
-    const joined = reshape(permute(mixed, [0, 2, 1, 3]), [n, length, heads * size]);
-    const output = this.#output.forward(joined);
-    const result = !batched
-      ? reshape(output, output.shape.slice(1))
-      : this.#batchFirst
-      ? output
-      : transpose(output, 0, 1);
-    if (!needWeights) return [result, null];
+    const result = back(this.#output.forward(joined(mixed)));
     const shown = averageAttnWeights ? mean(weights, { dim: 1 }) : weights;
     return [result, batched ? shown : reshape(shown, shown.shape.slice(1))];
   }
@@ -168,6 +165,27 @@ export class MultiheadAttention
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     return `${this.embedDim}, ${this.numHeads}`;
+  }
+
+  /** The heads' results side by side, [batch, length, embedDim], without the matrix of weights. */
+  #attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    arranged: (x: Tensor) => Tensor,
+    options: AttentionCallOptions,
+  ): Tensor {
+    const isCausal = (options.isCausal ?? false) && !options.attnMask;
+    const dropout = this.training ? this.#dropout : 0;
+    if (this.#weights.length === 1 && query === key && key === value) {
+      const qkv = arranged(linear(query, this.#weights[0], { bias: this.#bias }));
+      const [n, length] = qkv.shape;
+      const mask = allowed(options, n, this.numHeads, length, length);
+      return packedAttention(qkv, { numHeads: this.numHeads, mask, isCausal, dropout });
+    }
+    const [q, k, v] = this.#project(query, key, value).map((x) => this.#heads(arranged(x)));
+    const mask = allowed(options, q.shape[0], this.numHeads, q.shape[2], k.shape[2]);
+    return joined(scaledDotProductAttention(q, k, v, { mask, isCausal, dropout }));
   }
 
   /** Queries, keys and values after their projections: one product where they are one tensor. */
@@ -197,6 +215,28 @@ export class MultiheadAttention
     }
     return keyPaddingMask ? hide(scores, reshape(keyPaddingMask, [n, 1, 1, keyLength])) : scores;
   }
+}
+
+/** The results of the heads [batch, heads, length, size], side by side. */
+function joined(x: Tensor): Tensor {
+  const [n, heads, length, size] = x.shape;
+  return reshape(permute(x, [0, 2, 1, 3]), [n, length, heads * size]);
+}
+
+/** The masks of a call as one: truth for pairs that may be, or numbers that are added. */
+function allowed(
+  { attnMask, keyPaddingMask }: AttentionCallOptions,
+  n: number,
+  heads: number,
+  length: number,
+  keyLength: number,
+): Tensor | null {
+  const masks: Tensor[] = [];
+  if (attnMask) masks.push(attnMask.ndim === 3 ? reshape(attnMask, [n, heads, length, keyLength]) : attnMask);
+  if (keyPaddingMask) masks.push(reshape(keyPaddingMask, [n, 1, 1, keyLength]));
+  if (masks.length === 0) return null;
+  if (masks.every((mask) => mask.dtype === "bool")) return logicalNot(masks.reduce((a, b) => logicalOr(a, b)));
+  return masks.map((mask) => mask.dtype === "bool" ? where(mask, -Infinity, 0) : mask).reduce((a, b) => add(a, b));
 }
 
 /** Scores without what a mask forbids: truth forbids, numbers are added. */

@@ -30,6 +30,7 @@ export {
   type InstanceNormModuleOptions,
 } from "./group_norm.ts";
 export * as init from "./init.ts";
+export { KeyValueCache } from "./key_value_cache.ts";
 export { Flatten, type FlattenModuleOptions, Identity, Linear, type LinearModuleOptions, Unflatten } from "./linear.ts";
 export * from "./loss.ts";
 export { Module, type Slot } from "./module.ts";
@@ -38,6 +39,13 @@ export { Buffer, Parameter } from "./parameter.ts";
 export * from "./patches.ts";
 export * from "./pooling.ts";
 export * from "./pooling_more.ts";
+export {
+  type PositionCallOptions,
+  RotaryEmbedding,
+  type RotaryEmbeddingOptions,
+  SinusoidalPositions,
+  type SinusoidalPositionsOptions,
+} from "./positions.ts";
 export {
   GRU,
   LSTM,
@@ -59,3 +67,19 @@ export {
   type RNNCellOptions,
 } from "./recurrent_cell.ts";
 export { AxisActivation, type AxisOptions, GLU, LogSoftmax, Softmax, Softmin } from "./softmax.ts";
+export {
+  Transformer,
+  type TransformerCallOptions,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerOptions,
+  type TransformerStackOptions,
+} from "./transformer.ts";
+export {
+  type DecoderCallOptions,
+  type EncoderCallOptions,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  TransformerLayer,
+  type TransformerLayerOptions,
+} from "./transformer_layer.ts";

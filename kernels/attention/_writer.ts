@@ -504,12 +504,10 @@ class Writer {
 
   /** Step and stream of the random numbers, which forward has noted. */
   #steps(): string[] {
-    return this.#kernel.dropout === "none"
-      ? []
-      : [
-        "let end_of_stats = params.batches * params.heads * params.queries;",
-        "let step_words = vec3u(stats[end_of_stats], stats[end_of_stats + 1u].x);",
-      ];
+    return this.#kernel.dropout === "none" ? [] : [
+      "let end_of_stats = params.batches * params.heads * params.queries;",
+      "let step_words = vec3u(stats[end_of_stats], stats[end_of_stats + 1u].x);",
+    ];
   }
 
   #keys(): string[] {
