@@ -2,6 +2,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
 import { avgPool as avgPoolKernel, avgPoolGrad as avgPoolGradKernel } from "../_wgsl.ts";
+import { WaitingGradient } from "./_gradient.ts";
 import { forPlaces, forWindows, pooledShape, type PoolSetup, type Windows } from "./_windows.ts";
 
 /** Windows, and what their sums are divided by. */
@@ -42,9 +43,9 @@ const avgPoolOp: Op<Averaging> = {
 const avgPoolGradOp: Op<Averaging> = {
   name: "avg_pool_grad",
   infer: ([dy], { windows }) => ({ shape: windows.shape, dtype: dy!.dtype }),
-  forward: ([dy], averaging, [dx]) => {
+  lazy: ([dy], averaging, { shape }) => {
     const { params, special } = withDivisor(forPlaces(averaging.windows), averaging);
-    launch(avgPoolGradKernel, { dy: dy!, dx }, params, Math.ceil(dx.numel / 64), special);
+    return new WaitingGradient({ kernel: avgPoolGradKernel, inputs: { dy: dy! }, params, special }, shape);
   },
   grad: (ddx, _, averaging) => [apply(avgPoolOp, [ddx], averaging)],
 };

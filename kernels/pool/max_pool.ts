@@ -5,6 +5,7 @@ import { launch } from "../_run.ts";
 import { maxPool as maxPoolKernel, maxPoolGrad as maxPoolGradKernel } from "../_wgsl.ts";
 import { gather } from "../gather/gather.ts";
 import { reshape } from "../layout/reshape.ts";
+import { WaitingGradient } from "./_gradient.ts";
 import { forPlaces, forWindows, pooledShape, type Windows } from "./_windows.ts";
 
 /** Largest values and where they lie, counted row by row in each plane. */
@@ -25,9 +26,10 @@ const maxPoolOp: Op<Windows, readonly Spec[]> = {
 const maxPoolGradOp: Op<Windows> = {
   name: "max_pool_grad",
   infer: ([dy], { shape }) => ({ shape, dtype: dy!.dtype }),
-  forward: ([dy, indices], windows, [dx]) => {
+  lazy: ([dy, indices], windows, { shape }) => {
     const { params, ...special } = forPlaces(windows);
-    launch(maxPoolGradKernel, { dy: dy!, indices: indices!, dx }, params, Math.ceil(dx.numel / 64), special);
+    const inputs = { dy: dy!, indices: indices! };
+    return new WaitingGradient({ kernel: maxPoolGradKernel, inputs, params: { ...params }, special }, shape);
   },
   saves: { inputs: [1] },
   grad: (ddx, { x, inputs }, { shape, out }) => {

@@ -8,11 +8,14 @@ import {
   avgPool1d,
   avgPool2d,
   type AvgPool2dOptions,
+  device,
   grad,
   maxPool1d,
   maxPool2d,
   type MaxPool2dOptions,
   mul,
+  randn,
+  relu,
   ShapeError,
   sum,
   type Tensor,
@@ -203,6 +206,22 @@ gpuTest("pool: gradients differentiate again, ties go to the first, NaN wins", a
   assertEquals(await g!.array(), [[[1, 0, 0, 0], [0, 0, 0, 1]]]);
   const low = tensor(array([1, 2, 2], [-Infinity, -Infinity, -Infinity, -Infinity]).data, { shape: [1, 2, 2] });
   assertEquals(await maxPool2d(low, { kernelSize: 2 }).array(), [[[-Infinity]]]);
+});
+
+gpuTest("the gradients of a pool and of the activation in front of it are made by one kernel", async () => {
+  const x = randn([2, 3, 9, 8], { requiresGrad: true });
+  for (const pool of [(t: Tensor) => maxPool2d(t, { kernelSize: 2 }), (t: Tensor) => avgPool2d(t, { kernelSize: 3 })]) {
+    const active = relu(x), y = pool(active);
+    const dy = randn(y.shape);
+    for (const t of [x, active, y, dy]) void t.storage.buffer;
+    const [between] = grad([y], [active], { gradOutputs: dy, retainGraph: true });
+    const [inner, values] = [await between!.data(), await x.data()];
+    const before = device().recorder.counts.dispatches;
+    const [dx] = grad([y], [x], { gradOutputs: dy, retainGraph: true });
+    void dx!.storage.buffer;
+    assertEquals(device().recorder.counts.dispatches - before, 1);
+    assertEquals(Array.from(await dx!.data()), Array.from(inner, (g, i) => values[i] > 0 ? g : 0));
+  }
 });
 
 gpuTest("pool: what does not fit is refused", () => {
