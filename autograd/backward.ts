@@ -1,7 +1,6 @@
 import { show } from "../device/option_names.ts";
 import { accumulate } from "../kernels/accumulate/accumulate.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
-import { ones } from "../kernels/elementwise/constants.ts";
 import { autocast } from "../tensor/autocast.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { withGradMode } from "../tensor/grad_mode.ts";
@@ -10,6 +9,7 @@ import { sameShape } from "../tensor/shape.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { primitives } from "../tensor/op.ts";
 import { type GradHook, Tensor } from "../tensor/tensor.ts";
+import { unit } from "../tensor/unit.ts";
 
 /** How to walk the graph. */
 export interface BackwardOptions {
@@ -57,7 +57,9 @@ export function backward(loss: Tensor, options: BackwardOptions = {}): void {
   const taken = new Set(options.gradient && [options.gradient.storage]);
   scope(() =>
     walk([loss], [options.gradient ?? null], createGraph, retainGraph, null, (leaf, gradient) => {
-      const before = leaf.grad, shared = taken.has(gradient.storage) || gradient.storage === leaf.storage;
+      const before = leaf.grad,
+        shared = taken.has(gradient.storage) || gradient.storage === leaf.storage ||
+          gradient.storage.constant;
       if (before !== null && !createGraph && ownsMemory(before, gradient)) return accumulate(before, gradient);
       leaf.grad = keep(before !== null ? add(before, gradient) : shared ? mul(gradient, 1) : alias(gradient));
       taken.add(leaf.grad.storage);
@@ -249,7 +251,7 @@ function walk(
             }`,
           );
         }
-        const gradient = start ?? ones(output.shape, { dtype: output.dtype });
+        const gradient = start ?? unit(output.shape, output.dtype);
         send(
           output.node === null ? { leaf: output.origin ?? output } : { node: output.node, index: output.outputIndex },
           gradient,

@@ -52,3 +52,23 @@ gpuTest("what a hook returns must be a gradient of the tensor", () => {
   });
   assertThrows(() => backward(sum(mul(a, 1))), Error, "disposed");
 });
+
+gpuTest(
+  "the gradient that a loss begins with is a constant: it costs no dispatch, and nobody can change it",
+  async (device) => {
+    const w = tensor([2], { dtype: "f32", requiresGrad: true }).reshape([]).detach().requiresGrad_();
+    const seen: Tensor[] = [];
+    const remove = w.registerHook((gradient) => void seen.push(gradient));
+    const before = device.recorder.counts.dispatches;
+    backward(w);
+    assertEquals(await seen[0].item(), 1);
+    assertThrows(() => copyInto(seen[0], 5), Error, "Cannot change a tensor of unit in place: it is a constant");
+    assertEquals(device.recorder.counts.dispatches, before);
+    // The leaf's own gradient may change.
+    copyInto(w.grad!, 3);
+    assertEquals(await w.grad!.item(), 3);
+    remove();
+    for (const gradient of seen) gradient.dispose();
+    w.grad!.dispose();
+  },
+);

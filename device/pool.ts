@@ -117,6 +117,25 @@ export class BufferPool {
     return buffer;
   }
 
+  /**
+   * A buffer beside the pool, for a value that stays as long as the device.
+   *
+   * @param bytes Its contents, at most 256 bytes
+   * @param label What it is called
+   */
+  constant(bytes: ArrayBufferView<ArrayBuffer>, label: string): PooledBuffer {
+    const gpu = this.gpu.createBuffer({
+      label,
+      size: SMALLEST_CLASS,
+      usage: STORAGE_COPY_USAGE,
+      mappedAtCreation: true,
+    });
+    const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    new Uint8Array(gpu.getMappedRange()).set(source);
+    gpu.unmap();
+    return { id: this.#nextId++, gpu, size: SMALLEST_CLASS, batch: -1, groups: [], label };
+  }
+
   /** Gives a buffer back; work recorded before this call may still use it, since the queue keeps its order. */
   release(buffer: PooledBuffer): void {
     if (this.recording?.released(buffer) === false) return;

@@ -32,6 +32,7 @@ export class Storage {
   #references = 1;
   /** Whether the buffer belongs to a replay, which will write to it again. */
   #lent = false;
+  #constant = false;
   /** Chains that read this storage and are not recorded yet: a write in place records them first. */
   #readers: Set<Storage> | null = null;
   /** The storages that this one is such a reader of. */
@@ -70,6 +71,22 @@ export class Storage {
     storage.#buffer = buffer;
     storage.#lent = true;
     return storage;
+  }
+
+  /**
+   * A storage whose value never changes and whose buffer is not of the pool.
+   *
+   * @param buffer Where the value lies
+   */
+  static constant(buffer: PooledBuffer, numel: number, dtype: DType, label: string): Storage {
+    const storage = Storage.lent(buffer, numel, dtype, label);
+    storage.#constant = true;
+    return storage;
+  }
+
+  /** Whether it can never be changed. */
+  get constant(): boolean {
+    return this.#constant;
   }
 
   /** Moves the value out of a buffer that a replay is about to write to. */
@@ -139,6 +156,7 @@ export class Storage {
 
   /** Prepares a write in place: chains that still want the old value are recorded first. */
   willChange(): void {
+    if (this.#constant) throw new Error(`Cannot change a tensor of ${this.label} in place: it is a constant`);
     watching.by?.changes(this);
     if (isOpen()) void this.buffer;
     if (this.#readers !== null) {
