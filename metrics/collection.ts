@@ -120,7 +120,9 @@ export class MetricCollection<Inputs extends readonly unknown[] = [preds: Tensor
       (inner, metric) => () => metric.batchValue(() => metric.update(...inputs), inner),
       () => this.compute(),
     );
-    return batch();
+    const values = batch();
+    for (const [name, metric] of this.entries()) metric.remember(values[name]);
+    return values;
   }
 
   /** Forgets all batches. */

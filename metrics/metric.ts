@@ -114,6 +114,8 @@ export abstract class Metric<Inputs extends readonly unknown[] = never[], Value 
   extends Module<Inputs, Value> {
   #states = new States();
   readonly #options: object;
+  /** The value of the latest batch, while it lasts. */
+  #batch: Value | null = null;
 
   /**
    * Makes the metric.
@@ -185,6 +187,7 @@ export abstract class Metric<Inputs extends readonly unknown[] = never[], Value 
    * @param inputs What the metric is about: predictions and targets, in most cases
    */
   update(...inputs: Inputs): void {
+    this.#batch = null;
     quietly(() => this.accumulate(...inputs));
     this.#states.updates++;
   }
@@ -197,7 +200,23 @@ export abstract class Metric<Inputs extends readonly unknown[] = never[], Value 
 
   /** Takes a batch and gives the value of that batch alone. */
   override forward(...inputs: Inputs): Value {
-    return this.batchValue(() => this.update(...inputs), () => this.compute());
+    const value = this.batchValue(() => this.update(...inputs), () => this.compute());
+    this.remember(value);
+    return value;
+  }
+
+  /** What {@link forward} gave for the latest batch; `null` after {@link update}, and when it was freed. */
+  get latest(): Value | null {
+    return this.#batch instanceof Tensor && this.#batch.disposed ? null : this.#batch;
+  }
+
+  /**
+   * Notes the value of a batch that was computed elsewhere.
+   *
+   * @internal
+   */
+  remember(value: Value): void {
+    this.#batch = value;
   }
 
   /**
@@ -228,6 +247,7 @@ export abstract class Metric<Inputs extends readonly unknown[] = never[], Value 
 
   /** Forgets all batches. */
   reset(): void {
+    this.#batch = null;
     quietly(() => this.#states.reset());
   }
 

@@ -11,7 +11,7 @@ type Tensor = functions.Tensor;
 type Functions = typeof functions;
 
 /** Functions that take a tensor first and are no methods: three that write into it, and the name of a property. */
-type NotMethods = "copyInto" | "grad" | "increment" | "uploadInto";
+type NotMethods = "copyInto" | "countInto" | "grad" | "increment" | "uploadInto";
 
 /** Names of the functions whose first parameter takes a tensor, and not just anything. */
 type OfTensor = {

@@ -1,11 +1,12 @@
 import { backward } from "../autograd/mod.ts";
 import type { Awaitable, Loaders, Stage } from "../data/mod.ts";
+import { MetricCollection } from "../metrics/mod.ts";
 import { Module } from "../nn/mod.ts";
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from "../optim/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { then } from "./_then.ts";
 import type { CheckpointData } from "./checkpoint.ts";
-import { logOptionNames, type LogOptions } from "./log.ts";
+import { type Loggable, logOptionNames, type LogOptions } from "./log.ts";
 import { checkNames } from "../device/option_names.ts";
 import type { Trainer } from "./trainer.ts";
 import { toDevice } from "./transfer.ts";
@@ -55,7 +56,7 @@ export interface ModuleHost {
   /** The trainer. */
   readonly trainer: Trainer;
   /** Takes a logged value. */
-  log(name: string, value: Tensor | number, options: LogOptions): void;
+  log(name: string, value: Loggable, options: LogOptions): void;
   /** Differentiates a loss, with the hooks around it. */
   backward(loss: Tensor): Awaitable<void>;
   /** Gives the gradients of an optimizer's parameters their own size, where the loss was scaled. */
@@ -331,15 +332,17 @@ export abstract class LightningModule<Batch = any> extends Module {
   }
 
   /**
-   * Logs a number or a scalar tensor. Nothing is read from the device here: values gather there until a row is due.
+   * Logs a number, a scalar tensor or a metric. Nothing is read from the device here: values gather there until a row is
+   * due. A metric, a property of this module, shows in step rows what its `forward` gave for the batch and in epoch rows
+   * what it computes of all batches; it is reset for the next epoch. `reduceFx` and `batchSize` do not concern it.
    *
    * @param name Its name
-   * @param value One number, on the host or on the device
+   * @param value One number, on the host or on the device, or a metric that computes one
    * @param options Where it appears and how values of several batches become one
    * @throws {TypeError} If it is not one number
    * @throws {Error} In hooks where no row can follow, and for the same name with other options in one hook
    */
-  log(name: string, value: Tensor | number, options: LogOptions = {}): void {
+  log(name: string, value: Loggable, options: LogOptions = {}): void {
     checkNames(`log ${name}`, options, logOptionNames);
     if (value instanceof Promise) {
       throw new TypeError(`Cannot log ${name}: log the tensor itself, it is read later without a wait; got a promise`);
@@ -347,9 +350,13 @@ export abstract class LightningModule<Batch = any> extends Module {
     this.#host?.log(name, value, options);
   }
 
-  /** Logs several values with the same options. */
-  logDict(values: Readonly<Record<string, Tensor | number>>, options: LogOptions = {}): void {
-    for (const [name, value] of Object.entries(values)) this.log(name, value, options);
+  /** Logs several values, or the metrics of a collection, with the same options. */
+  logDict(
+    values: Readonly<Record<string, Loggable>> | MetricCollection<readonly never[]>,
+    options: LogOptions = {},
+  ): void {
+    const entries = values instanceof MetricCollection ? values.entries() : Object.entries(values);
+    for (const [name, value] of entries) this.log(name, value as Loggable, options);
   }
 
   /** Switches gradients of all parameters off and to evaluation. */

@@ -1,4 +1,12 @@
 import type { OptionNames } from "../device/option_names.ts";
+import type { Metric } from "../metrics/mod.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/**
+ * What can be logged: one number, on the host or on the device, or a metric whose value is one. Of a metric a step row shows
+ * the value of the batch that `forward` gave, an epoch row its `compute`; it is reset for the next epoch.
+ */
+export type Loggable = Tensor | number | Metric;
 
 /** How values of several batches become one. */
 export type Reduction = "mean" | "sum" | "min" | "max";

@@ -1,5 +1,6 @@
 import { add, div, maximum, minimum, mul, to } from "../kernels/mod.ts";
 import type { StateDict } from "../data/mod.ts";
+import { Metric } from "../metrics/mod.ts";
 import { tensor } from "../tensor/create.ts";
 import { isHalf } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
@@ -7,7 +8,7 @@ import { isHostTensor } from "../tensor/host.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toHostAll } from "../tensor/to_host.ts";
-import { type LogOptions, type Reduction, whenLogged } from "./log.ts";
+import { type Loggable, type LogOptions, type Reduction, whenLogged } from "./log.ts";
 
 /** What is fixed of a logged value: its name, where it appears, and how it is reduced. */
 interface Kind {
@@ -22,8 +23,12 @@ interface Kind {
 }
 
 interface Entry extends Kind {
+  /** The metric that was logged, if it was one: then the epoch's value is what it computes. */
+  readonly metric: Metric | null;
   /** The latest value. */
   last: Tensor | number;
+  /** Whether there is one: a metric may have none yet. */
+  known: boolean;
   /** Weighted sum, sum, least or greatest so far. */
   total: Tensor | number;
   weight: number;
@@ -57,34 +62,45 @@ export class MetricStore {
    */
   log(
     name: string,
-    value: Tensor | number,
+    given: Loggable,
     options: LogOptions,
     hook: string,
     suffix: string,
     batchSize: () => number,
   ): void {
-    if (value instanceof Tensor ? value.numel !== 1 : typeof value !== "number") {
-      const got = value instanceof Tensor ? `a tensor of shape [${value.shape.join(", ")}]` : `a ${typeof value}`;
-      throw new TypeError(`Cannot log ${name}: a value must be a number or a tensor with one element, got ${got}`);
-    }
+    const metric = given instanceof Metric ? given : null;
+    const value: Tensor | number | null = given instanceof Metric ? given.latest : given;
+    if (value !== null) checkOne(name, value);
     const key = `${hook}.${name}${suffix}`;
-    const entry = this.#entryOf(key, name, suffix, options, hook);
+    const entry = this.#entryOf(key, name, suffix, options, hook, metric);
     free(entry.last);
+    entry.last = 0;
+    entry.known = value !== null;
+    if (value === null) return;
     noGrad(() => {
       entry.last = own(value);
-      if (entry.onEpoch) accumulate(entry, value, entry.reduceFx === "mean" ? options.batchSize ?? batchSize() : 1);
+      if (entry.onEpoch && metric === null) {
+        accumulate(entry, value, entry.reduceFx === "mean" ? options.batchSize ?? batchSize() : 1);
+      }
     });
     entry.fresh = true;
   }
 
-  #entryOf(key: string, name: string, suffix: string, options: LogOptions, hook: string): Entry {
+  #entryOf(
+    key: string,
+    name: string,
+    suffix: string,
+    options: LogOptions,
+    hook: string,
+    metric: Metric | null,
+  ): Entry {
     const { onStep, onEpoch } = whenLogged(name, hook, options);
     const { progBar = false, logger = true, reduceFx = "mean" } = options;
     const known = this.#entries.get(key);
     if (known === undefined) {
       const entry: Entry = {
         ...{ name, suffix, onStep, onEpoch, progBar, logger, reduceFx },
-        ...{ last: 0, total: 0, weight: 0, fresh: false },
+        ...{ metric, last: 0, known: false, total: 0, weight: 0, fresh: false },
       };
       if (!(reduceFx in COMBINE)) {
         throw new TypeError(
@@ -97,6 +113,7 @@ export class MetricStore {
     const same = known.onStep === onStep && known.onEpoch === onEpoch && known.progBar === progBar &&
       known.logger === logger && known.reduceFx === reduceFx;
     if (!same) throw new Error(`Cannot log ${name} in ${hook}: it was logged there with other options before`);
+    if (known.metric !== metric) throw new Error(`Cannot log ${name} in ${hook}: another metric had this name before`);
     return known;
   }
 
@@ -144,7 +161,7 @@ export class MetricStore {
     const values: NamedValue[] = [];
     for (const entry of this.#entries.values()) {
       const both = entry.onStep && entry.onEpoch;
-      if (entry.onStep && steps) values.push(named(entry, both ? "_step" : "", entry.last));
+      if (entry.onStep && steps && entry.known) values.push(named(entry, both ? "_step" : "", entry.last));
       if (!entry.onEpoch) continue;
       const value = reduced(entry);
       values.push(named(entry, both ? "_epoch" : "", value));
@@ -153,9 +170,10 @@ export class MetricStore {
     return values;
   }
 
-  /** Forgets everything: a new epoch begins. */
+  /** Forgets everything, metrics too: a new epoch begins. */
   reset(): void {
     for (const entry of this.#entries.values()) {
+      entry.metric?.reset();
       free(entry.last);
       free(entry.total);
     }
@@ -177,18 +195,39 @@ export class MetricStore {
     }
   }
 
-  /** What was gathered so far, for a checkpoint within an epoch. */
-  stateDict(): StateDict {
-    return Object.fromEntries([...this.#entries].map(([key, entry]) => [key, { ...entry }]));
+  /**
+   * What was gathered so far, for a checkpoint within an epoch.
+   *
+   * @param metrics The metrics that there are, by name; what they remember is saved with the module
+   */
+  stateDict(metrics: ReadonlyMap<string, Metric>): StateDict {
+    const names = new Map([...metrics].map(([name, metric]) => [metric, name]));
+    const saved = ({ metric, ...entry }: Entry) => ({ ...entry, metric: metric === null ? null : names.get(metric) });
+    return Object.fromEntries([...this.#entries].map(([key, entry]) => [key, saved(entry)]));
   }
 
   /** Goes on from what {@link stateDict} gave; tensors may be on the host. */
-  loadStateDict(state: StateDict): void {
+  loadStateDict(state: StateDict, metrics: ReadonlyMap<string, Metric>): void {
     this.reset();
-    for (const [key, saved] of Object.entries(state as Record<string, Entry>)) {
-      this.#entries.set(key, { ...saved, last: ours(saved.last), total: ours(saved.total) });
+    for (const [key, { metric: name = null, ...saved }] of Object.entries(state as Record<string, SavedEntry>)) {
+      const metric = name === null ? null : metrics.get(name) ?? missing(name);
+      this.#entries.set(key, { ...saved, metric, last: ours(saved.last), total: ours(saved.total) });
     }
   }
+}
+
+/** An entry in a checkpoint: a metric is known by its name in the module. */
+type SavedEntry = Omit<Entry, "metric"> & { readonly metric?: string | null };
+
+function missing(name: string): never {
+  throw new Error(`Cannot go on with the metrics of a checkpoint: the module has no metric ${name}`);
+}
+
+/** Throws unless a value is one number. */
+function checkOne(name: string, value: unknown): void {
+  if (value instanceof Tensor ? value.numel === 1 : typeof value === "number") return;
+  const got = value instanceof Tensor ? `a tensor of shape [${value.shape.join(", ")}]` : `a ${typeof value}`;
+  throw new TypeError(`Cannot log ${name}: a value must be a number or a tensor with one element, got ${got}`);
 }
 
 function named(entry: Entry, ending: string, value: Tensor | number): NamedValue {
@@ -243,6 +282,11 @@ function over(a: Tensor | number, b: number): Tensor | number {
 }
 
 function reduced(entry: Entry): Tensor | number {
+  if (entry.metric !== null) {
+    const value = entry.metric.compute();
+    checkOne(entry.name, value);
+    return value;
+  }
   return entry.reduceFx === "mean" ? over(entry.total, entry.weight) : entry.total;
 }
 

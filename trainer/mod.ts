@@ -23,7 +23,7 @@ export {
   type OptimizerConfig,
   type StepOutput,
 } from "./lightning_module.ts";
-export type { LogOptions, Reduction } from "./log.ts";
+export type { Loggable, LogOptions, Reduction } from "./log.ts";
 export type { Logger, LogPoint } from "./logger.ts";
 export type { Amount, Fraction } from "./amounts.ts";
 export type { Duration, ResolvedOptions, TrainerOptions } from "./options.ts";

@@ -1,6 +1,6 @@
 import type { StateDict } from "../data/mod.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { LogOptions } from "./log.ts";
+import type { Metric } from "../metrics/mod.ts";
+import type { Loggable, LogOptions } from "./log.ts";
 import type { Logger, LogPoint } from "./logger.ts";
 import { MetricStore, type ReadValue, readValues } from "./metric_store.ts";
 import { type FitProgress, rowStep } from "./progress.ts";
@@ -75,16 +75,16 @@ export class Reporter {
     return this.#seconds + (performance.now() - this.#started) / 1000;
   }
 
-  /** Goes on with the metrics of a checkpoint. */
+  /** Goes on with the metrics of a checkpoint; metric objects are found by their names in the module. */
   restore(state: {
     readonly callbackMetrics: Readonly<Record<string, number>>;
     readonly metricSteps: Readonly<Record<string, number>>;
     readonly logged: StateDict;
     readonly progress: { readonly seconds: number };
-  }): void {
+  }, metrics: ReadonlyMap<string, Metric>): void {
     this.callbackMetrics = { ...state.callbackMetrics };
     this.metricSteps = { ...state.metricSteps };
-    this.fitStore.loadStateDict(state.logged);
+    this.fitStore.loadStateDict(state.logged, metrics);
     this.startClock(state.progress.seconds);
   }
 
@@ -130,7 +130,7 @@ export class Reporter {
   }
 
   /** Takes a value that a module or a callback logs. */
-  log(name: string, value: Tensor | number, options: LogOptions): void {
+  log(name: string, value: Loggable, options: LogOptions): void {
     const suffix = options.addDataloaderIdx === false ? "" : this.#suffix;
     const size = () => this.#batchSize ??= this.#batch === null ? 1 : batchSizeOf(this.#batch);
     this.#target.store.log(name, value, options, this.#hook, suffix, size);

@@ -1,4 +1,5 @@
 import type { LightningDataModule, Loader, Loaders, Stage } from "../data/mod.ts";
+import { Metric } from "../metrics/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { enableGrad } from "../tensor/grad_mode.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -7,7 +8,7 @@ import type { Callback } from "./callback.ts";
 import { HookTable } from "./hooks.ts";
 import type { LightningModule, ModuleHost } from "./lightning_module.ts";
 import { listLoaders, type NamedLoader, type Step } from "./loaders.ts";
-import type { LogOptions } from "./log.ts";
+import type { Loggable, LogOptions } from "./log.ts";
 import type { ResolvedSchedulerConfig } from "./optimizers.ts";
 import { Pace } from "./pace.ts";
 import type { Precision } from "./precision.ts";
@@ -73,6 +74,8 @@ export class Run implements ModuleHost {
   readonly precision: Precision;
   readonly pace: Pace = new Pace();
   readonly #given: GivenLoaders;
+  /** Metrics known to belong to the module. */
+  readonly #owned = new Set<unknown>();
   readonly #signal: AbortSignal | null;
   /** The optimizers of fit. */
   optimizers: readonly Optimizer[] = [];
@@ -112,8 +115,9 @@ export class Run implements ModuleHost {
   }
 
   /** Takes a value that a module or a callback logs. */
-  log(name: string, value: Tensor | number, options: LogOptions): void {
+  log(name: string, value: Loggable, options: LogOptions): void {
     if (this.collectLogs !== null) return this.collectLogs(name, value, options);
+    if (value instanceof Metric) this.#checkOwned(name, value);
     this.reporter.log(name, value, options);
   }
 
@@ -174,6 +178,16 @@ export class Run implements ModuleHost {
       throw new TypeError(`Cannot run ${name}: ${this.module.constructor.name} does not define it`);
     }
     return this.inHook(name, () => this.precision.forward(() => method.apply(this.module, args)));
+  }
+
+  /** A metric is saved with the module and found there again. */
+  #checkOwned(name: string, metric: Metric): void {
+    if (this.#owned.has(metric)) return;
+    for (const part of this.module.modules()) if (part instanceof Metric) this.#owned.add(part);
+    if (this.#owned.has(metric)) return;
+    throw new Error(
+      `Cannot log ${name}: the metric must be a property of ${this.module.constructor.name}, where checkpoints find it`,
+    );
   }
 
   #sourceOf<H extends keyof LightningDataModule & keyof LightningModule>(

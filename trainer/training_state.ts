@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { StateDict } from "../data/mod.ts";
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
+import { Metric } from "../metrics/mod.ts";
 import type { OptimizerState, SchedulerState } from "../optim/mod.ts";
 import { tensor } from "../tensor/create.ts";
 import type { DType } from "../tensor/dtype.ts";
@@ -11,6 +12,7 @@ import type { Callback } from "./callback.ts";
 import { checkState } from "./check_state.ts";
 import { CHECKPOINT_VERSION, type CheckpointData, CheckpointError } from "./checkpoint.ts";
 import type { FitLoop } from "./fit_loop.ts";
+import type { LightningModule } from "./lightning_module.ts";
 import type { Run } from "./run.ts";
 
 const count = z.number().int().min(0);
@@ -39,6 +41,8 @@ const trainingState = z.object({
   callbackMetrics: numbers,
   metricSteps: z.record(z.string(), count),
   logged: z.record(z.string(), record),
+  /** What the module's metrics remember within an epoch, by name; checkpoints from before there were any have none. */
+  metrics: z.record(z.string(), record).default({}),
   /** Of the loss scaler; checkpoints of other modes have none. */
   precision: record.nullable().default(null),
   random: z.strictObject({ seed: count, step: count, stream: count }),
@@ -64,6 +68,7 @@ export function captureState(
     const state = callback.stateDict?.();
     if (state !== undefined) states[callback.stateKey] = state;
   }
+  const metrics = metricsOf(module);
   const training: { [K in keyof TrainingState]: unknown } = {
     progress: { ...progress, evalBatches: { ...progress.evalBatches }, seconds: reporter.seconds },
     optimizers: run.optimizers.map((optimizer) => optimizer.stateDict()),
@@ -72,13 +77,25 @@ export function captureState(
     loader: progress.midEpoch ? loop?.loaderState ?? null : null,
     callbackMetrics: { ...reporter.callbackMetrics },
     metricSteps: { ...reporter.metricSteps },
-    logged: reporter.fitStore.stateDict(),
+    logged: reporter.fitStore.stateDict(metrics),
+    metrics: progress.midEpoch ? metricStates(metrics) : {},
     precision: run.precision.stateDict() as Record<string, unknown> | null,
     random: loop?.randomBeforeBatch ?? defaultGenerator.state,
     callbacks: states,
     dataModule: data?.stateDict?.() ?? null,
   };
   return { version: CHECKPOINT_VERSION, stateDict, training, extra: {} };
+}
+
+/** The metrics of a module, by name. */
+function metricsOf(module: LightningModule): ReadonlyMap<string, Metric> {
+  return new Map([...module.namedModules()].filter((named): named is [string, Metric] => named[1] instanceof Metric));
+}
+
+/** What metrics remember that took in a batch. */
+function metricStates(metrics: ReadonlyMap<string, Metric>): Record<string, Record<string, Tensor>> {
+  const taken = [...metrics].filter(([, metric]) => metric.updateCount > 0);
+  return Object.fromEntries(taken.map(([name, metric]) => [name, Object.fromEntries(metric.stateDict())]));
 }
 
 /** Gradients of an open accumulation window. */
@@ -135,6 +152,10 @@ export function restoreTraining(run: Run, state: TrainingState): void {
     parameter.grad = keep(tensor(gradient));
   }
   Object.assign(progress, state.progress);
-  reporter.restore(state);
+  const metrics = metricsOf(module);
+  reporter.restore(state, metrics);
+  for (const [name, saved] of Object.entries(state.metrics)) {
+    metrics.get(name)?.loadStateDict(saved as Record<string, HostTensor<DType>>);
+  }
   defaultGenerator.state = state.random satisfies RandomState;
 }
