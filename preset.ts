@@ -1,15 +1,32 @@
 import { ModelCheckpoint, ProgressBar, Timer } from "./callbacks/mod.ts";
 import { CSVLogger } from "./loggers/mod.ts";
+import { runtime } from "./platform/mod.ts";
 import { setDefaults } from "./trainer/mod.ts";
+
+/** A browser's page has no files, and no terminal: there a trainer adds nothing by itself, and says so once. */
+const hasFiles = runtime !== "browser";
+let told = false;
+
+function tell(): void {
+  if (told) return;
+  told = true;
+  console.info("This runtime has no files: trainers log and save nothing by themselves, give a logger to keep metrics");
+}
 
 /** What a trainer adds by itself: a progress bar, a checkpoint of the latest epoch, and a CSV logger. */
 setDefaults({
   callbacks: (options, given) => [
-    ...options.enableProgressBar && !given.some((callback) => callback instanceof ProgressBar)
+    ...hasFiles && options.enableProgressBar && !given.some((callback) => callback instanceof ProgressBar)
       ? [new ProgressBar()]
       : [],
     ...options.maxTime === null ? [] : [new Timer({ duration: options.maxTime })],
-    ...options.enableCheckpointing && !given.some((callback) => callback.checkpointing) ? [new ModelCheckpoint()] : [],
+    ...hasFiles && options.enableCheckpointing && !given.some((callback) => callback.checkpointing)
+      ? [new ModelCheckpoint()]
+      : [],
   ],
-  loggers: (options) => [new CSVLogger({ saveDir: options.defaultRootDir })],
+  loggers: (options) => {
+    if (hasFiles) return [new CSVLogger({ saveDir: options.defaultRootDir })];
+    tell();
+    return [];
+  },
 });

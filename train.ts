@@ -10,7 +10,7 @@ import { init, NoAdapterError } from "./device/mod.ts";
 import { LitConvNet } from "./examples/mnist/model.ts";
 import { CheckpointError, seedEverything, Trainer } from "./lightning.ts";
 import { CSVLogger } from "./loggers/mod.ts";
-import { args, writeErr, writeOut } from "./platform/mod.ts";
+import { args, FileError, writeErr, writeOut } from "./platform/mod.ts";
 
 /** What shells say of a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
@@ -84,6 +84,10 @@ function parseFlags(words: string[]): { options: Options; problems: string[] } {
       return false;
     },
   });
+  for (const name of boolean) {
+    const word = words.find((word) => word.startsWith(`--${name}=`));
+    if (word !== undefined) problems.push(`--${name} must be ${flags[name][2]}, got ${JSON.stringify(word)}`);
+  }
   const options: Record<string, unknown> = {};
   for (const [name, [schema, preset, allowed]] of Object.entries(flags)) {
     const result = schema.optional().safeParse(given[name]);
@@ -150,7 +154,9 @@ async function main(): Promise<number> {
   else {
     const { steps, adapter, backend, precision } = result;
     writeOut(`Test accuracy ${(100 * result.testAccuracy).toFixed(2)} %, test loss ${result.testLoss}\n`);
-    writeOut(`${steps} steps in ${result.seconds} s on ${adapter} (${backend}, ${precision})\n`);
+    writeOut(
+      `${steps} ${steps === 1 ? "step" : "steps"} in ${result.seconds} s on ${adapter} (${backend}, ${precision})\n`,
+    );
     if (saved !== null) writeOut(`Checkpoint: ${saved}\n`);
   }
   return 0;
@@ -160,7 +166,8 @@ async function main(): Promise<number> {
 function stopped(trainer: Trainer, { lastModelPath }: ModelCheckpoint): boolean {
   if (trainer.state !== "interrupted") return false;
   const how = lastModelPath === "" ? "" : `; go on with --resume ${lastModelPath}`;
-  writeErr(`Interrupted after ${trainer.globalStep} steps${how}\n`);
+  const steps = trainer.globalStep;
+  writeErr(`Interrupted after ${steps} ${steps === 1 ? "step" : "steps"}${how}\n`);
   return true;
 }
 
@@ -172,7 +179,8 @@ if (import.meta.main) {
   try {
     Deno.exit(await main());
   } catch (error) {
-    const known = error instanceof DataError || error instanceof CheckpointError || error instanceof NoAdapterError;
+    const known = error instanceof DataError || error instanceof CheckpointError ||
+      error instanceof NoAdapterError || error instanceof FileError;
     if (!known) throw error;
     writeErr(`${error.message}\n`);
     Deno.exit(1);

@@ -1,5 +1,4 @@
-import { env } from "../platform/mod.ts";
-import { runtime } from "../platform/mod.ts";
+import { env, runtime, systemInfo } from "../platform/mod.ts";
 import { useSwiftShader } from "../platform/software_vulkan.ts";
 import { dawnFailureReason, openDawn, ownWebGpu } from "../platform/webgpu.ts";
 import { NoAdapterError } from "./errors.ts";
@@ -40,9 +39,10 @@ const BACKENDS: readonly Backend[] = ["dawn", "deno", "browser"];
  *   answers (default: yes)
  */
 export async function findAdapter(options: InitOptions, keptDriver: boolean = true): Promise<FoundAdapter> {
-  const backend = options.backend ?? env("FULGURITE_BACKEND") ?? "auto";
+  const backend = options.backend ?? (env("FULGURITE_BACKEND") || "auto");
   checkBackend(backend);
-  const wish = options.adapter ?? env("FULGURITE_ADAPTER") ?? "high-performance";
+  checkRuntime(backend);
+  const wish = options.adapter ?? (env("FULGURITE_ADAPTER") || "high-performance");
   const toggles = options.dawnToggles ?? env("FULGURITE_DAWN_TOGGLES")?.split(";").filter(Boolean) ?? DEFAULT_TOGGLES;
   const order: Backend[] = backend !== "auto"
     ? [backend as Backend]
@@ -88,6 +88,15 @@ export function checkBackend(backend: string = "auto"): void {
   throw new RangeError(`Cannot choose a backend: it must be one of auto, ${BACKENDS.join(", ")}, got ${backend}`);
 }
 
+/** Throws a `RangeError` unless a backend can exist in this runtime. */
+function checkRuntime(backend: string): void {
+  const here = runtime === "browser" ? ["browser"] : runtime === "deno" ? ["dawn", "deno"] : ["dawn"];
+  if (backend === "auto" || here.includes(backend)) return;
+  throw new RangeError(
+    `Cannot choose the backend ${backend} here: under ${runtime} it must be one of auto, ${here.join(", ")}`,
+  );
+}
+
 /** A line for people: what the adapter calls itself. */
 export function describe(adapter: GPUAdapter): string {
   const { vendor, architecture, device, description } = adapter.info;
@@ -103,7 +112,10 @@ export function isSoftware(adapter: GPUAdapter): boolean {
 
 async function requestAdapter(gpu: GPU, wish: string): Promise<GPUAdapter | null> {
   const powerPreference = wish === "low-power" ? "low-power" : "high-performance";
-  return await gpu.requestAdapter({ powerPreference }) ?? await gpu.requestAdapter({ forceFallbackAdapter: true });
+  // Browsers on Windows ignore the preference and warn of it, so it is only uttered there where it was asked for.
+  const unheard = runtime === "browser" && /Windows/.test(systemInfo().release) && wish !== "low-power";
+  return await gpu.requestAdapter(unheard ? {} : { powerPreference }) ??
+    await gpu.requestAdapter({ forceFallbackAdapter: true });
 }
 
 function matches(adapter: GPUAdapter, wish: string): boolean {

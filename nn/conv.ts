@@ -107,6 +107,20 @@ const triple = (size: VolumeSize): readonly [number, number, number] =>
 const kernelOf = (size: ImageSize | VolumeSize, axes: 2 | 3): readonly number[] =>
   Array.isArray(size) && size.length === axes ? size : new Array(axes).fill(size);
 
+/** What is not printed of a convolution. */
+const PRESETS: Readonly<Record<string, unknown>> = {
+  ...{ stride: 1, padding: 0, outputPadding: 0, dilation: 1, groups: 1, bias: true, paddingMode: "zeros" },
+};
+
+/** Options that are not as usual, as they are printed. */
+function shownOptions(options: object): string[] {
+  return Object.entries(PRESETS).flatMap(([name, preset]) => {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value === undefined || [value].flat().every((part) => part === preset)) return [];
+    return [`${name}=${Array.isArray(value) ? `[${value.join(", ")}]` : value}`];
+  });
+}
+
 /** What convolutions have in common: weight, bias and their start values. */
 export abstract class Convolution extends Module<[x: Tensor], Tensor> {
   /** Channels of the input. */
@@ -119,6 +133,7 @@ export abstract class Convolution extends Module<[x: Tensor], Tensor> {
   weight: Parameter;
   /** [outChannels], or `null`. */
   bias: Parameter | null;
+  readonly #shown: readonly string[];
 
   /**
    * Makes the layer.
@@ -151,6 +166,7 @@ export abstract class Convolution extends Module<[x: Tensor], Tensor> {
     this.inChannels = inChannels;
     this.outChannels = outChannels;
     this.groups = groups;
+    this.#shown = shownOptions(options);
     const [first, second] = transposed ? [inChannels, outChannels] : [outChannels, inChannels];
     this.weight = emptyParameter([first, second / groups, ...kernel]);
     this.bias = bias ? emptyParameter([outChannels]) : null;
@@ -166,10 +182,8 @@ export abstract class Convolution extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    const { inChannels, outChannels, groups } = this;
     const kernel = this.weight.shape.slice(2).join(", ");
-    return `${inChannels}, ${outChannels}, kernelSize=[${kernel}]${groups === 1 ? "" : `, groups=${groups}`}` +
-      (this.bias === null ? ", bias=false" : "");
+    return [this.inChannels, this.outChannels, `kernelSize=[${kernel}]`, ...this.#shown].join(", ");
   }
 }
 

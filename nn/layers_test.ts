@@ -275,3 +275,13 @@ gpuTest("layers refuse sizes that are missing or negative, and options that do n
   ];
   for (const [make, message] of cases) assertEquals(refusal(make), message);
 });
+
+gpuTest("a convolution prints what is not as usual", () => {
+  using plain = new nn.Conv2d(1, 2, 3);
+  using rich = new nn.Conv2d(2, 4, [3, 1], { stride: 2, padding: [1, 0], groups: 2, bias: false });
+  assertEquals(plain.toString(), "Conv2d(1, 2, kernelSize=[3, 3])");
+  assertEquals(
+    rich.toString(),
+    "Conv2d(2, 4, kernelSize=[3, 1], stride=2, padding=[1, 0], groups=2, bias=false)",
+  );
+});

@@ -24,7 +24,7 @@ export function keep<T extends Tensor>(t: T): T {
 }
 
 /**
- * Runs `fn` and frees every tensor made inside, but those it returns (also inside arrays, maps and plain objects) and
+ * Runs `fn` and frees every tensor made inside, but those it returns (also inside arrays, sets, maps, and the public properties of objects) and
  * those that outlive it by their role: parameters' gradients, optimizer state, tensors passed to {@link keep}.
  *
  * An asynchronous `fn` works too, provided that nothing else creates tensors while it waits.
@@ -63,18 +63,25 @@ export function scope<T>(fn: () => T): T {
   }
 }
 
+/** A tensor by its form: importing the class here would close a circle. */
+function isTensor(value: object): value is Tensor {
+  return "storage" in value && "outputIndex" in value;
+}
+
 function release(made: Set<Tensor>, result: unknown): void {
   const at = scopes.lastIndexOf(made);
   scopes.splice(at, 1);
   const outer = at > 0 ? scopes[at - 1] : null;
+  const seen = new Set<object>();
   const spare = (value: unknown, depth: number): void => {
-    if (value === null || typeof value !== "object" || depth > 8) return;
+    if (value === null || typeof value !== "object" || depth > 8 || seen.has(value)) return;
+    seen.add(value);
     if (made.has(value as Tensor)) {
       made.delete(value as Tensor);
       outer?.add(value as Tensor);
-    } else if (Array.isArray(value)) { for (const item of value) spare(item, depth + 1); }
+    } else if (Array.isArray(value) || value instanceof Set) { for (const item of value) spare(item, depth + 1); }
     else if (value instanceof Map) { for (const item of value.values()) spare(item, depth + 1); }
-    else if (Object.getPrototypeOf(value) === Object.prototype) {
+    else if (!ArrayBuffer.isView(value) && !isTensor(value)) {
       for (const item of Object.values(value)) spare(item, depth + 1);
     }
   };

@@ -46,6 +46,14 @@ Deno.test("a backend that does not exist is refused with the names that do", asy
   assertStringIncludes(String(info.message), "auto, dawn, deno, browser, got cuda");
 });
 
+Deno.test("an empty variable is none, and a backend of another runtime is refused", async () => {
+  const info = await open({ FULGURITE_BACKEND: "", FULGURITE_ADAPTER: "" });
+  assertEquals([info.message, Boolean(info.adapter)], [undefined, true]);
+  const other = await open({ FULGURITE_BACKEND: "browser" });
+  assertEquals(other.name, "RangeError");
+  assertStringIncludes(String(other.message), "under deno it must be one of auto, dawn, deno");
+});
+
 Deno.test("an adapter that is not there is named, and no other is taken", { ignore: !linux }, async () => {
   const info = await open({ FULGURITE_ADAPTER: "no such card" });
   assertEquals(info.name, "NoAdapterError");

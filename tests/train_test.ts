@@ -39,7 +39,7 @@ Deno.test("train.ts lists all wrong flags in one go, before it does anything", a
       "--backend",
       "cpu",
     ],
-    ...["--limit-train-batches", "1.5", "--seed=x", "--colour", "blue", "now"],
+    ...["--limit-train-batches", "1.5", "--seed=x", "--colour", "blue", "now", "--json=maybe"],
   );
   assertEquals([code, stdout], [2, ""]);
   const wanted = [
@@ -51,10 +51,18 @@ Deno.test("train.ts lists all wrong flags in one go, before it does anything", a
     '--backend must be auto, dawn or deno, got "cpu"',
     '--limit-train-batches must be a count of batches, or a share with a decimal point up to 1.0, got "1.5"',
     '--seed must be a whole number from 0 on, got "x"',
+    '--json must be given or not, got "--json=maybe"',
     "--colour: there is no such flag",
     "now: there is no such argument",
   ];
   for (const line of wanted) assertStringIncludes(stderr, `${line}\n`);
+});
+
+Deno.test("train.ts names a folder that cannot be used, without a stack", async () => {
+  const { code, stdout, stderr } = await train("--out-dir", "/dev/null/x", "--max-steps", "0");
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, "Cannot make a folder in makeDir");
+  assertEquals(stderr.includes("    at "), false, stderr);
 });
 
 Deno.test("train.ts --fast-dev-run touches everything and leaves no files; --json ends with one object", async () => {

@@ -2,16 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
 import type { Tensor } from "../mod.ts";
 import { manualSeed } from "../mod.ts";
-import {
-  cloudLoader,
-  constantBatches,
-  MemoryLogger,
-  Net,
-  own,
-  quiet,
-  Slope,
-  trainerTest,
-} from "../testing/trainer.ts";
+import { cloudLoader, constantBatches, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import type { Points } from "../testing/trainer.ts";
 import { crossEntropy } from "../mod.ts";
 

@@ -1,4 +1,4 @@
-import { onInterrupt, writeErr } from "../platform/mod.ts";
+import { onInterrupt, onTerminate, writeErr } from "../platform/mod.ts";
 import type { Stage } from "../data/mod.ts";
 import type { Logger } from "./logger.ts";
 import type { Run } from "./run.ts";
@@ -23,11 +23,13 @@ export async function enter(
 ): Promise<Ending> {
   const { data, module, hooks, reporter } = run;
   const errors = new FirstError();
-  // The first Ctrl-C asks for an orderly end, the next one ends the process.
-  const stopListening = onInterrupt(() => {
+  // The first Ctrl-C (or SIGTERM, as batch systems send it) asks for an orderly end, the next one ends the process.
+  const interrupt = () => {
     run.interrupted = true;
     stopListening();
-  });
+  };
+  const listening = [onInterrupt(interrupt), onTerminate(interrupt)];
+  const stopListening = () => listening.splice(0).forEach((stop) => stop());
   await errors.guard(async () => {
     if (stage === "fit") { for (const logger of loggers) await logger.open?.(); }
     await data?.prepareData?.();

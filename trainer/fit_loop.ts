@@ -35,6 +35,8 @@ export class FitLoop {
   #compiled: CompiledStep | null = null;
   #timing: ValidationTiming;
   #cursor: Cursor | null = null;
+  /** Whether no batch of the running epoch had a loss. */
+  #lossless = true;
   /** Where the training loader stands, or has to go on. */
   #loaderState: object | null;
   /** While a batch is not done: the random numbers before it. */
@@ -77,7 +79,6 @@ export class FitLoop {
     this.#trainLoadedIn = progress.epoch;
     Object.assign(progress, this.#resumed());
     if (this.trainBatches === 0) return;
-    if (this.#options.compile) this.#compiled = new CompiledStep(run, this.#optimization);
     const restore = reporter.use(reporter.fitStore, "fit");
     try {
       await hooks.call("onTrainStart");
@@ -162,6 +163,7 @@ export class FitLoop {
     const { loader } = this.#train!;
     let skip = 0;
     loader.setEpoch?.(progress.epoch);
+    this.#lossless = true;
     if (first === 0) {
       Object.assign(progress, { midEpoch: true, batchInEpoch: 0, lastBatch: false, windowBatches: 0 });
       reporter.fitStore.reset();
@@ -192,6 +194,7 @@ export class FitLoop {
       ? (this.#compiled ?? this.#optimization).train(batch, step)
       : run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>;
     const outputs = trained instanceof Promise ? await trained : trained;
+    this.#lossless &&= module.automaticOptimization && (outputs === null || outputs === undefined);
     this.#count(step);
     if (this.#optimization.closesWindow(step)) {
       progress.steppedBatches++;
@@ -228,6 +231,10 @@ export class FitLoop {
   /** The end of an epoch, also of one that ends early since training does. */
   async #endEpoch(complete: boolean): Promise<void> {
     const { hooks, reporter } = this.#run, progress = this.#progress;
+    if (this.#lossless && progress.batchInEpoch > 0) {
+      const { name } = this.#run.module.constructor;
+      this.#run.warn(`trainingStep of ${name} gave no loss for any batch of an epoch: nothing was learned in it`);
+    }
     const over = complete || this.#options.lightningCompat;
     if (progress.place !== "epochEnd") {
       if (over) progress.place = "epochEnd";
@@ -330,12 +337,20 @@ export class FitLoop {
   #prepare(): void {
     this.#optimization = new Optimization(this.#run, this.trainBatches);
     this.#timing = new ValidationTiming(this.#options, this.trainBatches, this.valBatches.some((n) => n > 0));
+    this.#compiled?.dispose();
+    this.#compiled = this.#options.compile ? new CompiledStep(this.#run, this.#optimization) : null;
   }
 
   async #loadVal(): Promise<void> {
     if (this.#val !== null) return;
     const { module } = this.#run, { limitValBatches } = this.#options;
-    const wanted = limitValBatches !== 0 && module.validationStep !== undefined;
+    const wanted = limitValBatches !== 0 && module.validationStep !== undefined, name = module.constructor.name;
+    const any = this.#run.hasLoaders("val");
+    if (limitValBatches !== 0 && any && !wanted) {
+      this.#run.warn(`there is validation data, but ${name} does not define validationStep: nothing is validated`);
+    } else if (wanted && !any) {
+      this.#run.warn(`${name} defines validationStep, but there is no validation data: nothing is validated`);
+    }
     this.#val = wanted ? await this.#run.loaders("val") : [];
     this.#valLoadedIn = this.#progress.epoch;
     if (this.#overfits) {

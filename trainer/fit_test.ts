@@ -415,3 +415,25 @@ trainerTest("a loader that can be walked once is an error in the second epoch, n
   );
   assertEquals(await module.value(), -2);
 });
+
+trainerTest("data that is none is refused, and null is none", async () => {
+  for (const wrong of [5, "data", () => {}]) {
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1 });
+    await assertRejects(() => trainer.fit(new Slope(), wrong as never), TypeError, "data must be a data module");
+  }
+  class Own extends Slope {
+    override trainDataloader() {
+      return constantBatches([1, 2]);
+    }
+  }
+  const module = new Own();
+  await new Trainer({ ...quiet, maxEpochs: 1 }).fit(module, null);
+  assertEquals(await module.value(), -3);
+});
+
+trainerTest("a loader that gives undefined, and a batch that refers to itself, are errors that say so", async () => {
+  await assertRejects(() => fit(new Slope(), [undefined]), TypeError, "batch 0 of a loader: it must be a value");
+  const batch: unknown[] = [];
+  batch.push(batch);
+  await assertRejects(() => fit(new Slope(), [batch]), TypeError, "refers to itself");
+});

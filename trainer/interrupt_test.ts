@@ -9,6 +9,7 @@ const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
 async function interrupt(
   options: object,
   times: number,
+  signal: Deno.Signal = "SIGINT",
 ): Promise<{ code: number; signal: string | null; out: string[] }> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -25,12 +26,12 @@ async function interrupt(
   let text = "";
   while (!text.includes("trains")) text += (await reader.read()).value ?? "";
   for (let i = 0; i < times; i++) {
-    child.kill("SIGINT");
+    child.kill(signal);
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
   for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
-  const { code, signal } = await child.status;
-  return { code, signal, out: text.trimEnd().split("\n") };
+  const { code, signal: endedBy } = await child.status;
+  return { code, signal: endedBy, out: text.trimEnd().split("\n") };
 }
 
 Deno.test("Ctrl-C finishes the batch, saves last, tears down, and fit returns", async () => {
@@ -44,6 +45,12 @@ Deno.test("Ctrl-C finishes the batch, saves last, tears down, and fit returns", 
     const { training } = await readCheckpoint(joinPath(folder, "last.ckpt"));
     assertEquals((training!.progress as { globalStep: number }).globalStep, steps);
   });
+});
+
+Deno.test("SIGTERM, as batch systems send it, is a Ctrl-C", { ignore: Deno.build.os === "windows" }, async () => {
+  const { code, out } = await interrupt({}, 1, "SIGTERM");
+  assertEquals([code, out.slice(0, -1)], [0, ["trains", "train end", "teardown"]]);
+  assertMatch(out.at(-1)!, /^interrupted after \d+$/);
 });
 
 Deno.test("Ctrl-C reaches a loop that never waits for anything", async () => {

@@ -39,8 +39,8 @@ function isLoader(value: unknown): value is Loader {
   const { [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } = value as Loader;
   if (typeof async === "function") return true;
   if (typeof sync !== "function") return false;
-  return !(Array.isArray(value) && value.length > 0 && isLoader(value[0]) && !ArrayBuffer.isView(value[0]) &&
-    !Array.isArray(value[0]));
+  return !(Array.isArray(value) && value.length > 0 && !Array.isArray(value[0]) && !ArrayBuffer.isView(value[0]) &&
+    isLoader(value[0]));
 }
 
 /** Batches in a loader, or `null` where it cannot tell. */
@@ -106,6 +106,9 @@ export class Cursor {
       this.#before = this.#after;
       this.#after = this.#state();
       const index = this.#index++;
+      if (current.value === undefined) {
+        throw new TypeError(`Cannot use batch ${index} of a loader: it must be a value, the loader gave undefined`);
+      }
       const step = (last: boolean): Step => ({ batch: current.value, index, last });
       if (this.#index >= this.#limit) return step(true);
       if (this.#known !== null) return step(this.#index >= this.#known);

@@ -126,6 +126,9 @@ export async function configureOptimizers(run: Run): Promise<void> {
         `is ${trainer.options.gradientClipVal}`,
     );
   }
+  if (optimizers.length === 0) {
+    run.warn(`${name} has no optimizer, configureOptimizers gave none: no weight will change`);
+  }
   run.optimizers = optimizers;
   run.schedulers = schedulers;
   // First the scaler's hooks: who looks at gradients before a step sees them in their own size.

@@ -1,6 +1,8 @@
+import { show } from "../device/option_names.ts";
 import type { LightningDataModule, Loader, Loaders, Stage } from "../data/mod.ts";
 import { Metric } from "../metrics/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
+import { writeErr } from "../platform/mod.ts";
 import { enableGrad } from "../tensor/grad_mode.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { lastly, then } from "./_then.ts";
@@ -34,6 +36,9 @@ export interface GivenLoaders {
  * @throws {TypeError} If there is something else among them
  */
 export function givenLoaders(stage: Stage, data: GivenLoaders | Loader | readonly Loader[]): GivenLoaders {
+  if (data === null || typeof data !== "object") {
+    throw new TypeError(`Cannot ${stage}: data must be a data module, a loader, or { train, val }, got ${show(data)}`);
+  }
   if (Symbol.iterator in data || Symbol.asyncIterator in data) {
     return { [stage === "fit" ? "train" : stage === "validate" ? "val" : stage]: data as Loaders };
   }
@@ -77,6 +82,7 @@ export class Run implements ModuleHost {
   /** Metrics known to belong to the module. */
   readonly #owned = new Set<unknown>();
   readonly #signal: AbortSignal | null;
+  readonly #warned = new Set<string>();
   /** The optimizers of fit. */
   optimizers: readonly Optimizer[] = [];
   /** The schedulers of fit. */
@@ -107,6 +113,13 @@ export class Run implements ModuleHost {
     this.precision = trainer.precision;
     this.#given = given;
     this.#signal = signal;
+  }
+
+  /** Says what is probably a mistake, once a run. */
+  warn(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    writeErr(`Warning: ${message}\n`);
   }
 
   /** Whether the user wants the run to end now. */

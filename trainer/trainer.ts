@@ -27,7 +27,7 @@ import { captureState, restoreModule, restoreTraining } from "./training_state.t
 export type TrainerState = "ready" | "running" | "finished" | "interrupted" | "failed";
 
 /** Data for an entry point: a data module, a loader, or loaders by kind. */
-export type TrainerData<Batch> = LightningDataModule<Batch> | GivenLoaders | Loader | readonly Loader[];
+export type TrainerData<Batch> = LightningDataModule<Batch> | GivenLoaders | Loader | readonly Loader[] | null;
 
 /** How an entry point runs. */
 export interface EntryOptions {
@@ -466,7 +466,7 @@ export class Trainer implements DataModuleTrainer {
         trainer: this,
         module,
         data: isModule ? data : null,
-        given: isModule || data === undefined ? {} : givenLoaders(stage, data),
+        given: isModule || data === undefined || data === null ? {} : givenLoaders(stage, data),
         callbacks: this.callbacks,
         progress: this.#progress,
         reporter: this.#reporter,

@@ -51,7 +51,9 @@ export class LitConvNet extends LightningModule<ImageBatch> {
 
   override configureOptimizers(): OptimizerConfig {
     const optimizer = new AdamW(this.parameters(), { lr: this.#lr });
-    const scheduler = new OneCycleLR(optimizer, { maxLr: this.#lr, totalSteps: this.trainer.estimatedSteppingBatches });
+    // A run without a step, as `--max-steps 0` asks for, has a schedule all the same.
+    const totalSteps = Math.max(1, this.trainer.estimatedSteppingBatches);
+    const scheduler = new OneCycleLR(optimizer, { maxLr: this.#lr, totalSteps });
     return { optimizer, lrScheduler: { scheduler, interval: "step" } };
   }
 

@@ -1,0 +1,60 @@
+import { assertEquals } from "@std/assert";
+import { Trainer, type TrainerOptions } from "../lightning.ts";
+import { constantBatches, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+
+/** What is written to the error stream while something runs. */
+async function written(fn: () => Promise<unknown>): Promise<string[]> {
+  const fs = process.getBuiltinModule("node:fs") as unknown as { writeSync(fd: number, bytes: Uint8Array): number };
+  const { writeSync } = fs, lines: string[] = [];
+  fs.writeSync = (fd, bytes) => {
+    if (fd !== 2) return writeSync.call(fs, fd, bytes);
+    lines.push(...new TextDecoder().decode(bytes).trimEnd().split("\n"));
+    return bytes.length;
+  };
+  try {
+    await fn();
+  } finally {
+    fs.writeSync = writeSync;
+  }
+  return lines;
+}
+
+async function warnings(module: Slope, data: object, options: TrainerOptions = {}): Promise<string[]> {
+  return await written(() => new Trainer({ ...quiet, maxEpochs: 2, ...options }).fit(module, data));
+}
+
+const train = constantBatches([1, 2]), val = constantBatches([1]);
+
+class Validates extends Slope {
+  override validationStep(): void {}
+}
+
+class NoOptimizer extends Slope {
+  override configureOptimizers(): never {
+    return null as never;
+  }
+}
+
+class NoLoss extends Slope {
+  override trainingStep(): null {
+    return null;
+  }
+}
+
+trainerTest("what is probably a mistake is said once", async () => {
+  assertEquals(await warnings(new Slope(), { train }), []);
+  assertEquals(await warnings(new Validates(), { train, val }), []);
+  assertEquals(await warnings(new Slope(), { train, val }), [
+    "Warning: there is validation data, but Slope does not define validationStep: nothing is validated",
+  ]);
+  assertEquals(await warnings(new Slope(), { train, val }, { limitValBatches: 0 }), []);
+  assertEquals(await warnings(new Validates(), { train }), [
+    "Warning: Validates defines validationStep, but there is no validation data: nothing is validated",
+  ]);
+  assertEquals(await warnings(new NoOptimizer(), { train }), [
+    "Warning: NoOptimizer has no optimizer, configureOptimizers gave none: no weight will change",
+  ]);
+  assertEquals(await warnings(new NoLoss(), { train }), [
+    "Warning: trainingStep of NoLoss gave no loss for any batch of an epoch: nothing was learned in it",
+  ]);
+});
