@@ -24,6 +24,17 @@ function pointwise(g: Geometry): boolean {
   return ALL.every((i) => g.kernel[i] === 1 && g.stride[i] === 1 && g.before[i] === 0 && g.out[i] === g.size[i]);
 }
 
+/** A pointwise convolution of lines instead of images: their positions are one after the other. */
+function alongLines(g: Geometry): Geometry {
+  const line = [1, 1, total(g.size)] as const;
+  return { ...g, size: line, out: line };
+}
+
+/** Whether kernels that slide are the faster ones for a pointwise convolution, too; else it is a product of matrices. */
+function slides(g: Geometry, bias: boolean): boolean {
+  return pointwise(g) && (bias || (family() === "lanes" && unrolls(g)));
+}
+
 /** Whether the kernel covers the image, so that the result has one position. */
 function whole(g: Geometry): boolean {
   return g.groups === 1 && ALL.every((i) => g.kernel[i] === g.size[i] && g.before[i] === 0 && g.out[i] === 1);
@@ -73,13 +84,19 @@ export function recordForward(x: Tensor, w: Tensor, target: Target, g: Geometry)
   if (whole(g)) {
     const inner = g.inChannels * total(g.size);
     gemm({ a: flat(x, inner), b: flipped(flat(w, inner)), m: g.n, n: m, k: inner, batch: NONE, reduce: NONE }, target);
-  } else if (pointwise(g) && !target.bias) {
+  } else if (slides(g, Boolean(target.bias))) slide(true, x, w, target, alongLines(g));
+  else if (pointwise(g)) {
     const positions = total(g.size);
     const a = outByIn(w, g), b = channelsByPositions(x, g.inChannels, positions, g.groups);
     gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, target);
   } else if (unrolls(g) && suitsPlanes(g, m)) planesForward(x, w, target, g);
-  else if (direct(g)) lanesForward(x, w, target, g);
-  else groupsForward(x, w, target, g);
+  else slide(true, x, w, target, g);
+}
+
+/** Records the kernel that slides, of the family that suits. */
+function slide(forward: boolean, x: Tensor, w: Tensor, target: Target, g: Geometry): void {
+  if (direct(g)) (forward ? lanesForward : lanesInput)(x, w, target, g);
+  else (forward ? groupsForward : groupsInput)(x, w, target, g);
 }
 
 /** Records dx, the gradient of the image. */
@@ -88,13 +105,13 @@ export function recordInput(dy: Tensor, w: Tensor, target: Target, g: Geometry):
   if (whole(g) && !target.bias) {
     const inner = g.inChannels * total(g.size);
     gemm({ a: flat(dy, k), b: flat(w, inner), m: g.n, n: inner, k, batch: NONE, reduce: NONE }, target);
-  } else if (pointwise(g) && !target.bias) {
+  } else if (slides(g, Boolean(target.bias))) slide(false, dy, w, target, alongLines(g));
+  else if (pointwise(g)) {
     const positions = total(g.size);
     const a = flipped(outByIn(w, g)), b = channelsByPositions(dy, g.outChannels, positions, g.groups);
     gemm({ a, b, m, n: positions, k, batch: { sizes: [g.n, g.groups], a: a.batch, b: b.batch }, reduce: NONE }, target);
   } else if (unrolls(g) && suitsPlanes(g, m)) planesInput(dy, w, target, g);
-  else if (direct(g)) lanesInput(dy, w, target, g);
-  else groupsInput(dy, w, target, g);
+  else slide(false, dy, w, target, g);
 }
 
 /** Records dw, the gradient of the kernel, and the sums over all positions of `dy` where the target asks for them. */
