@@ -1,16 +1,10 @@
 import { checkNames } from "../device/option_names.ts";
-import { appendFile, exists, joinPath, listDir, makeDir, readText, writeFileAtomic } from "../platform/mod.ts";
+import { appendFile, exists, joinPath, readText, writeFileAtomic } from "../platform/mod.ts";
 import type { Logger, LogPoint } from "../trainer/mod.ts";
+import { RunFolder, type RunFolderOptions } from "./_run_folder.ts";
 
 /** Where a {@link CSVLogger} writes. */
-export interface CSVLoggerOptions {
-  /** The folder that holds all runs; default the current one. */
-  saveDir?: string;
-  /** The experiment, a folder in it; default `"fulgurite_logs"`. */
-  name?: string;
-  /** The run, a folder in that; default the next free of `version_0`, `version_1`, … */
-  version?: string | number;
-}
+export type CSVLoggerOptions = RunFolderOptions;
 
 const AXES = ["step", "batch", "epoch", "seconds"];
 
@@ -28,13 +22,9 @@ const AXES = ["step", "batch", "epoch", "seconds"];
  * ```
  */
 export class CSVLogger implements Logger {
-  /** The experiment. */
-  readonly name: string;
-  readonly #root: string;
-  #version: string | null;
+  readonly #folder: RunFolder;
   /** Columns of the file; `null` before the first row. */
   #columns: string[] | null = null;
-  #opening: Promise<void> | null = null;
 
   /**
    * Makes the logger; it writes nothing before training begins.
@@ -44,25 +34,27 @@ export class CSVLogger implements Logger {
    */
   constructor(options: CSVLoggerOptions = {}) {
     checkNames("make a CSVLogger", options, { saveDir: true, name: true, version: true });
-    const { saveDir = ".", name = "fulgurite_logs", version } = options;
-    this.name = name;
-    this.#root = joinPath(saveDir, name);
-    this.#version = version === undefined ? null : typeof version === "number" ? `version_${version}` : version;
+    this.#folder = new RunFolder(options);
+  }
+
+  /** The experiment. */
+  get name(): string {
+    return this.#folder.name;
   }
 
   /** The run. */
   get version(): string {
-    return this.#version ?? "version_0";
+    return this.#folder.version;
   }
 
   /** The run's folder. */
   get logDir(): string {
-    return joinPath(this.#root, this.version);
+    return this.#folder.path;
   }
 
   /** Chooses the run's folder and makes it; called when training begins, so that every file of the run goes there. */
   async open(): Promise<void> {
-    await (this.#opening ??= this.#prepare());
+    await this.#folder.open();
   }
 
   /** Writes a row. */
@@ -81,15 +73,6 @@ export class CSVLogger implements Logger {
 
   get #file(): string {
     return joinPath(this.logDir, "metrics.csv");
-  }
-
-  async #prepare(): Promise<void> {
-    if (this.#version === null) {
-      const names = await exists(this.#root) ? await listDir(this.#root) : [];
-      const numbers = names.flatMap((name) => /^version_(\d+)$/.exec(name)?.[1] ?? []).map(Number);
-      this.#version = `version_${Math.max(-1, ...numbers) + 1}`;
-    }
-    await makeDir(this.logDir);
   }
 
   /** The file's columns, after those that are new have been added to its heading and to the rows before. */
