@@ -67,6 +67,9 @@ export {
   type RNNCellOptions,
 } from "./recurrent_cell.ts";
 export { AxisActivation, type AxisOptions, GLU, LogSoftmax, Softmax, Softmin } from "./softmax.ts";
+export * from "./margin_loss.ts";
+export * from "./padding.ts";
+export * from "./simple_layers.ts";
 export {
   Transformer,
   type TransformerCallOptions,
