@@ -870,7 +870,8 @@ fn poison(value: Row, wrong: RowBits) -> Row {
   return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
 }
 
-// The sum of exponentials of a row, relative to its largest element, by two walks over x (which the kernel declares).
+// The sum of exponentials of a row, relative to its largest element, by one walk over x (which the kernel declares):
+// the sum shrinks whenever a larger element is found (Milakov and Gimelshein, 2018).
 // uses: items
 struct Exponentials {
   // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
@@ -884,23 +885,39 @@ struct Exponentials {
 fn exponentials(base: u32, inner: u32, first: u32, last: u32) -> Exponentials {
   var top = Item(lowest);
   var worst = Bits(0u);
-  for (var r = first; r < last; r++) {
-    let v = x[base + r * inner];
-    top = max(top, v);
-    worst = max(worst, magnitude(v));
-  }
-  let m = fold_max(top);
   var total = Item(0);
   for (var begin = first; begin < last; begin += 64u) {
     let to = min(begin + 64u, last);
     var part = Item(0);
-    for (var r = begin; r < to; r++) {
-      part += exp(x[base + r * inner] - m);
+    var r = begin;
+    // Four items at a time stay in registers, where loads are dear, and shrink the sum once.
+    for (; r + 4u <= to; r += 4u) {
+      let at = base + r * inner;
+      let a = x[at];
+      let b = x[at + inner];
+      let c = x[at + 2u * inner];
+      let d = x[at + 3u * inner];
+      worst = max(worst, max(max(magnitude(a), magnitude(b)), max(magnitude(c), magnitude(d))));
+      let higher = max(top, max(max(a, b), max(c, d)));
+      let shrink = exp(top - higher);
+      total *= shrink;
+      part = part * shrink + ((exp(a - higher) + exp(b - higher)) + (exp(c - higher) + exp(d - higher)));
+      top = higher;
+    }
+    for (; r < to; r++) {
+      let v = x[base + r * inner];
+      worst = max(worst, magnitude(v));
+      let higher = max(top, v);
+      let shrink = exp(top - higher);
+      total *= shrink;
+      part = part * shrink + exp(v - higher);
+      top = higher;
     }
     total += part;
   }
+  let m = fold_max(top);
   let nan = select(RowBits(0u), RowBits(1u), fold_bits(worst) > RowBits(infinity_bits));
-  return Exponentials(m, fold_sum(total), nan);
+  return Exponentials(m, fold_sum(total * exp(top - m)), nan);
 }
 `,
   exponentialsTree: `// An item is one element or four neighbours at once; a row is what stands for the items of a row: four neighbouring rows
@@ -3898,7 +3915,8 @@ fn poison(value: Row, wrong: RowBits) -> Row {
   return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
 }
 
-// The sum of exponentials of a row, relative to its largest element, by two walks over x (which the kernel declares).
+// The sum of exponentials of a row, relative to its largest element, by one walk over x (which the kernel declares):
+// the sum shrinks whenever a larger element is found (Milakov and Gimelshein, 2018).
 // uses: items
 struct Exponentials {
   // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
@@ -3912,23 +3930,39 @@ struct Exponentials {
 fn exponentials(base: u32, inner: u32, first: u32, last: u32) -> Exponentials {
   var top = Item(lowest);
   var worst = Bits(0u);
-  for (var r = first; r < last; r++) {
-    let v = x[base + r * inner];
-    top = max(top, v);
-    worst = max(worst, magnitude(v));
-  }
-  let m = fold_max(top);
   var total = Item(0);
   for (var begin = first; begin < last; begin += 64u) {
     let to = min(begin + 64u, last);
     var part = Item(0);
-    for (var r = begin; r < to; r++) {
-      part += exp(x[base + r * inner] - m);
+    var r = begin;
+    // Four items at a time stay in registers, where loads are dear, and shrink the sum once.
+    for (; r + 4u <= to; r += 4u) {
+      let at = base + r * inner;
+      let a = x[at];
+      let b = x[at + inner];
+      let c = x[at + 2u * inner];
+      let d = x[at + 3u * inner];
+      worst = max(worst, max(max(magnitude(a), magnitude(b)), max(magnitude(c), magnitude(d))));
+      let higher = max(top, max(max(a, b), max(c, d)));
+      let shrink = exp(top - higher);
+      total *= shrink;
+      part = part * shrink + ((exp(a - higher) + exp(b - higher)) + (exp(c - higher) + exp(d - higher)));
+      top = higher;
+    }
+    for (; r < to; r++) {
+      let v = x[base + r * inner];
+      worst = max(worst, magnitude(v));
+      let higher = max(top, v);
+      let shrink = exp(top - higher);
+      total *= shrink;
+      part = part * shrink + exp(v - higher);
+      top = higher;
     }
     total += part;
   }
+  let m = fold_max(top);
   let nan = select(RowBits(0u), RowBits(1u), fold_bits(worst) > RowBits(infinity_bits));
-  return Exponentials(m, fold_sum(total), nan);
+  return Exponentials(m, fold_sum(total * exp(top - m)), nan);
 }
 
 // loss[o, i] = w_t (log Σ_c exp(x[o, c, i]) − x[o, t, i]), t = labels[o, i]; with label smoothing the mean over all classes is mixed in
@@ -5146,7 +5180,10 @@ struct Params {
 override group: u32 = 64u;
 // Whether the mean is subtracted; otherwise it is taken to be 0 (rmsNorm).
 override centred: bool = true;
-const block = 64u;
+
+fn squared(v: Item) -> Item {
+  return v * v;
+}
 
 fn affine(v: Item, r: u32) -> Item {
   return v * weight[r] + bias[r];
@@ -5163,30 +5200,38 @@ fn main(
     return;
   }
   let base = row * params.length;
-  var mean = 0.0;
-  if (centred) {
-    var total = Item(0);
-    for (var begin = 0u; begin < params.length; begin += block) {
-      let end = min(begin + block, params.length);
-      var part = Item(0);
-      for (var r = begin; r < end; r++) {
-        part += x[base + r];
-      }
-      total += part;
-    }
-    mean = fold_sum(total) / params.count;
-  }
+  // Four items at a time stay in registers, where loads are dear: their mean, and the squares of their distances to it, join
+  // those so far (Chan, Golub and LeVeque, 1983).
+  var middle = Item(0);
   var square = Item(0);
-  for (var begin = 0u; begin < params.length; begin += block) {
-    let end = min(begin + block, params.length);
-    var part = Item(0);
-    for (var r = begin; r < end; r++) {
-      let d = x[base + r] - mean;
-      part += d * d;
-    }
-    square += part;
+  var seen = 0.0;
+  let end = base + params.length;
+  var at = base;
+  for (; at + 4u <= end; at += 4u) {
+    let a = x[at];
+    let b = x[at + 1u];
+    let c = x[at + 2u];
+    let d = x[at + 3u];
+    let own = select(Item(0), ((a + b) + (c + d)) * 0.25, centred);
+    let apart = own - middle;
+    let share = 4.0 / (seen + 4.0);
+    square += (squared(a - own) + squared(b - own)) + (squared(c - own) + squared(d - own)) +
+      squared(apart) * (seen * share);
+    middle += apart * share;
+    seen += 4.0;
   }
-  let rstd = inverseSqrt(fold_sum(square) / params.count + params.eps);
+  for (; at < end; at++) {
+    let v = x[at];
+    let own = select(Item(0), v, centred);
+    let apart = own - middle;
+    let share = 1.0 / (seen + 1.0);
+    square += squared(v - own) + squared(apart) * (seen * share);
+    middle += apart * share;
+    seen += 1.0;
+  }
+  // The parts of an item are rows of their own up to here.
+  let mean = fold_sum(middle) * seen / params.count;
+  let rstd = inverseSqrt(fold_sum(square + squared(middle - mean) * seen) / params.count + params.eps);
   for (var r = 0u; r < params.length; r++) {
     y[base + r] = affine((x[base + r] - mean) * rstd, r);
   }
@@ -5748,7 +5793,8 @@ fn poison(value: Row, wrong: RowBits) -> Row {
   return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
 }
 
-// The sum of exponentials of a row, relative to its largest element, by two walks over x (which the kernel declares).
+// The sum of exponentials of a row, relative to its largest element, by one walk over x (which the kernel declares):
+// the sum shrinks whenever a larger element is found (Milakov and Gimelshein, 2018).
 // uses: items
 struct Exponentials {
   // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
@@ -5762,23 +5808,39 @@ struct Exponentials {
 fn exponentials(base: u32, inner: u32, first: u32, last: u32) -> Exponentials {
   var top = Item(lowest);
   var worst = Bits(0u);
-  for (var r = first; r < last; r++) {
-    let v = x[base + r * inner];
-    top = max(top, v);
-    worst = max(worst, magnitude(v));
-  }
-  let m = fold_max(top);
   var total = Item(0);
   for (var begin = first; begin < last; begin += 64u) {
     let to = min(begin + 64u, last);
     var part = Item(0);
-    for (var r = begin; r < to; r++) {
-      part += exp(x[base + r * inner] - m);
+    var r = begin;
+    // Four items at a time stay in registers, where loads are dear, and shrink the sum once.
+    for (; r + 4u <= to; r += 4u) {
+      let at = base + r * inner;
+      let a = x[at];
+      let b = x[at + inner];
+      let c = x[at + 2u * inner];
+      let d = x[at + 3u * inner];
+      worst = max(worst, max(max(magnitude(a), magnitude(b)), max(magnitude(c), magnitude(d))));
+      let higher = max(top, max(max(a, b), max(c, d)));
+      let shrink = exp(top - higher);
+      total *= shrink;
+      part = part * shrink + ((exp(a - higher) + exp(b - higher)) + (exp(c - higher) + exp(d - higher)));
+      top = higher;
+    }
+    for (; r < to; r++) {
+      let v = x[base + r * inner];
+      worst = max(worst, magnitude(v));
+      let higher = max(top, v);
+      let shrink = exp(top - higher);
+      total *= shrink;
+      part = part * shrink + exp(v - higher);
+      top = higher;
     }
     total += part;
   }
+  let m = fold_max(top);
   let nan = select(RowBits(0u), RowBits(1u), fold_bits(worst) > RowBits(infinity_bits));
-  return Exponentials(m, fold_sum(total), nan);
+  return Exponentials(m, fold_sum(total * exp(top - m)), nan);
 }
 
 // y[o, i] = log Σ_r exp(x[o, r, i]), for each slice of the row
@@ -9067,7 +9129,8 @@ fn poison(value: Row, wrong: RowBits) -> Row {
   return bitcast<Row>(select(bitcast<RowBits>(value), RowBits(nan_bits), wrong != RowBits(0u)));
 }
 
-// The sum of exponentials of a row, relative to its largest element, by two walks over x (which the kernel declares).
+// The sum of exponentials of a row, relative to its largest element, by one walk over x (which the kernel declares):
+// the sum shrinks whenever a larger element is found (Milakov and Gimelshein, 2018).
 // uses: items
 struct Exponentials {
   // The largest element, but not below the lowest finite number: a row of −∞ has the sum 0.
@@ -9081,23 +9144,39 @@ struct Exponentials {
 fn exponentials(base: u32, inner: u32, first: u32, last: u32) -> Exponentials {
   var top = Item(lowest);
   var worst = Bits(0u);
-  for (var r = first; r < last; r++) {
-    let v = x[base + r * inner];
-    top = max(top, v);
-    worst = max(worst, magnitude(v));
-  }
-  let m = fold_max(top);
   var total = Item(0);
   for (var begin = first; begin < last; begin += 64u) {
     let to = min(begin + 64u, last);
     var part = Item(0);
-    for (var r = begin; r < to; r++) {
-      part += exp(x[base + r * inner] - m);
+    var r = begin;
+    // Four items at a time stay in registers, where loads are dear, and shrink the sum once.
+    for (; r + 4u <= to; r += 4u) {
+      let at = base + r * inner;
+      let a = x[at];
+      let b = x[at + inner];
+      let c = x[at + 2u * inner];
+      let d = x[at + 3u * inner];
+      worst = max(worst, max(max(magnitude(a), magnitude(b)), max(magnitude(c), magnitude(d))));
+      let higher = max(top, max(max(a, b), max(c, d)));
+      let shrink = exp(top - higher);
+      total *= shrink;
+      part = part * shrink + ((exp(a - higher) + exp(b - higher)) + (exp(c - higher) + exp(d - higher)));
+      top = higher;
+    }
+    for (; r < to; r++) {
+      let v = x[base + r * inner];
+      worst = max(worst, magnitude(v));
+      let higher = max(top, v);
+      let shrink = exp(top - higher);
+      total *= shrink;
+      part = part * shrink + exp(v - higher);
+      top = higher;
     }
     total += part;
   }
+  let m = fold_max(top);
   let nan = select(RowBits(0u), RowBits(1u), fold_bits(worst) > RowBits(infinity_bits));
-  return Exponentials(m, fold_sum(total), nan);
+  return Exponentials(m, fold_sum(total * exp(top - m)), nan);
 }
 
 // y[o, r, i] = exp(x[o, r, i] − m) / Σ_r exp(x[o, r, i] − m), m = max_r x[o, r, i]; its logarithm with another finish()

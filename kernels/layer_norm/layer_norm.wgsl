@@ -20,7 +20,10 @@ struct Params {
 override group: u32 = 64u;
 // Whether the mean is subtracted; otherwise it is taken to be 0 (rmsNorm).
 override centred: bool = true;
-const block = 64u;
+
+fn squared(v: Item) -> Item {
+  return v * v;
+}
 
 fn affine(v: Item, r: u32) -> Item {
   return v * weight[r] + bias[r];
@@ -37,30 +40,38 @@ fn main(
     return;
   }
   let base = row * params.length;
-  var mean = 0.0;
-  if (centred) {
-    var total = Item(0);
-    for (var begin = 0u; begin < params.length; begin += block) {
-      let end = min(begin + block, params.length);
-      var part = Item(0);
-      for (var r = begin; r < end; r++) {
-        part += x[base + r];
-      }
-      total += part;
-    }
-    mean = fold_sum(total) / params.count;
-  }
+  // Four items at a time stay in registers, where loads are dear: their mean, and the squares of their distances to it, join
+  // those so far (Chan, Golub and LeVeque, 1983).
+  var middle = Item(0);
   var square = Item(0);
-  for (var begin = 0u; begin < params.length; begin += block) {
-    let end = min(begin + block, params.length);
-    var part = Item(0);
-    for (var r = begin; r < end; r++) {
-      let d = x[base + r] - mean;
-      part += d * d;
-    }
-    square += part;
+  var seen = 0.0;
+  let end = base + params.length;
+  var at = base;
+  for (; at + 4u <= end; at += 4u) {
+    let a = x[at];
+    let b = x[at + 1u];
+    let c = x[at + 2u];
+    let d = x[at + 3u];
+    let own = select(Item(0), ((a + b) + (c + d)) * 0.25, centred);
+    let apart = own - middle;
+    let share = 4.0 / (seen + 4.0);
+    square += (squared(a - own) + squared(b - own)) + (squared(c - own) + squared(d - own)) +
+      squared(apart) * (seen * share);
+    middle += apart * share;
+    seen += 4.0;
   }
-  let rstd = inverseSqrt(fold_sum(square) / params.count + params.eps);
+  for (; at < end; at++) {
+    let v = x[at];
+    let own = select(Item(0), v, centred);
+    let apart = own - middle;
+    let share = 1.0 / (seen + 1.0);
+    square += squared(v - own) + squared(apart) * (seen * share);
+    middle += apart * share;
+    seen += 1.0;
+  }
+  // The parts of an item are rows of their own up to here.
+  let mean = fold_sum(middle) * seen / params.count;
+  let rstd = inverseSqrt(fold_sum(square + squared(middle - mean) * seen) / params.count + params.eps);
   for (var r = 0u; r < params.length; r++) {
     y[base + r] = affine((x[base + r] - mean) * rstd, r);
   }
