@@ -1,14 +1,15 @@
 import { show, unknownOption } from "../device/option_names.ts";
 import { Callback } from "../trainer/mod.ts";
 
-/** The hooks of a callback. */
-type Hooks = Omit<
-  { [K in keyof Callback]: NonNullable<Callback[K]> },
-  "stateKey" | "monitoring" | "checkpointing" | "endsTraining" | "stateDict" | "loadStateDict"
->;
-
 /** Functions by the name of the hook that calls them. */
-export type LambdaHooks = Partial<Hooks>;
+export type LambdaHooks = {
+  [
+    K in Exclude<
+      keyof Callback,
+      "stateKey" | "monitoring" | "checkpointing" | "endsTraining" | "stateDict" | "loadStateDict"
+    >
+  ]?: NonNullable<Callback[K]>;
+};
 
 const LOOPS = ["Train", "Validation", "Test", "Predict"];
 const MOMENTS = ["Start", "End", "EpochStart", "EpochEnd", "BatchStart", "BatchEnd"];

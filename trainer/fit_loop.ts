@@ -35,8 +35,8 @@ export class FitLoop {
   #compiled: CompiledStep | null = null;
   #timing: ValidationTiming;
   #cursor: Cursor | null = null;
-  /** Whether no batch of the running epoch had a loss. */
-  #lossless = true;
+  /** Whether no batch of the running epoch had a loss; `null` before there was one. */
+  #lossless: boolean | null = null;
   /** Where the training loader stands, or has to go on. */
   #loaderState: object | null;
   /** While a batch is not done: the random numbers before it. */
@@ -163,7 +163,7 @@ export class FitLoop {
     const { loader } = this.#train!;
     let skip = 0;
     loader.setEpoch?.(progress.epoch);
-    this.#lossless = true;
+    this.#lossless = null;
     if (first === 0) {
       Object.assign(progress, { midEpoch: true, batchInEpoch: 0, lastBatch: false, windowBatches: 0 });
       reporter.fitStore.reset();
@@ -194,7 +194,8 @@ export class FitLoop {
       ? (this.#compiled ?? this.#optimization).train(batch, step)
       : run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>;
     const outputs = trained instanceof Promise ? await trained : trained;
-    this.#lossless &&= module.automaticOptimization && (outputs === null || outputs === undefined);
+    this.#lossless = (this.#lossless ?? true) && module.automaticOptimization &&
+      (outputs === null || outputs === undefined);
     this.#count(step);
     if (this.#optimization.closesWindow(step)) {
       progress.steppedBatches++;
@@ -231,7 +232,7 @@ export class FitLoop {
   /** The end of an epoch, also of one that ends early since training does. */
   async #endEpoch(complete: boolean): Promise<void> {
     const { hooks, reporter } = this.#run, progress = this.#progress;
-    if (this.#lossless && progress.batchInEpoch > 0) {
+    if (this.#lossless) {
       const { name } = this.#run.module.constructor;
       this.#run.warn(`trainingStep of ${name} gave no loss for any batch of an epoch: nothing was learned in it`);
     }

@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { LambdaCallback } from "../callbacks/mod.ts";
 import { Trainer, type TrainerOptions } from "../lightning.ts";
-import { constantBatches, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+import { joinPath } from "../platform/mod.ts";
+import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
 /** What is written to the error stream while something runs. */
 async function written(fn: () => Promise<unknown>): Promise<string[]> {
@@ -40,6 +42,16 @@ class NoLoss extends Slope {
     return null;
   }
 }
+
+trainerTest("an epoch of which a resumed run had nothing left to train is no mistake", async () => {
+  await inFolder(async (folder) => {
+    const module = new Slope(), trainer = new Trainer({ ...quiet, maxEpochs: 1 });
+    const save = new LambdaCallback({ onTrainEpochEnd: (trainer) => trainer.saveCheckpoint(joinPath(folder, "end")) });
+    await new Trainer({ ...quiet, maxEpochs: 1, callbacks: save }).fit(module, { train });
+    const lines = await written(() => trainer.fit(new Slope(), { train }, { ckptPath: joinPath(folder, "end") }));
+    assertEquals([lines, trainer.globalStep], [[], 2]);
+  });
+});
 
 trainerTest("what is probably a mistake is said once", async () => {
   assertEquals(await warnings(new Slope(), { train }), []);
