@@ -39,14 +39,17 @@ export class Precision {
   readonly #scaler: GradScaler | null;
   #attached: readonly Optimizer[] = [];
 
-  /** @param name The mode */
-  constructor(name: PrecisionName) {
+  /**
+   * @param name The mode
+   * @param scaler What scales the loss in `"16-mixed"`
+   */
+  constructor(name: PrecisionName, scaler: GradScaler = new GradScaler()) {
     this.name = name;
     const half = name.startsWith("bf16") ? "bf16" : name.startsWith("16") ? "f16" : null;
     const mixed = name.endsWith("mixed");
     this.#autocast = mixed ? half : null;
     this.#converted = mixed ? null : half;
-    this.#scaler = name === "16-mixed" ? new GradScaler() : null;
+    this.#scaler = name === "16-mixed" ? scaler : null;
   }
 
   /** Brings a module into the type of its weights, before its optimizers are made. */

@@ -1,7 +1,10 @@
 /** Roots, exponentials, logarithms, powers, and the error function. */
+import { autocastDType } from "../../tensor/autocast.ts";
+import { isHalf } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { sigmoid } from "./activations.ts";
 import { add, div, mul, neg, reciprocal, square, sub } from "./arithmetic.ts";
+import { to } from "./cast.ts";
 import { where } from "./choice.ts";
 import { eq, ge, le, logicalAnd } from "./compare.ts";
 import { full } from "./constants.ts";
@@ -82,7 +85,6 @@ export const exp2: Unary = unary({
   name: "exp2",
   f: "exp2_f32(x)",
   result: "float",
-  precision: "full",
   df: "(dy * y * 0.693147181)",
   ddf: () => Math.LN2,
 });
@@ -256,7 +258,6 @@ const logitOp = unary({
   f: "(log_f32(clamp_f32(x, low, 1.0 - low)) - log1p_f32(-clamp_f32(x, low, 1.0 - low)))",
   numbers: ["low"],
   result: "float",
-  precision: "full",
   df: "select(dy / (x * (1.0 - x)), 0.0, low > 0.0 && (lt_f32(x, low) || lt_f32(1.0 - low, x)))",
   ddf: (x, { low }) => {
     const slope = div(sub(mul(x, 2), 1), square(mul(x, sub(1, x))));
@@ -334,6 +335,8 @@ export function pow(a: TensorLike, b: TensorLike): Tensor {
     if (integer && Number.isInteger(b) && b < 0) {
       throw new RangeError(`Cannot raise in pow: integers need an exponent from 0 on, got ${b}`);
     }
+    // Under autocast all powers are taken in f32, also those that are computed otherwise.
+    if (autocastDType() !== null && isHalf(a.dtype)) a = to(a, "f32");
     if (b === 1 && a.dtype !== "bool") return a;
     if (b === 2 && a.dtype !== "bool") return square(a);
     if (b === 3 && a.dtype !== "bool") return cube(a);

@@ -216,6 +216,7 @@ export function softshrink(x: Tensor, { lambda = 0.5 }: ShrinkOptions = {}): Ten
 
 const preluOp = pointwise({
   name: "prelu",
+  precision: "half",
   f: { f32: "select(x * y, x, is_positive(x))" },
   reads: [[0, 1], [0]],
   grads: [

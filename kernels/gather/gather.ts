@@ -62,7 +62,6 @@ const gatherOp: Op<GatherAttrs> = {
 
 const sumOp: Op<ScatterAttrs> = {
   name: "scatter_sum",
-  precision: "full",
   infer: ([src], { dim, size }) => ({ shape: src!.shape.map((n, i) => i === dim ? size : n), dtype: src!.dtype }),
   forward: ([src, index], { dim, size, unique }, [y]) => {
     const length = src!.shape[dim], { outer, inner } = around(y.shape, dim);

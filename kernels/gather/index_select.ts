@@ -83,7 +83,6 @@ const takeOp: Op<TakeAttrs> = {
 
 const sumOp: Op<SumAttrs> = {
   name: "index_sum",
-  precision: "full",
   infer: ([src, index], { dim, size }) => {
     const { shape } = src!;
     return { shape: [...shape.slice(0, dim), size, ...shape.slice(dim + index!.ndim)], dtype: src!.dtype };

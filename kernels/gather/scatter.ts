@@ -1,3 +1,4 @@
+import { autocastDType } from "../../tensor/autocast.ts";
 import { type DType, isFloat } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { apply, type Op } from "../../tensor/op.ts";
@@ -168,6 +169,10 @@ export function scatter(x: Tensor, index: Tensor, src: Tensor | number, { dim }:
  */
 export function scatterAdd(x: Tensor, index: Tensor, src: Tensor, { dim }: ScatterOptions): Tensor {
   const axis = normalizeDim("scatterAdd", dim, x.ndim);
+  // Under autocast its operands may come from operations of either type.
+  if (autocastDType() !== null && isFloat(x.dtype) && isFloat(src.dtype) && x.dtype !== src.dtype) {
+    return scatterAdd(to(x, "f32"), index, to(src, "f32"), { dim });
+  }
   requireSummable("scatterAdd", x.dtype, src.dtype);
   const { into, places, from } = fitted("scatterAdd", x, index, to(src, wideOf(x.dtype)), axis);
   const sum = sumPlaces(from!, places, { dim: axis, size: into.shape[axis], unique: false });

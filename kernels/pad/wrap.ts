@@ -68,7 +68,6 @@ const wrapOp: Op<Attrs> = {
 
 const wrapGradOp: Op<Attrs> = {
   name: "pad_grad",
-  precision: "full",
   infer: ([dy], { dim, size }) => ({ shape: resized(dy!.shape, dim, size), dtype: dy!.dtype }),
   forward: ([dy], { mode, dim, before, outSize, size }, [dx]) => {
     const inner = numel(dx.shape.slice(dim + 1));

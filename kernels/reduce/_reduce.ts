@@ -1,5 +1,5 @@
 import type { DType } from "../../tensor/dtype.ts";
-import type { Op } from "../../tensor/op.ts";
+import type { Op, Precision } from "../../tensor/op.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -167,6 +167,8 @@ export function reducer(
   parts: {
     /** Result type for an input type; throws for types that do not fit. */
     dtype(from: DType): DType;
+    /** Behaviour under autocast; default `"follow"`. */
+    precision?: Precision;
     /** What to compute, by the input's type. */
     reduction(from: DType): Reduction;
     scale?(count: number): number;
@@ -176,7 +178,7 @@ export function reducer(
 ): Op<ReduceAttrs> {
   return {
     name,
-    precision: "full",
+    precision: parts.precision,
     infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: parts.dtype(x!.dtype) }),
     forward: ([x], { dims }, [y]) => {
       const scale = parts.scale?.(reducedCount(x!.shape, dims)) ?? 1;

@@ -53,7 +53,6 @@ const along = (
   down: boolean,
 ): Op<AlongAttrs, readonly { shape: number[]; dtype: Tensor["dtype"] }[]> => ({
   name,
-  precision: "full",
   infer: ([x], { dim, keepdim }) => {
     const shape = reducedShape(x!.shape, { dims: x!.ndim === 0 ? [] : [dim], keepdim });
     return [{ shape, dtype: x!.dtype }, { shape, dtype: "i32" }];

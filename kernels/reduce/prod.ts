@@ -7,6 +7,7 @@ import { keptShape, reducer } from "./_reduce.ts";
 import { countedType, countedWord, reduceAttrs, type ReduceOptions, sum } from "./sum.ts";
 
 const prodOp = reducer("prod", {
+  precision: "full",
   dtype: countedType,
   reduction: (from) => {
     const word = countedWord(from);

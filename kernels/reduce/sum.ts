@@ -42,6 +42,7 @@ export function spread(dy: Tensor, { inputs }: GradContext, { dims }: ReduceAttr
 }
 
 const sumOp = reducer("sum", {
+  precision: "full",
   dtype: countedType,
   reduction: (from) => adding(countedWord(from)),
   grad: (dy, context, attrs): Inputs => [spread(dy, context, attrs)],

@@ -71,7 +71,6 @@ function varianceGrad(dy: Tensor, { x, inputs }: GradContext, attrs: VarAttrs): 
 
 const varOp: Op<VarAttrs> = {
   name: "var",
-  precision: "full",
   infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: x!.dtype }),
   forward: ([x], attrs, [y]) => forward("var", false, x!, attrs, y),
   saves: { inputs: [0] },
@@ -80,7 +79,6 @@ const varOp: Op<VarAttrs> = {
 
 const stdOp: Op<VarAttrs> = {
   name: "std",
-  precision: "full",
   infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: x!.dtype }),
   forward: ([x], attrs, [y]) => forward("std", true, x!, attrs, y),
   saves: { inputs: [0], outputs: [0] },

@@ -1,6 +1,7 @@
 import { to } from "../elementwise/cast.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d } from "../pool/pool.ts";
 import { resample, type ResampleMode } from "./resample.ts";
+import { autocastDType } from "../../tensor/autocast.ts";
 import { isFloat, isHalf } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -98,7 +99,7 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
     if (n === into[i] && steps[i] === 1) return;
     y = resample(y, { mode: modeOf(mode, alignCorners), dim: i + 2, size: n, outSize: into[i], scale: steps[i] });
   });
-  return to(y, x.dtype);
+  return autocastDType() === null ? to(y, x.dtype) : y;
 }
 
 function modeOf(mode: InterpolateMode, alignCorners = false): ResampleMode {

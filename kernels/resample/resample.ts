@@ -94,6 +94,7 @@ function setup({ mode, dim, size, outSize, scale }: Resampling, y: Tensor) {
 
 const resampleOp: Op<Resampling> = {
   name: "interpolate",
+  precision: "full",
   infer: ([x], { dim, outSize }) => ({ shape: resized(x!.shape, dim, outSize), dtype: x!.dtype }),
   forward: ([x], attrs, [y]) => {
     const { params, groups, special } = setup(attrs, y);

@@ -1,5 +1,7 @@
 /** Whole training runs from stored weights on stored batches: losses, gradient norms, final weights, evaluation. */
-import { autocast, backward, div, reshape, scope, type Tensor, tensor } from "../../../mod.ts";
+import { backward, div, reshape, scope, type Tensor, tensor } from "../../../mod.ts";
+import type { Optimizer } from "../../../optim/mod.ts";
+import { Precision } from "../../../trainer/precision.ts";
 import { type Average, averageOf } from "../averages.ts";
 import { type Check, toDevice, verify } from "../checks.ts";
 import { close, type Tolerance } from "../compare.ts";
@@ -54,41 +56,101 @@ interface Data {
   probe: number[];
 }
 
+/** What a run came to. */
+export interface Course {
+  /** The loss of each batch. */
+  readonly losses: readonly number[];
+  /** The loss of the final weights over all data. */
+  readonly evalLoss: number;
+}
+
+/**
+ * Goes through a run in a mode of its own choice, without comparing.
+ *
+ * @param row The run
+ * @param suite Its file
+ * @param precision The mode
+ * @param afterStep Called with the model after every optimizer step
+ */
+export async function courseOf(
+  row: Row,
+  suite: Suite,
+  precision: Precision,
+  afterStep?: (model: Wired) => void,
+): Promise<Course> {
+  return await new Run(row, suite, precision, afterStep).course();
+}
+
 class Run {
   readonly row: Row;
   readonly suite: Suite;
   readonly wrong: string[] = [];
+  readonly #precision: Precision;
+  readonly #afterStep: ((model: Wired) => void) | undefined;
 
-  constructor(row: Row, suite: Suite) {
+  constructor(
+    row: Row,
+    suite: Suite,
+    precision: Precision = new Precision(row.autocast === "bf16" ? "bf16-mixed" : "32-true"),
+    afterStep?: (model: Wired) => void,
+  ) {
     this.row = row;
     this.suite = suite;
+    this.#precision = precision;
+    this.#afterStep = afterStep;
+  }
+
+  /** Runs it and gives the losses. */
+  async course(): Promise<Course> {
+    const { row, suite } = this;
+    const tensors = await readTensors(beside(suite.path, String(row.tensors)));
+    const { model, optimizer } = this.#build(tensors);
+    const scheduler = row.scheduler === undefined ? undefined : makeScheduler(optimizer, row.scheduler as Row);
+    try {
+      const data = row.data === "text" ? textData(row) : await digits(row, suite);
+      const { losses } = await this.#train(model, optimizer, scheduler, undefined, data, tensors);
+      const { x, y } = data.at(data.all);
+      const out = this.#precision.forward(() => infer(model, this.#precision.input(x) as Tensor));
+      return { losses, evalLoss: await this.#loss(out, y).item() };
+    } finally {
+      for (const owner of [model, optimizer, this.#precision]) owner.dispose();
+    }
+  }
+
+  /** The model with its start weights, in the mode's type, and then its optimizer. */
+  #build(tensors: Tensors): { model: Wired; optimizer: OptimizerLike } {
+    const { row } = this;
+    const model = buildModel(row);
+    load(model, row, tensors);
+    this.#precision.convert(model);
+    const groups = parameterGroups(row, model.namedParameters());
+    const { class: name, options } = row.optimizer as Row;
+    return { model, optimizer: makeOptimizer(String(name), groups, options as Row) };
   }
 
   /** Runs it and says what is outside its band. */
   async compare(): Promise<string[]> {
-    const { row } = this;
-    const model = buildModel(row);
-    const optimizer = makeOptimizer(
-      String((row.optimizer as Row).class),
-      parameterGroups(row, model.namedParameters()),
-      (row.optimizer as Row).options as Row,
-    );
+    const { row, suite } = this;
+    const tensors = await readTensors(beside(suite.path, String(row.tensors)));
+    const { model, optimizer } = this.#build(tensors);
     const average = row.ema === undefined ? undefined : averageOf(model, "ema", Number(row.ema));
     try {
-      await this.#compare(model, optimizer, average);
+      await this.#compare(model, optimizer, average, tensors);
     } finally {
       for (const owner of [model, optimizer, average]) owner?.dispose();
     }
     return this.wrong;
   }
 
-  async #compare(model: Wired, optimizer: OptimizerLike, average: Average | undefined): Promise<void> {
+  async #compare(
+    model: Wired,
+    optimizer: OptimizerLike,
+    average: Average | undefined,
+    tensors: Tensors,
+  ): Promise<void> {
     const { row, suite } = this;
     const scheduler = row.scheduler === undefined ? undefined : makeScheduler(optimizer, row.scheduler as Row);
-    const tensors = await readTensors(beside(suite.path, String(row.tensors)));
     const data = row.data === "text" ? textData(row) : await digits(row, suite);
-    load(model, row, tensors);
-
     const bands = row.tolerance as unknown as Bands;
     const probe = data.at(data.probe).x;
     const start = infer(model, probe);
@@ -135,7 +197,8 @@ class Run {
     const params = [...model.parameters()];
     const losses: Promise<number>[] = [];
     const gradNorms: Promise<number>[] = [];
-    const cast = row.autocast as "f16" | "bf16" | undefined;
+    const precision = this.#precision, scaled = optimizer as unknown as Optimizer;
+    const detach = precision.attach([scaled]);
     for (let i = 0; i < count; i++) {
       const place = i % perEpoch;
       const first = place - place % every;
@@ -143,20 +206,23 @@ class Run {
       if (place === first) optimizer.zeroGrad();
       scope(() => {
         const { x, y } = data.at(Array.prototype.slice.call(batches.values, i * size, (i + 1) * size));
-        const loss = autocast(cast ?? null, () => this.#loss(model.forward(x), y));
-        backward(window === 1 ? loss : div(loss, window));
+        const loss = precision.forward(() => this.#loss(model.forward(precision.input(x) as Tensor), y));
+        backward(precision.scale(window === 1 ? loss : div(loss, window)));
         losses.push(loss.item());
       });
       if (place + 1 - first < every && place + 1 !== perEpoch) continue;
       scope(() => {
+        precision.unscale(scaled);
         const norm = clip(params, Number(row.clipNorm ?? Infinity)) as Tensor;
         gradNorms.push(norm.item());
         this.#rates(optimizer, gradNorms.length - 1);
         optimizer.step();
+        this.#afterStep?.(model);
         average?.updateParameters(model);
       });
       scheduler?.step();
     }
+    detach();
     return { losses: await Promise.all(losses), gradNorms: await Promise.all(gradNorms) };
   }
 
