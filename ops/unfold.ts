@@ -1,3 +1,4 @@
+import type { Pair } from "../kernels/conv/mod.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { arange, zeros } from "../kernels/elementwise/constants.ts";
 import { strided } from "../kernels/elementwise/view.ts";
@@ -7,9 +8,6 @@ import { pad } from "../kernels/pad/pad.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-
-/** A number for both axes, or one for height and one for width. */
-type Pair = number | readonly [number, number];
 
 /** How patches lie in an image. */
 export interface UnfoldOptions {
