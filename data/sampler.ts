@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { PhiloxStream, seedKey } from "../tensor/philox.ts";
 
 /**
@@ -90,6 +91,7 @@ export class RandomSampler implements Sampler {
    * @throws {RangeError} if length or seed is out of range
    */
   constructor(length: number, options: { seed?: number } = {}) {
+    checkNames("make RandomSampler", options, { seed: true });
     this.length = checkLength("RandomSampler", length);
     this.seed = options.seed ?? 0;
     seedKey(this.seed); // refuses a bad seed here, not in the first epoch
@@ -128,6 +130,7 @@ export class BatchSampler implements BatchSource {
    * @throws {RangeError} if the batch size is no whole number from 1 on
    */
   constructor(sampler: Sampler, options: { batchSize: number; dropLast?: boolean }) {
+    checkNames("make BatchSampler", options, { batchSize: true, dropLast: true });
     const { batchSize, dropLast = false } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
       throw new RangeError(`Cannot make batches: batchSize must be a whole number from 1 on, is ${batchSize}`);

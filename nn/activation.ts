@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import {
   celu,
   elu,
@@ -150,8 +151,10 @@ export class GELU extends Module<[x: Tensor], Tensor> {
    *
    * @param options How it is shaped
    */
-  constructor({ approximate = "none" }: GELUOptions = {}) {
+  constructor(options: GELUOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { approximate: true });
+    const { approximate = "none" } = options;
     this.#options = { approximate };
   }
 
@@ -181,8 +184,10 @@ export class LeakyReLU extends Module<[x: Tensor], Tensor> {
    *
    * @param options How it is shaped
    */
-  constructor({ negativeSlope = 0.01 }: LeakyReLUOptions = {}) {
+  constructor(options: LeakyReLUOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { negativeSlope: true });
+    const { negativeSlope = 0.01 } = options;
     this.#options = { negativeSlope };
   }
 
@@ -212,8 +217,10 @@ export class ELU extends Module<[x: Tensor], Tensor> {
    *
    * @param options How it is shaped
    */
-  constructor({ alpha = 1 }: ELUOptions = {}) {
+  constructor(options: ELUOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { alpha: true });
+    const { alpha = 1 } = options;
     this.#options = { alpha };
   }
 
@@ -243,8 +250,10 @@ export class CELU extends Module<[x: Tensor], Tensor> {
    *
    * @param options How it is shaped
    */
-  constructor({ alpha = 1 }: CELUOptions = {}) {
+  constructor(options: CELUOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { alpha: true });
+    const { alpha = 1 } = options;
     this.#options = { alpha };
   }
 
@@ -276,8 +285,10 @@ export class Softplus extends Module<[x: Tensor], Tensor> {
    *
    * @param options How it is shaped
    */
-  constructor({ beta = 1, threshold = 20 }: SoftplusOptions = {}) {
+  constructor(options: SoftplusOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { beta: true, threshold: true });
+    const { beta = 1, threshold = 20 } = options;
     this.#options = { beta, threshold };
   }
 
@@ -309,8 +320,10 @@ export class Hardtanh extends Module<[x: Tensor], Tensor> {
    *
    * @param options How it is shaped
    */
-  constructor({ minVal = -1, maxVal = 1 }: HardtanhOptions = {}) {
+  constructor(options: HardtanhOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { minVal: true, maxVal: true });
+    const { minVal = -1, maxVal = 1 } = options;
     this.#options = { minVal, maxVal };
   }
 
@@ -340,8 +353,10 @@ export class Hardshrink extends Module<[x: Tensor], Tensor> {
    *
    * @param options How it is shaped
    */
-  constructor({ lambda = 0.5 }: HardshrinkOptions = {}) {
+  constructor(options: HardshrinkOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { lambda: true });
+    const { lambda = 0.5 } = options;
     this.#options = { lambda };
   }
 
@@ -371,8 +386,10 @@ export class Softshrink extends Module<[x: Tensor], Tensor> {
    *
    * @param options How it is shaped
    */
-  constructor({ lambda = 0.5 }: SoftshrinkOptions = {}) {
+  constructor(options: SoftshrinkOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { lambda: true });
+    const { lambda = 0.5 } = options;
     this.#options = { lambda };
   }
 
@@ -433,8 +450,10 @@ export class PReLU extends Module<[x: Tensor], Tensor> {
    *
    * @param options How many slopes, and their start value
    */
-  constructor({ numParameters = 1, init = 0.25 }: PReLUOptions = {}) {
+  constructor(options: PReLUOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { numParameters: true, init: true });
+    const { numParameters = 1, init = 0.25 } = options;
     this.weight = emptyParameter([numParameters]);
     constant(this.weight, init);
   }

@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { groupNorm, instanceNorm } from "../ops/group_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { increment } from "../kernels/counter/counter.ts";
@@ -35,8 +36,10 @@ export class GroupNorm extends Module<[x: Tensor], Tensor> {
    * @param options Whether scale and shift are learned
    * @throws {RangeError} If the groups do not divide the channels
    */
-  constructor(numGroups: number, numChannels: number, { eps = 1e-5, affine = true }: GroupNormModuleOptions = {}) {
+  constructor(numGroups: number, numChannels: number, options: GroupNormModuleOptions = {}) {
     super();
+    checkNames("make GroupNorm", options, { eps: true, affine: true });
+    const { eps = 1e-5, affine = true } = options;
     if (!Number.isInteger(numGroups) || numGroups < 1 || numChannels % numGroups !== 0) {
       throw new RangeError(
         `Cannot make GroupNorm: groups must divide the channels, got ${numGroups} for ${numChannels}`,

@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { crossEntropy, type CrossEntropyOptions, nllLoss, type NllLossOptions } from "../kernels/cross_entropy/mod.ts";
 import {
   cosineEmbeddingLoss,
@@ -53,8 +54,15 @@ export class CrossEntropyLoss extends Module<[input: Tensor, target: Tensor], Te
    *
    * @param options How it is computed and reduced
    */
-  constructor({ weight, ...options }: CrossEntropyOptions = {}) {
+  constructor(given: CrossEntropyOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, given, {
+      weight: true,
+      ignoreIndex: true,
+      reduction: true,
+      labelSmoothing: true,
+    });
+    const { weight, ...options } = given;
     this.#options = options;
     this.weight = bufferOf(weight);
   }
@@ -84,8 +92,10 @@ export class NLLLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
    *
    * @param options How it is computed and reduced
    */
-  constructor({ weight, ...options }: NllLossOptions = {}) {
+  constructor(given: NllLossOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, given, { weight: true, ignoreIndex: true, reduction: true });
+    const { weight, ...options } = given;
     this.#options = options;
     this.weight = bufferOf(weight);
   }
@@ -115,6 +125,7 @@ export class MSELoss extends Module<[input: Tensor, target: Tensor], Tensor> {
    */
   constructor(options: ReductionOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { reduction: true });
     this.#options = { ...options };
   }
 
@@ -143,6 +154,7 @@ export class L1Loss extends Module<[input: Tensor, target: Tensor], Tensor> {
    */
   constructor(options: ReductionOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { reduction: true });
     this.#options = { ...options };
   }
 
@@ -171,6 +183,7 @@ export class SmoothL1Loss extends Module<[input: Tensor, target: Tensor], Tensor
    */
   constructor(options: SmoothL1LossOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { beta: true, reduction: true });
     this.#options = { ...options };
   }
 
@@ -199,6 +212,7 @@ export class HuberLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
    */
   constructor(options: HuberLossOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { delta: true, reduction: true });
     this.#options = { ...options };
   }
 
@@ -227,8 +241,10 @@ export class BCELoss extends Module<[input: Tensor, target: Tensor], Tensor> {
    *
    * @param options How it is computed and reduced
    */
-  constructor({ weight, ...options }: BinaryCrossEntropyOptions = {}) {
+  constructor(given: BinaryCrossEntropyOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, given, { weight: true, reduction: true });
+    const { weight, ...options } = given;
     this.#options = options;
     this.weight = bufferOf(weight);
   }
@@ -258,8 +274,10 @@ export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor], T
    *
    * @param options How it is computed and reduced
    */
-  constructor({ weight, posWeight, ...options }: BinaryCrossEntropyWithLogitsOptions = {}) {
+  constructor(given: BinaryCrossEntropyWithLogitsOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, given, { weight: true, posWeight: true, reduction: true });
+    const { weight, posWeight, ...options } = given;
     this.#options = options;
     this.weight = bufferOf(weight);
     this.registerBuffer("pos_weight", posWeight ?? null);
@@ -299,6 +317,7 @@ export class KLDivLoss extends Module<[input: Tensor, target: Tensor], Tensor> {
    */
   constructor(options: KlDivOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { reduction: true, logTarget: true });
     this.#options = { ...options };
   }
 
@@ -327,6 +346,7 @@ export class HingeEmbeddingLoss extends Module<[input: Tensor, target: Tensor], 
    */
   constructor(options: MarginLossOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { margin: true, reduction: true });
     this.#options = { ...options };
   }
 
@@ -355,6 +375,7 @@ export class CosineEmbeddingLoss extends Module<[input1: Tensor, input2: Tensor,
    */
   constructor(options: MarginLossOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { margin: true, reduction: true });
     this.#options = { ...options };
   }
 
@@ -384,6 +405,13 @@ export class TripletMarginLoss extends Module<[anchor: Tensor, positive: Tensor,
    */
   constructor(options: TripletMarginLossOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, {
+      margin: true,
+      p: true,
+      eps: true,
+      swap: true,
+      reduction: true,
+    });
     this.#options = { ...options };
   }
 

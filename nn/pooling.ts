@@ -199,6 +199,7 @@ export class AdaptiveAvgPool2d extends Module<[x: Tensor], Tensor> {
    */
   constructor(outputSize: number | readonly [number | null, number | null]) {
     super();
+    checkSizes(this.constructor.name, { outputSize: [outputSize].flat().filter((size) => size !== null) });
     this.#outputSize = outputSize;
   }
 
@@ -229,6 +230,7 @@ export class AdaptiveMaxPool2d extends Module<[x: Tensor], Tensor> {
    */
   constructor(outputSize: number | readonly [number | null, number | null]) {
     super();
+    checkSizes(this.constructor.name, { outputSize: [outputSize].flat().filter((size) => size !== null) });
     this.#outputSize = outputSize;
   }
 
@@ -259,6 +261,7 @@ export class AdaptiveAvgPool1d extends Module<[x: Tensor], Tensor> {
    */
   constructor(outputSize: number) {
     super();
+    checkSizes(this.constructor.name, { outputSize });
     this.#outputSize = outputSize;
   }
 
@@ -289,6 +292,7 @@ export class AdaptiveMaxPool1d extends Module<[x: Tensor], Tensor> {
    */
   constructor(outputSize: number) {
     super();
+    checkSizes(this.constructor.name, { outputSize });
     this.#outputSize = outputSize;
   }
 

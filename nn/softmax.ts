@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { sigmoid } from "../kernels/elementwise/activations.ts";
 import { mul, neg } from "../kernels/elementwise/arithmetic.ts";
 import { chunk } from "../kernels/layout/split.ts";
@@ -21,8 +22,10 @@ export abstract class AxisActivation extends Module<[x: Tensor], Tensor> {
    *
    * @param options Along which axis
    */
-  constructor({ dim = -1 }: AxisOptions = {}) {
+  constructor(options: AxisOptions = {}) {
     super();
+    checkNames(`make ${this.constructor.name}`, options, { dim: true });
+    const { dim = -1 } = options;
     this.dim = dim;
   }
 

@@ -1,3 +1,4 @@
+import { show } from "../device/option_names.ts";
 import { mul } from "../kernels/elementwise/mod.ts";
 import { expand, permute, reshape } from "../kernels/layout/mod.ts";
 import { matmul } from "../kernels/matmul/mod.ts";
@@ -37,6 +38,13 @@ interface Named {
  * ```
  */
 export function einsum(tensors: readonly Tensor[], equation: string): Tensor {
+  if (typeof equation !== "string" || !Array.isArray(tensors)) {
+    throw new TypeError(
+      `Cannot multiply in einsum: it takes a list of tensors, then the equation, got ${show(tensors)} and ${
+        show(equation)
+      }`,
+    );
+  }
   const { inputs, output } = parse(tensors, equation);
   checkSizes(tensors, inputs, equation);
   const named = tensors.map((tensor, i) => withoutRepeats({ tensor, labels: inputs[i] }));

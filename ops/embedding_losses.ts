@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { add, div, minimum, mul, square, sub } from "../kernels/elementwise/arithmetic.ts";
 import { clamp, where } from "../kernels/elementwise/choice.ts";
 import { eq, ne } from "../kernels/elementwise/compare.ts";
@@ -47,8 +48,10 @@ export interface TripletMarginLossOptions extends ReductionOptions {
 export function hingeEmbeddingLoss(
   input: Tensor,
   target: Tensor,
-  { margin = 1, reduction }: MarginLossOptions = {},
+  options: MarginLossOptions = {},
 ): Tensor {
+  checkNames("compute hingeEmbeddingLoss", options, { margin: true, reduction: true });
+  const { margin = 1, reduction } = options;
   checkSameShape("hingeEmbeddingLoss", input, target);
   const [x] = lossInputs("hingeEmbeddingLoss", input);
   const apart = where(ne(target, 1), clamp(sub(margin, x), { min: 0 }), 0);
@@ -78,8 +81,10 @@ export function cosineEmbeddingLoss(
   input1: Tensor,
   input2: Tensor,
   target: Tensor,
-  { margin = 0, reduction }: MarginLossOptions = {},
+  options: MarginLossOptions = {},
 ): Tensor {
+  checkNames("compute cosineEmbeddingLoss", options, { margin: true, reduction: true });
+  const { margin = 0, reduction } = options;
   checkSameShape("cosineEmbeddingLoss", input1, input2);
   if (!sameShape(target.shape, input1.shape.slice(0, -1)) || input1.ndim === 0) {
     throw new ShapeError(
@@ -122,8 +127,10 @@ export function tripletMarginLoss(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
-  { margin = 1, p = 2, eps = 1e-6, swap = false, reduction }: TripletMarginLossOptions = {},
+  options: TripletMarginLossOptions = {},
 ): Tensor {
+  checkNames("compute tripletMarginLoss", options, { margin: true, p: true, eps: true, swap: true, reduction: true });
+  const { margin = 1, p = 2, eps = 1e-6, swap = false, reduction } = options;
   if (!(margin > 0)) throw new RangeError(`Cannot compute tripletMarginLoss: margin must be positive, got ${margin}`);
   const [a, b, c] = lossInputs("tripletMarginLoss", anchor, positive, negative);
   const distance = (x: Tensor, y: Tensor) => pairwiseDistance(x, y, { p, eps });

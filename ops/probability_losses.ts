@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { logSigmoid } from "../kernels/elementwise/activations.ts";
 import { add, div, mul, sub } from "../kernels/elementwise/arithmetic.ts";
 import { where } from "../kernels/elementwise/choice.ts";
@@ -50,8 +51,10 @@ export interface KlDivOptions {
 export function binaryCrossEntropy(
   input: Tensor,
   target: Tensor,
-  { weight, reduction }: BinaryCrossEntropyOptions = {},
+  options: BinaryCrossEntropyOptions = {},
 ): Tensor {
+  checkNames("compute binaryCrossEntropy", options, { weight: true, reduction: true });
+  const { weight, reduction } = options;
   checkSameShape("binaryCrossEntropy", input, target);
   const [x, t] = lossInputs("binaryCrossEntropy", input, target);
   const losses = elementLoss(x, t);
@@ -80,8 +83,10 @@ export function binaryCrossEntropy(
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
-  { weight, posWeight, reduction }: BinaryCrossEntropyWithLogitsOptions = {},
+  options: BinaryCrossEntropyWithLogitsOptions = {},
 ): Tensor {
+  checkNames("compute binaryCrossEntropyWithLogits", options, { weight: true, posWeight: true, reduction: true });
+  const { weight, posWeight, reduction } = options;
   checkSameShape("binaryCrossEntropyWithLogits", input, target);
   const [x, t] = lossInputs("binaryCrossEntropyWithLogits", input, target);
   const positive = posWeight ? mul(add(mul(sub(posWeight, 1), t), 1), logSigmoid(x)) : logSigmoid(x);
@@ -108,7 +113,9 @@ export function binaryCrossEntropyWithLogits(
  * console.log(await klDiv(log(q), p, { reduction: "batchmean" }).item()); // about 0.511
  * ```
  */
-export function klDiv(input: Tensor, target: Tensor, { reduction, logTarget = false }: KlDivOptions = {}): Tensor {
+export function klDiv(input: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
+  checkNames("compute klDiv", options, { reduction: true, logTarget: true });
+  const { reduction, logTarget = false } = options;
   checkSameShape("klDiv", input, target);
   const [x, t] = lossInputs("klDiv", input, target);
   const own = () => mul(t, log(where(gt(t, 0), t, 1)));

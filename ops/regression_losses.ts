@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { abs, div, mul, square, sub } from "../kernels/elementwise/arithmetic.ts";
 import { clamp } from "../kernels/elementwise/choice.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -38,7 +39,9 @@ function difference(op: string, input: Tensor, target: Tensor): Tensor {
  * console.log(await mseLoss(tensor([1.5, 2]), tensor([1.5, 4], { dtype: "f32" })).item()); // 2
  * ```
  */
-export function mseLoss(input: Tensor, target: Tensor, { reduction }: ReductionOptions = {}): Tensor {
+export function mseLoss(input: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor {
+  checkNames("compute mseLoss", options, { reduction: true });
+  const { reduction } = options;
   return reduced("mseLoss", square(difference("mseLoss", input, target)), reduction);
 }
 
@@ -59,7 +62,9 @@ export function mseLoss(input: Tensor, target: Tensor, { reduction }: ReductionO
  * console.log(await l1Loss(tensor([1.5, 2]), tensor([1.5, 4], { dtype: "f32" })).item()); // 1
  * ```
  */
-export function l1Loss(input: Tensor, target: Tensor, { reduction }: ReductionOptions = {}): Tensor {
+export function l1Loss(input: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor {
+  checkNames("compute l1Loss", options, { reduction: true });
+  const { reduction } = options;
   return reduced("l1Loss", abs(difference("l1Loss", input, target)), reduction);
 }
 
@@ -91,8 +96,10 @@ function bent(d: Tensor, knee: number): Tensor {
 export function smoothL1Loss(
   input: Tensor,
   target: Tensor,
-  { beta = 1, reduction }: SmoothL1LossOptions = {},
+  options: SmoothL1LossOptions = {},
 ): Tensor {
+  checkNames("compute smoothL1Loss", options, { beta: true, reduction: true });
+  const { beta = 1, reduction } = options;
   if (!(beta >= 0)) throw new RangeError(`Cannot compute smoothL1Loss: beta must be at least 0, got ${beta}`);
   if (beta === 0) return l1Loss(input, target, { reduction });
   return reduced("smoothL1Loss", div(bent(difference("smoothL1Loss", input, target), beta), beta), reduction);
@@ -116,7 +123,9 @@ export function smoothL1Loss(
  * console.log(await huberLoss(tensor([0.5, 3]), tensor([0, 0], { dtype: "f32" })).item()); // 1.3125
  * ```
  */
-export function huberLoss(input: Tensor, target: Tensor, { delta = 1, reduction }: HuberLossOptions = {}): Tensor {
+export function huberLoss(input: Tensor, target: Tensor, options: HuberLossOptions = {}): Tensor {
+  checkNames("compute huberLoss", options, { delta: true, reduction: true });
+  const { delta = 1, reduction } = options;
   if (!(delta > 0)) throw new RangeError(`Cannot compute huberLoss: delta must be positive, got ${delta}`);
   return reduced("huberLoss", bent(difference("huberLoss", input, target), delta), reduction);
 }

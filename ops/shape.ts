@@ -1,6 +1,7 @@
+import { checkNames } from "../device/option_names.ts";
 import { expand, permute, reshape, slice, transpose } from "../kernels/layout/mod.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
-import { normalizeDim, normalizeDims, numel } from "../tensor/shape.ts";
+import { checkList, normalizeDim, normalizeDims, numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Which axes become one. */
@@ -48,7 +49,9 @@ export interface RepeatInterleaveOptions {
  * console.log(flatten(zeros([2, 3, 4]), { startDim: 1 }).shape); // [2, 12]
  * ```
  */
-export function flatten(x: Tensor, { startDim = 0, endDim = -1 }: FlattenOptions = {}): Tensor {
+export function flatten(x: Tensor, options: FlattenOptions = {}): Tensor {
+  checkNames("compute flatten", options, { startDim: true, endDim: true });
+  const { startDim = 0, endDim = -1 } = options;
   const first = normalizeDim("flatten", startDim, x.ndim), last = normalizeDim("flatten", endDim, x.ndim);
   if (last < first) {
     throw new RangeError(
@@ -109,7 +112,9 @@ export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Ten
  * console.log(squeeze(zeros([1, 3, 1])).shape, squeeze(zeros([1, 3, 1]), { dim: 0 }).shape); // [3] [3, 1]
  * ```
  */
-export function squeeze(x: Tensor, { dim }: SqueezeOptions = {}): Tensor {
+export function squeeze(x: Tensor, options: SqueezeOptions = {}): Tensor {
+  checkNames("compute squeeze", options, { dim: true });
+  const { dim } = options;
   const dims = normalizeDims("squeeze", dim, x.ndim);
   return reshape(x, x.shape.filter((n, i) => n !== 1 || !dims.includes(i)));
 }
@@ -238,6 +243,7 @@ export function mT(x: Tensor): Tensor {
  * ```
  */
 export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
+  checkList("repeat", "how often", repeats);
   const lead = repeats.length - x.ndim;
   if (lead < 0 || repeats.some((n) => !Number.isInteger(n) || n < 0)) {
     throw new ShapeError(
@@ -271,7 +277,9 @@ export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
  * console.log(await repeatInterleave(tensor([1, 2]), 2).array()); // [1, 1, 2, 2]
  * ```
  */
-export function repeatInterleave(x: Tensor, repeats: number, { dim }: RepeatInterleaveOptions = {}): Tensor {
+export function repeatInterleave(x: Tensor, repeats: number, options: RepeatInterleaveOptions = {}): Tensor {
+  checkNames("compute repeatInterleave", options, { dim: true });
+  const { dim } = options;
   if (!Number.isInteger(repeats) || repeats < 0) {
     throw new RangeError(`Cannot repeat in repeatInterleave: repeats must be a whole number from 0 on, got ${repeats}`);
   }
@@ -298,7 +306,9 @@ export function repeatInterleave(x: Tensor, repeats: number, { dim }: RepeatInte
  * console.log(await diagonal(tensor([[1, 2], [3, 4]])).array()); // [1, 4]
  * ```
  */
-export function diagonal(x: Tensor, { offset = 0, dim1 = 0, dim2 = 1 }: DiagonalOptions = {}): Tensor {
+export function diagonal(x: Tensor, options: DiagonalOptions = {}): Tensor {
+  checkNames("compute diagonal", options, { offset: true, dim1: true, dim2: true });
+  const { offset = 0, dim1 = 0, dim2 = 1 } = options;
   if (x.ndim < 2) {
     throw new ShapeError(
       "diagonal",

@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { add, div, mul, sub } from "../kernels/elementwise/arithmetic.ts";
 import { clamp } from "../kernels/elementwise/choice.ts";
 import { norm } from "../kernels/reduce/norm.ts";
@@ -47,7 +48,9 @@ export interface PairwiseDistanceOptions {
  * console.log(await normalize(tensor([[3, 4]], { dtype: "f32" })).array()); // about [[0.6, 0.8]]
  * ```
  */
-export function normalize(x: Tensor, { p = 2, dim = 1, eps = 1e-12 }: NormalizeOptions = {}): Tensor {
+export function normalize(x: Tensor, options: NormalizeOptions = {}): Tensor {
+  checkNames("compute normalize", options, { p: true, dim: true, eps: true });
+  const { p = 2, dim = 1, eps = 1e-12 } = options;
   return div(x, clamp(norm(x, { p, dim, keepdim: true }), { min: eps }));
 }
 
@@ -71,8 +74,10 @@ export function normalize(x: Tensor, { p = 2, dim = 1, eps = 1e-12 }: NormalizeO
 export function cosineSimilarity(
   x1: Tensor,
   x2: Tensor,
-  { dim = 1, eps = 1e-8 }: CosineSimilarityOptions = {},
+  options: CosineSimilarityOptions = {},
 ): Tensor {
+  checkNames("compute cosineSimilarity", options, { dim: true, eps: true });
+  const { dim = 1, eps = 1e-8 } = options;
   // The axis is counted in the common shape.
   const rank = Math.max(x1.ndim, x2.ndim);
   const axis = dim < 0 ? dim : dim - rank;
@@ -100,7 +105,9 @@ export function cosineSimilarity(
 export function pairwiseDistance(
   x1: Tensor,
   x2: Tensor,
-  { p = 2, eps = 1e-6, keepdim = false }: PairwiseDistanceOptions = {},
+  options: PairwiseDistanceOptions = {},
 ): Tensor {
+  checkNames("compute pairwiseDistance", options, { p: true, eps: true, keepdim: true });
+  const { p = 2, eps = 1e-6, keepdim = false } = options;
   return norm(add(sub(x1, x2), eps), { p, dim: -1, keepdim });
 }

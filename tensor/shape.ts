@@ -1,3 +1,4 @@
+import { show } from "../device/option_names.ts";
 import { ShapeError, showShape, showShapes } from "./errors.ts";
 
 /** Sizes of a tensor's axes, outermost first. */
@@ -80,8 +81,16 @@ export function normalizeDims(op: string, dims: number | readonly number[] | und
   return (rank === 0 ? [] : list).sort((a, b) => a - b);
 }
 
+/** Throws unless a list of numbers was given as one: `[2, 3]`, and not `2, 3`. */
+export function checkList(op: string, what: string, list: unknown): void {
+  if (Array.isArray(list)) return;
+  const example = typeof list === "number" ? `[${list}, …]` : "[2, 3]";
+  throw new TypeError(`Cannot read ${what} in ${op}: it must be an array such as ${example}, got ${show(list)}`);
+}
+
 /** Checks that a shape consists of whole sizes ≥ 0. */
 export function checkShape(op: string, shape: Shape): void {
+  checkList(op, "the shape", shape);
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       throw new ShapeError(

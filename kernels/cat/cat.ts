@@ -1,7 +1,8 @@
+import { checkNames } from "../../device/option_names.ts";
 import { isHalf, promote } from "../../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../../tensor/errors.ts";
 import { apply, type Inputs, type Op } from "../../tensor/op.ts";
-import { normalizeDim, numel, sameShape } from "../../tensor/shape.ts";
+import { checkList, normalizeDim, numel, sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
 import { splitBy } from "../_split.ts";
@@ -72,7 +73,10 @@ const catOp: Op<{ dim: number }> = {
  * console.log(await cat([a, b]).array()); // [[1, 2], [3, 4], [5, 6]]
  * ```
  */
-export function cat(tensors: readonly Tensor[], { dim = 0 }: CatOptions = {}): Tensor {
+export function cat(tensors: readonly Tensor[], options: CatOptions = {}): Tensor {
+  checkList("cat", "the tensors", tensors);
+  checkNames("compute cat", options, { dim: true });
+  const { dim = 0 } = options;
   const shapes = tensors.map((t) => t.shape);
   const kept = tensors.filter((t) => !(t.ndim === 1 && t.shape[0] === 0));
   const first = kept[0] ?? tensors[0];
@@ -124,7 +128,10 @@ function join(tensors: Inputs, dim: number): Tensor {
  * console.log(await stack([tensor([1, 2]), tensor([3, 4])], { dim: 1 }).array()); // [[1, 3], [2, 4]]
  * ```
  */
-export function stack(tensors: readonly Tensor[], { dim = 0 }: CatOptions = {}): Tensor {
+export function stack(tensors: readonly Tensor[], options: CatOptions = {}): Tensor {
+  checkList("stack", "the tensors", tensors);
+  checkNames("compute stack", options, { dim: true });
+  const { dim = 0 } = options;
   const shapes = tensors.map((t) => t.shape);
   if (tensors.length === 0 || shapes.some((shape) => !sameShape(shape, shapes[0]))) {
     throw new ShapeError(

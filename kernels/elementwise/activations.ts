@@ -1,4 +1,5 @@
 /** Activation functions, with PyTorch's conventions at their kinks. */
+import { checkNames } from "../../device/option_names.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { abs, add, div, mul, neg, sign, square, sub } from "./arithmetic.ts";
 import { where } from "./choice.ts";
@@ -181,7 +182,9 @@ const eluOp = unary({
  * console.log(await elu(tensor([-100, 2]), { alpha: 0.5 }).array()); // [-0.5, 2]
  * ```
  */
-export function elu(x: Tensor, { alpha = 1 }: EluOptions = {}): Tensor {
+export function elu(x: Tensor, options: EluOptions = {}): Tensor {
+  checkNames("compute elu", options, { alpha: true });
+  const { alpha = 1 } = options;
   return eluOp(x, { alpha });
 }
 
@@ -209,7 +212,9 @@ const celuOp = unary({
  * console.log(await celu(tensor([-100, 2]), { alpha: 2 }).array()); // [-2, 2]
  * ```
  */
-export function celu(x: Tensor, { alpha = 1 }: EluOptions = {}): Tensor {
+export function celu(x: Tensor, options: EluOptions = {}): Tensor {
+  checkNames("compute celu", options, { alpha: true });
+  const { alpha = 1 } = options;
   return celuOp(x, { alpha });
 }
 
@@ -258,7 +263,9 @@ const geluTanhOp = unary({
  * console.log(await gelu(tensor([0, 10])).array()); // [0, 10]
  * ```
  */
-export function gelu(x: Tensor, { approximate = "none" }: GeluOptions = {}): Tensor {
+export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
+  checkNames("compute gelu", options, { approximate: true });
+  const { approximate = "none" } = options;
   if (approximate === "none") return geluOp(x);
   if (approximate === "tanh") return geluTanhOp(x);
   throw new RangeError(`Cannot compute gelu: approximate must be none or tanh, got ${approximate}`);
@@ -300,6 +307,8 @@ const softplusOp = unary({
  * console.log(await softplus(tensor([0, 50])).array()); // [0.6931472…, 50]
  * ```
  */
-export function softplus(x: Tensor, { beta = 1, threshold = 20 }: SoftplusOptions = {}): Tensor {
+export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
+  checkNames("compute softplus", options, { beta: true, threshold: true });
+  const { beta = 1, threshold = 20 } = options;
   return softplusOp(x, { beta, limit: threshold });
 }

@@ -1,4 +1,4 @@
-import { type DType, isFloat } from "../../tensor/dtype.ts";
+import { checkDType, type DType, isFloat } from "../../tensor/dtype.ts";
 import { apply, type Op, primitives } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Chain, read } from "./chain.ts";
@@ -30,7 +30,9 @@ const castOp: Op<{ dtype: DType }> = {
  * ```
  */
 export function to(x: Tensor, dtype: DType): Tensor {
-  return x.dtype === dtype ? x : apply(castOp, [x], { dtype });
+  if (x.dtype === dtype) return x;
+  checkDType("to", dtype);
+  return apply(castOp, [x], { dtype });
 }
 
 primitives.cast = to;

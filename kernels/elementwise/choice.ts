@@ -1,4 +1,5 @@
 /** Choosing between elements: by a condition, by bounds, by a mask. */
+import { checkNames } from "../../device/option_names.ts";
 import { type DType, isFloat } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pointwise, type TensorLike } from "./define.ts";
@@ -143,7 +144,9 @@ const clampMaxOp = pointwise({
  * console.log(await clamp(tensor([-2, 0.5, 9]), { min: 0, max: 1 }).array()); // [0, 0.5, 1]
  * ```
  */
-export function clamp(x: Tensor, { min, max }: ClampOptions): Tensor {
+export function clamp(x: Tensor, options: ClampOptions): Tensor {
+  checkNames("compute clamp", options, { min: true, max: true });
+  const { min, max } = options;
   if (min !== undefined && max !== undefined) return clampOp([x, min, max]);
   if (min !== undefined) return clampMinOp([x, min]);
   if (max !== undefined) return clampMaxOp([x, max]);
@@ -184,7 +187,9 @@ const LARGEST: Record<DType, number> = {
  * console.log(await nanToNum(tensor([1, NaN, Infinity]), { posinf: 9 }).array()); // [1, 0, 9]
  * ```
  */
-export function nanToNum(x: Tensor, { nan = 0, posinf, neginf }: NanToNumOptions = {}): Tensor {
+export function nanToNum(x: Tensor, options: NanToNumOptions = {}): Tensor {
+  checkNames("compute nanToNum", options, { nan: true, posinf: true, neginf: true });
+  const { nan = 0, posinf, neginf } = options;
   if (!isFloat(x.dtype)) return x;
   const most = LARGEST[x.dtype];
   return nanToNumOp(x, { forNan: nan, forMore: posinf ?? most, forLess: neginf ?? -most });

@@ -1,4 +1,5 @@
-import { type DType, isFloat } from "../../tensor/dtype.ts";
+import { checkNames } from "../../device/option_names.ts";
+import { checkDType, type DType, isFloat } from "../../tensor/dtype.ts";
 import { checkShape, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { generate } from "./define.ts";
@@ -18,6 +19,14 @@ export interface LikeOptions {
   dtype?: DType;
   /** Whether gradients are wanted; default false. */
   requiresGrad?: boolean;
+}
+
+/** The element type that options ask for; throws for options and types that do not exist. */
+export function checkedType(op: string, options: CreationOptions, otherwise: DType): DType {
+  checkNames(`make a tensor in ${op}`, options, { dtype: true, requiresGrad: true });
+  const dtype = options.dtype ?? otherwise;
+  checkDType(op, dtype);
+  return dtype;
 }
 
 /** Asks for gradients of a new tensor, if they are wanted. */
@@ -45,7 +54,7 @@ export function asLeaf(t: Tensor, wanted: boolean | undefined): Tensor {
  */
 export function full(shape: Shape, value: number, options: CreationOptions = {}): Tensor {
   checkShape("full", shape);
-  const dtype = options.dtype ?? "f32";
+  const dtype = checkedType("full", options, "f32");
   const t = generate("full", "x", { shape: [...shape], dtype }, [{ value, as: registerOf(dtype) }]);
   return asLeaf(t, options.requiresGrad);
 }
@@ -167,7 +176,7 @@ export function onesLike(x: Tensor, options: LikeOptions = {}): Tensor {
  */
 export function eye(rows: number, columns: number = rows, options: CreationOptions = {}): Tensor {
   checkShape("eye", [rows, columns]);
-  const dtype = options.dtype ?? "f32";
+  const dtype = checkedType("eye", options, "f32");
   const register = registerOf(dtype);
   const on = "i / x == i % x";
   const f = register === "bool" ? `(${on})` : `select(${register}(0), ${register}(1), ${on})`;
@@ -205,7 +214,8 @@ export function arange(start: number, end?: number, step: number = 1, options: C
       `Cannot count in arange: the step must lead from start to end, got ${from} to ${until} by ${step}`,
     );
   }
-  const dtype = options.dtype ?? ([from, until, step].every(Number.isInteger) ? "i32" : "f32");
+  const whole = [from, until, step].every(Number.isInteger);
+  const dtype = checkedType("arange", options, whole ? "i32" : "f32");
   const as = isFloat(dtype) ? "f32" : "i32";
   // f32 numbers beyond 2^24 would not be whole; differences of whole numbers are computed as such.
   const f = as === "f32" && Number.isInteger(from) && Number.isInteger(step)
@@ -238,7 +248,7 @@ export function linspace(start: number, end: number, steps: number, options: Cre
   if (!Number.isInteger(steps) || steps < 0) {
     throw new RangeError(`Cannot divide in linspace: steps must be a whole number from 0 on, got ${steps}`);
   }
-  const dtype = options.dtype ?? "f32";
+  const dtype = checkedType("linspace", options, "f32");
   // From both ends towards the middle, so that both come out exactly.
   const f = "select(y - f32(u - i) * z, x + f32(i) * z, 2u * i < u)";
   const register = registerOf(dtype);

@@ -1,6 +1,6 @@
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { apply, type Op } from "../../tensor/op.ts";
-import { checkShape, numel, sameShape, type Shape } from "../../tensor/shape.ts";
+import { checkList, checkShape, numel, sameShape, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 const reshapeOp: Op<{ shape: Shape }> = {
@@ -28,6 +28,7 @@ const reshapeOp: Op<{ shape: Shape }> = {
  * ```
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkList("reshape", "the shape", shape);
   const target = [...shape];
   const unknown = target.indexOf(-1);
   if (unknown >= 0) {

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { normalizeDim, stridesOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -66,7 +67,9 @@ function checkWhole(op: string, what: string, value: number): void {
  * console.log(await slice(arange(10), { start: 1, end: -1, step: 3 }).array()); // [1, 4, 7]
  * ```
  */
-export function slice(x: Tensor, { dim = 0, start = 0, end, step = 1 }: SliceOptions = {}): Tensor {
+export function slice(x: Tensor, options: SliceOptions = {}): Tensor {
+  checkNames("compute slice", options, { dim: true, start: true, end: true, step: true });
+  const { dim = 0, start = 0, end, step = 1 } = options;
   requireAxes("slice", x);
   const axis = normalizeDim("slice", dim, x.ndim), size = x.shape[axis];
   checkWhole("slice", "start", start);
@@ -99,7 +102,9 @@ export function slice(x: Tensor, { dim = 0, start = 0, end, step = 1 }: SliceOpt
  * console.log(await narrow(arange(10), { dim: 0, start: 2, length: 3 }).array()); // [2, 3, 4]
  * ```
  */
-export function narrow(x: Tensor, { dim, start, length }: NarrowOptions): Tensor {
+export function narrow(x: Tensor, options: NarrowOptions): Tensor {
+  checkNames("compute narrow", options, { dim: true, start: true, length: true });
+  const { dim, start, length } = options;
   requireAxes("narrow", x);
   const axis = normalizeDim("narrow", dim, x.ndim), size = x.shape[axis];
   const first = start < 0 ? start + size : start;
@@ -131,7 +136,9 @@ export function narrow(x: Tensor, { dim, start, length }: NarrowOptions): Tensor
  * console.log(await select(tensor([[1, 2], [3, 4]]), { dim: 1, index: -1 }).array()); // [2, 4]
  * ```
  */
-export function select(x: Tensor, { dim, index }: SelectOptions): Tensor {
+export function select(x: Tensor, options: SelectOptions): Tensor {
+  checkNames("compute select", options, { dim: true, index: true });
+  const { dim, index } = options;
   requireAxes("select", x);
   const axis = normalizeDim("select", dim, x.ndim), size = x.shape[axis];
   const at = index < 0 ? index + size : index;

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { applyAll, type Op, type Spec } from "../../tensor/op.ts";
@@ -80,7 +81,9 @@ const splitOp: Op<Attrs, readonly Spec[]> = {
  * console.log(await a.array(), await b.array()); // [0, 1, 2] [3, 4]
  * ```
  */
-export function split(x: Tensor, splitSize: number | readonly number[], { dim = 0 }: SplitOptions = {}): Tensor[] {
+export function split(x: Tensor, splitSize: number | readonly number[], options: SplitOptions = {}): Tensor[] {
+  checkNames("compute split", options, { dim: true });
+  const { dim = 0 } = options;
   requireAxes("split", x);
   const axis = normalizeDim("split", dim, x.ndim), size = x.shape[axis];
   if (typeof splitSize !== "number") {
@@ -119,7 +122,9 @@ export function split(x: Tensor, splitSize: number | readonly number[], { dim = 
  * console.log(chunk(arange(7), 3).map((part) => part.shape[0])); // [3, 3, 1]
  * ```
  */
-export function chunk(x: Tensor, chunks: number, { dim = 0 }: SplitOptions = {}): Tensor[] {
+export function chunk(x: Tensor, chunks: number, options: SplitOptions = {}): Tensor[] {
+  checkNames("compute chunk", options, { dim: true });
+  const { dim = 0 } = options;
   requireAxes("chunk", x);
   if (!Number.isInteger(chunks) || chunks < 1) {
     throw new RangeError(
@@ -147,7 +152,9 @@ export function chunk(x: Tensor, chunks: number, { dim = 0 }: SplitOptions = {})
  * console.log(await first.array(), await second.array()); // [1, 2] [3, 4]
  * ```
  */
-export function unbind(x: Tensor, { dim = 0 }: SplitOptions = {}): Tensor[] {
+export function unbind(x: Tensor, options: SplitOptions = {}): Tensor[] {
+  checkNames("compute unbind", options, { dim: true });
+  const { dim = 0 } = options;
   requireAxes("unbind", x);
   const axis = normalizeDim("unbind", dim, x.ndim);
   if (x.shape[axis] === 0) return [];

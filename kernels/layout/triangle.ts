@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -65,7 +66,9 @@ function triangle(name: string, x: Tensor, lower: boolean, diagonal: number): Te
  * console.log(await tril(ones([2, 3])).array()); // [[1, 0, 0], [1, 1, 0]]
  * ```
  */
-export function tril(x: Tensor, { diagonal = 0 }: TriangleOptions = {}): Tensor {
+export function tril(x: Tensor, options: TriangleOptions = {}): Tensor {
+  checkNames("compute tril", options, { diagonal: true });
+  const { diagonal = 0 } = options;
   return triangle("tril", x, true, diagonal);
 }
 
@@ -85,6 +88,8 @@ export function tril(x: Tensor, { diagonal = 0 }: TriangleOptions = {}): Tensor 
  * console.log(await triu(ones([2, 3]), { diagonal: 1 }).array()); // [[0, 1, 1], [0, 0, 1]]
  * ```
  */
-export function triu(x: Tensor, { diagonal = 0 }: TriangleOptions = {}): Tensor {
+export function triu(x: Tensor, options: TriangleOptions = {}): Tensor {
+  checkNames("compute triu", options, { diagonal: true });
+  const { diagonal = 0 } = options;
   return triangle("triu", x, false, diagonal);
 }

@@ -1,5 +1,5 @@
 import { ShapeError, showShape } from "../../tensor/errors.ts";
-import { broadcastStrides, normalizeDim, sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
+import { broadcastStrides, checkList, normalizeDim, sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { strided } from "../elementwise/view.ts";
 import { sumTo } from "../reduce/sum_to.ts";
@@ -21,6 +21,7 @@ import { sumTo } from "../reduce/sum_to.ts";
  * ```
  */
 export function expand(x: Tensor, size: Shape): Tensor {
+  checkList("expand", "the shape", size);
   const lead = size.length - x.ndim;
   const shape = size.map((s, i) => s === -1 && i >= lead ? x.shape[i - lead] : s);
   if (lead < 0 || x.shape.some((s, i) => s !== 1 && s !== shape[i + lead]) || shape.some((s) => s < 0)) {
@@ -59,6 +60,7 @@ export function expand(x: Tensor, size: Shape): Tensor {
  * ```
  */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  checkList("permute", "the axes", dims);
   const order = dims.map((dim) => normalizeDim("permute", dim, x.ndim));
   if (order.length !== x.ndim || new Set(order).size !== x.ndim) {
     throw new RangeError(

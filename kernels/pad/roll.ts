@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { reshape } from "../layout/reshape.ts";
@@ -26,7 +27,9 @@ export interface RollOptions {
  * console.log(await roll(arange(5), 2).array()); // [3, 4, 0, 1, 2]
  * ```
  */
-export function roll(x: Tensor, shifts: number | readonly number[], { dims }: RollOptions = {}): Tensor {
+export function roll(x: Tensor, shifts: number | readonly number[], options: RollOptions = {}): Tensor {
+  checkNames("compute roll", options, { dims: true });
+  const { dims } = options;
   const by = typeof shifts === "number" ? [shifts] : shifts;
   if (dims === undefined) {
     if (by.length !== 1) {

@@ -1,3 +1,4 @@
+import { checkObject, show } from "../../device/option_names.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -31,13 +32,11 @@ export interface WindowOptions {
 
 /** Two numbers from one or two; `what` for the message, `least` the smallest that is allowed. */
 export function pair(op: string, what: string, value: PoolSize, least: number): [number, number] {
-  const both = typeof value === "number" ? [value, value] : [...value];
+  const both = Array.isArray(value) ? [...value] : [value, value];
   if (both.length === 1) both.push(both[0]);
   if (both.length !== 2 || both.some((n) => !Number.isInteger(n) || n < least)) {
     throw new RangeError(
-      `Cannot pool in ${op}: ${what} must be a whole number from ${least} on, or two, got ${
-        typeof value === "number" ? value : showShape(value)
-      }`,
+      `Cannot pool in ${op}: ${what} must be a whole number from ${least} on, or two, got ${show(value)}`,
     );
   }
   return both as [number, number];
@@ -55,6 +54,7 @@ export function requirePlanes(op: string, x: Tensor, axes: 1 | 2): void {
 
 /** Windows of a given size and stride. */
 export function slidingWindows(op: string, shape: Shape, options: WindowOptions): Windows {
+  checkObject(`pool in ${op}`, options, "kernelSize");
   const kernel = pair(op, "kernelSize", options.kernelSize, 1);
   const stride = pair(op, "stride", options.stride ?? kernel, 1);
   const padding = pair(op, "padding", options.padding ?? 0, 0);

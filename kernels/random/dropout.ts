@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { defaultGenerator, type Generator } from "../../tensor/generator.ts";
@@ -74,7 +75,9 @@ function drop(x: Tensor, generator: Generator = defaultGenerator, attrs: Omit<At
  * console.log(await dropout(ones([2]), { training: false }).array()); // [1, 1]
  * ```
  */
-export function dropout(x: Tensor, { p = 0.5, training = true, generator }: DropoutOptions = {}): Tensor {
+export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  checkNames("compute dropout", options, { p: true, training: true, generator: true });
+  const { p = 0.5, training = true, generator } = options;
   checkProbability("dropout", p);
   checkFloat("dropout", x);
   if (!training || p === 0) return x;
@@ -103,7 +106,9 @@ const SELU_FLOOR = 1.7580993408473766;
  * console.log(await alphaDropout(zeros([4]), { p: 0.5 }).array());
  * ```
  */
-export function alphaDropout(x: Tensor, { p = 0.5, training = true, generator }: DropoutOptions = {}): Tensor {
+export function alphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  checkNames("compute alphaDropout", options, { p: true, training: true, generator: true });
+  const { p = 0.5, training = true, generator } = options;
   checkProbability("alphaDropout", p);
   checkFloat("alphaDropout", x);
   if (!training || p === 0) return x;

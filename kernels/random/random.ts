@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { type DType, isFloat } from "../../tensor/dtype.ts";
 import { defaultGenerator, type Generator } from "../../tensor/generator.ts";
 import { checkShape, type Shape } from "../../tensor/shape.ts";
@@ -73,6 +74,7 @@ const UNIT: Record<string, string> = {
  */
 export function rand(shape: Shape, options: RandomOptions = {}): Tensor {
   checkShape("rand", shape);
+  checkNames("draw in rand", options, { dtype: true, requiresGrad: true, generator: true });
   const dtype = floatType("rand", options.dtype);
   const key = (options.generator ?? defaultGenerator).take();
   const t = drawn("rand", UNIT[dtype], { shape: [...shape], dtype }, key, "uniform_quad");
@@ -100,6 +102,7 @@ export function rand(shape: Shape, options: RandomOptions = {}): Tensor {
 export function uniform(shape: Shape, options: UniformOptions = {}): Tensor {
   const { low = 0, high = 1 } = options;
   checkShape("uniform", shape);
+  checkNames("draw in uniform", options, { dtype: true, requiresGrad: true, generator: true, low: true, high: true });
   if (!(low <= high) || !Number.isFinite(high - low)) {
     throw new RangeError(`Cannot draw in uniform: low must not be above high, got ${low} and ${high}`);
   }
@@ -131,6 +134,7 @@ export function uniform(shape: Shape, options: UniformOptions = {}): Tensor {
  */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
   checkShape("randn", shape);
+  checkNames("draw in randn", options, { dtype: true, requiresGrad: true, generator: true });
   const dtype = floatType("randn", options.dtype);
   const key = (options.generator ?? defaultGenerator).take();
   const t = drawn("randn", "x", { shape: [...shape], dtype }, key, "normal_quad");
@@ -158,6 +162,7 @@ export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
 export function normal(shape: Shape, options: NormalOptions = {}): Tensor {
   const { mean = 0, std = 1 } = options;
   checkShape("normal", shape);
+  checkNames("draw in normal", options, { dtype: true, requiresGrad: true, generator: true, mean: true, std: true });
   if (!(std >= 0)) throw new RangeError(`Cannot draw in normal: std must not be negative, got ${std}`);
   const dtype = floatType("normal", options.dtype);
   const key = (options.generator ?? defaultGenerator).take();
@@ -190,6 +195,7 @@ export function normal(shape: Shape, options: NormalOptions = {}): Tensor {
  */
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
   checkShape("randint", shape);
+  checkNames("draw in randint", options, { dtype: true, requiresGrad: true, generator: true });
   const dtype = options.dtype ?? "i32";
   const fits = Number.isInteger(low) && Number.isInteger(high) && low < high && high - low < 2 ** 32 &&
     (dtype === "u32" ? low >= 0 && high <= 2 ** 32 : low >= -(2 ** 31) && high <= 2 ** 31);
@@ -223,6 +229,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
  * ```
  */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
+  checkNames("draw in randperm", options, { dtype: true, requiresGrad: true, generator: true });
   const order = (options.generator ?? defaultGenerator).takeForHost().permutation(n);
   return tensor(order, { dtype: options.dtype ?? "i32", requiresGrad: options.requiresGrad });
 }
@@ -257,6 +264,7 @@ export function bernoulli(source: Shape | Tensor, options: BernoulliOptions = {}
   }
   checkShape("bernoulli", source);
   checkProbability("bernoulli", p);
+  checkShape("bernoulli", source);
   const spec = { shape: [...source], dtype: "f32" } as const;
   const t = drawn("bernoulli", "select(0.0, 1.0, x < y)", spec, key, "uniform_quad", [{ value: p, as: "f32" }]);
   return asLeaf(to(t, options.dtype ?? "f32"), options.requiresGrad);

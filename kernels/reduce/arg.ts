@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -35,7 +36,9 @@ const argOp: Op<ArgAttrs> = {
   grad: null,
 };
 
-function arg(name: ArgAttrs["name"], x: Tensor, { dim, keepdim = false }: ArgOptions): Tensor {
+function arg(name: ArgAttrs["name"], x: Tensor, options: ArgOptions): Tensor {
+  checkNames(`choose in ${name}`, options, { dim: true, keepdim: true });
+  const { dim, keepdim = false } = options;
   if (x.dtype === "bool") throw new TypeError(`Cannot compare in ${name}: elements must be numbers, they are bool`);
   const axis = dim === undefined ? null : normalizeDim(name, dim, x.ndim);
   checkNonEmpty(name, x, axis === null ? x.shape.map((_, i) => i) : x.ndim === 0 ? [] : [axis]);

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { apply, applyAll, type GradContext, type Inputs, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
@@ -94,6 +95,7 @@ function chosen(op: typeof amaxOp, name: string, x: Tensor, options: ReduceOptio
 }
 
 function chosenAlong(op: typeof maxAlongOp, name: string, x: Tensor, options: AlongOptions): [Tensor, Tensor] {
+  checkNames(`reduce in ${name}`, options, { dim: true, keepdim: true });
   const dim = normalizeDim(name, options.dim, x.ndim);
   checkNonEmpty(name, x, x.ndim === 0 ? [] : [dim]);
   const [values, indices] = applyAll(op, [x], { dim, keepdim: options.keepdim ?? false });
@@ -165,6 +167,7 @@ export function max(x: Tensor, options?: { dim?: undefined }): Tensor;
 /** The largest elements along an axis, and their indices. */
 export function max(x: Tensor, options: AlongOptions): [Tensor, Tensor];
 export function max(x: Tensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor | [Tensor, Tensor] {
+  checkNames("reduce in max", options, { dim: true, keepdim: true });
   const { dim, keepdim } = options;
   return dim === undefined ? chosen(amaxOp, "max", x, {}) : chosenAlong(maxAlongOp, "max", x, { dim, keepdim });
 }
@@ -191,6 +194,7 @@ export function min(x: Tensor, options?: { dim?: undefined }): Tensor;
 /** The smallest elements along an axis, and their indices. */
 export function min(x: Tensor, options: AlongOptions): [Tensor, Tensor];
 export function min(x: Tensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor | [Tensor, Tensor] {
+  checkNames("reduce in min", options, { dim: true, keepdim: true });
   const { dim, keepdim } = options;
   return dim === undefined ? chosen(aminOp, "min", x, {}) : chosenAlong(minAlongOp, "min", x, { dim, keepdim });
 }

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
@@ -118,6 +119,8 @@ function sumSlices(
  * console.log(await cumsum(tensor([1, 2, 3, 4]), { dim: 0 }).array()); // [1, 3, 6, 10]
  * ```
  */
-export function cumsum(x: Tensor, { dim }: CumsumOptions): Tensor {
+export function cumsum(x: Tensor, options: CumsumOptions): Tensor {
+  checkNames("compute cumsum", options, { dim: true });
+  const { dim } = options;
   return apply(cumsumOp, [x], { dim: normalizeDim("cumsum", dim, x.ndim), reversed: false });
 }

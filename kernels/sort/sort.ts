@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
@@ -87,7 +88,9 @@ function ordered(x: Tensor, axis: number, descending: boolean, kept: number): [T
  * console.log(await values.array(), await indices.array()); // [1, 2, 3] [1, 2, 0]
  * ```
  */
-export function sort(x: Tensor, { dim = -1, descending = false }: SortOptions = {}): [Tensor, Tensor] {
+export function sort(x: Tensor, options: SortOptions = {}): [Tensor, Tensor] {
+  checkNames("compute sort", options, { dim: true, descending: true, stable: true });
+  const { dim = -1, descending = false } = options;
   const axis = normalizeDim("sort", dim, x.ndim);
   return ordered(x, axis, descending, x.shape[axis] ?? 1);
 }
@@ -130,7 +133,9 @@ export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
  * console.log(await values.array(), await indices.array()); // [9, 7] [1, 3]
  * ```
  */
-export function topk(x: Tensor, k: number, { dim = -1, largest = true }: TopkOptions = {}): [Tensor, Tensor] {
+export function topk(x: Tensor, k: number, options: TopkOptions = {}): [Tensor, Tensor] {
+  checkNames("compute topk", options, { dim: true, largest: true, sorted: true });
+  const { dim = -1, largest = true } = options;
   const axis = normalizeDim("topk", dim, x.ndim), size = x.shape[axis] ?? 1;
   if (!Number.isInteger(k) || k < 0 || k > size) {
     throw new RangeError(`Cannot choose elements in topk: k must be from 0 to ${size}, got ${k}`);

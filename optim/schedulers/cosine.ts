@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { LRScheduler, type ScheduledOptimizer, type SchedulerState } from "./scheduler.ts";
 
 /** Options of {@link CosineAnnealingLR}. */
@@ -35,8 +36,10 @@ export class CosineAnnealingLR extends LRScheduler {
    * @param optimizer The optimizer
    * @param options How long and how far
    */
-  constructor(optimizer: ScheduledOptimizer, { tMax, etaMin = 0 }: CosineAnnealingLROptions) {
+  constructor(optimizer: ScheduledOptimizer, options: CosineAnnealingLROptions) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { tMax: true, etaMin: true });
+    const { tMax, etaMin = 0 } = options;
     this.require(tMax > 0, "tMax", "greater than 0", tMax);
     this.#tMax = tMax;
     this.#etaMin = etaMin;
@@ -86,8 +89,10 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
    * @param optimizer The optimizer
    * @param options Length of the periods, and how far
    */
-  constructor(optimizer: ScheduledOptimizer, { t0, tMult = 1, etaMin = 0 }: CosineAnnealingWarmRestartsOptions) {
+  constructor(optimizer: ScheduledOptimizer, options: CosineAnnealingWarmRestartsOptions) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { t0: true, tMult: true, etaMin: true });
+    const { t0, tMult = 1, etaMin = 0 } = options;
     this.require(Number.isInteger(t0) && t0 > 0, "t0", "a whole number from 1 on", t0);
     this.require(Number.isInteger(tMult) && tMult > 0, "tMult", "a whole number from 1 on", tMult);
     this.#t0 = t0;

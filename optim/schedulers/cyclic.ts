@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { LRScheduler, type ScheduledGroup, type ScheduledOptimizer, type SchedulerState } from "./scheduler.ts";
 
 /** Options of {@link OneCycleLR}. */
@@ -258,8 +259,10 @@ export class SWALR extends LRScheduler {
    * @param optimizer The optimizer
    * @param options Where to and how
    */
-  constructor(optimizer: ScheduledOptimizer, { swaLr, annealEpochs = 10, annealStrategy = "cos" }: SWALROptions) {
+  constructor(optimizer: ScheduledOptimizer, options: SWALROptions) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { swaLr: true, annealEpochs: true, annealStrategy: true });
+    const { swaLr, annealEpochs = 10, annealStrategy = "cos" } = options;
     this.require(Number.isInteger(annealEpochs) && annealEpochs >= 0, "annealEpochs", "a whole number", annealEpochs);
     this.require(annealStrategy in ANNEAL, "annealStrategy", '"cos" or "linear"', annealStrategy);
     this.#swaLrs = this.perGroup(swaLr, "swaLr");

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { LRScheduler, type ScheduledOptimizer } from "./scheduler.ts";
 
 /** Options of {@link StepLR}. */
@@ -36,8 +37,10 @@ export class StepLR extends LRScheduler {
    * @param optimizer The optimizer
    * @param options When and by what
    */
-  constructor(optimizer: ScheduledOptimizer, { stepSize, gamma = 0.1 }: StepLROptions) {
+  constructor(optimizer: ScheduledOptimizer, options: StepLROptions) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { stepSize: true, gamma: true });
+    const { stepSize, gamma = 0.1 } = options;
     this.require(Number.isInteger(stepSize) && stepSize > 0, "stepSize", "a whole number from 1 on", stepSize);
     this.#stepSize = stepSize;
     this.#gamma = gamma;
@@ -76,8 +79,10 @@ export class MultiStepLR extends LRScheduler {
    * @param optimizer The optimizer
    * @param options When and by what
    */
-  constructor(optimizer: ScheduledOptimizer, { milestones, gamma = 0.1 }: MultiStepLROptions) {
+  constructor(optimizer: ScheduledOptimizer, options: MultiStepLROptions) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { milestones: true, gamma: true });
+    const { milestones, gamma = 0.1 } = options;
     this.#milestones = [...milestones];
     this.#gamma = gamma;
     this.step();
@@ -112,8 +117,10 @@ export class ExponentialLR extends LRScheduler {
    * @param optimizer The optimizer
    * @param options By what
    */
-  constructor(optimizer: ScheduledOptimizer, { gamma }: ExponentialLROptions) {
+  constructor(optimizer: ScheduledOptimizer, options: ExponentialLROptions) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { gamma: true });
+    const { gamma } = options;
     this.require(typeof gamma === "number", "gamma", "a number", gamma);
     this.#gamma = gamma;
     this.step();
@@ -149,8 +156,10 @@ export class PolynomialLR extends LRScheduler {
    * @param optimizer The optimizer
    * @param options How long and how steep
    */
-  constructor(optimizer: ScheduledOptimizer, { totalIters = 5, power = 1 }: PolynomialLROptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, options: PolynomialLROptions = {}) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { totalIters: true, power: true });
+    const { totalIters = 5, power = 1 } = options;
     this.require(totalIters > 0, "totalIters", "greater than 0", totalIters);
     this.#totalIters = totalIters;
     this.#power = power;
@@ -202,8 +211,10 @@ export class LambdaLR extends LRScheduler {
    * console.log(warmup.getLastLr()); // [0.001]
    * ```
    */
-  constructor(optimizer: ScheduledOptimizer, { lrLambda }: LambdaLROptions) {
+  constructor(optimizer: ScheduledOptimizer, options: LambdaLROptions) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { lrLambda: true });
+    const { lrLambda } = options;
     this.#lambdas = lambdasOf(this, optimizer, lrLambda);
     this.step();
   }
@@ -224,8 +235,10 @@ export class MultiplicativeLR extends LRScheduler {
    * @param optimizer The optimizer
    * @param options The function
    */
-  constructor(optimizer: ScheduledOptimizer, { lrLambda }: LambdaLROptions) {
+  constructor(optimizer: ScheduledOptimizer, options: LambdaLROptions) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { lrLambda: true });
+    const { lrLambda } = options;
     this.#lambdas = lambdasOf(this, optimizer, lrLambda);
     this.step();
   }

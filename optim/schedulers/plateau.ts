@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { LRScheduler, type ScheduledOptimizer, type SchedulerState } from "./scheduler.ts";
 
 /** Options of {@link ReduceLROnPlateau}. */
@@ -53,6 +54,16 @@ export class ReduceLROnPlateau extends LRScheduler {
    */
   constructor(optimizer: ScheduledOptimizer, options: ReduceLROnPlateauOptions = {}) {
     super(optimizer);
+    checkNames("make ReduceLROnPlateau", options, {
+      mode: true,
+      factor: true,
+      patience: true,
+      threshold: true,
+      thresholdMode: true,
+      cooldown: true,
+      minLr: true,
+      eps: true,
+    });
     const { mode = "min", factor = 0.1, patience = 10, threshold = 1e-4, thresholdMode = "rel" } = options;
     const { cooldown = 0, minLr = 0, eps = 1e-8 } = options;
     this.require(factor < 1, "factor", "less than 1", factor);

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { LRScheduler, type ScheduledOptimizer } from "./scheduler.ts";
 import { SequentialLR } from "./combined.ts";
 
@@ -20,8 +21,10 @@ export class ConstantLR extends LRScheduler {
    * @param optimizer The optimizer
    * @param options By what and how long
    */
-  constructor(optimizer: ScheduledOptimizer, { factor = 1 / 3, totalIters = 5 }: ConstantLROptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, options: ConstantLROptions = {}) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { factor: true, totalIters: true });
+    const { factor = 1 / 3, totalIters = 5 } = options;
     this.require(factor >= 0 && factor <= 1, "factor", "from 0 to 1", factor);
     this.#factor = factor;
     this.#totalIters = totalIters;
@@ -64,9 +67,11 @@ export class LinearLR extends LRScheduler {
    */
   constructor(
     optimizer: ScheduledOptimizer,
-    { startFactor = 1 / 3, endFactor = 1, totalIters = 5 }: LinearLROptions = {},
+    options: LinearLROptions = {},
   ) {
     super(optimizer);
+    checkNames(`make ${this.constructor.name}`, options, { startFactor: true, endFactor: true, totalIters: true });
+    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
     this.require(startFactor > 0 && startFactor <= 1, "startFactor", "greater than 0 and at most 1", startFactor);
     this.require(endFactor >= 0 && endFactor <= 1, "endFactor", "from 0 to 1", endFactor);
     this.require(totalIters > 0, "totalIters", "greater than 0", totalIters);
