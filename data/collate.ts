@@ -43,7 +43,7 @@ export type Collated<T> = [T] extends [HostTensor] ? T
  *
  * @example
  * ```ts
- * import { collate } from "./collate.ts";
+ * import { collate } from "@fulgurite/core/data";
  *
  * const { x, y } = collate([{ x: Float32Array.of(1, 2), y: 0n }, { x: Float32Array.of(3, 4), y: 1n }]);
  * console.assert(x.shape.join() === "2,2" && y.dtype === "i32");

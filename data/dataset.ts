@@ -11,7 +11,7 @@ import type { Collated } from "./collate.ts";
  *
  * @example
  * ```ts
- * import type { Dataset } from "./dataset.ts";
+ * import type { Dataset } from "@fulgurite/core/data";
  *
  * const squares: Dataset<{ x: number; y: number }> = {
  *   length: 100,
@@ -54,8 +54,8 @@ export type HostFields = Readonly<Record<string, HostTensor>> | readonly HostTen
  *
  * @example
  * ```ts
- * import { hostTensor } from "../tensor/host.ts";
- * import { ArrayDataset } from "./dataset.ts";
+ * import { hostTensor } from "@fulgurite/core";
+ * import { ArrayDataset } from "@fulgurite/core/data";
  *
  * const data = new ArrayDataset({
  *   x: hostTensor(Float32Array.of(1, 2, 3, 4), { dtype: "f32", shape: [2, 2] }),
@@ -149,7 +149,7 @@ function checkIndex(what: string, index: number, length: number): void {
  *
  * @example
  * ```ts
- * import { Subset } from "./dataset.ts";
+ * import { Subset } from "@fulgurite/core/data";
  *
  * const even = new Subset({ length: 10, get: (i: number) => i }, [0, 2, 4, 6, 8]);
  * console.assert(even.length === 5 && even.get(2) === 4);
@@ -212,7 +212,7 @@ const SPLIT_STREAM = 0x73706c69;
  *
  * @example
  * ```ts
- * import { randomSplit } from "./dataset.ts";
+ * import { randomSplit } from "@fulgurite/core/data";
  *
  * const [train, val] = randomSplit({ length: 100, get: (i: number) => i }, [0.9, 0.1], { seed: 1 });
  * console.assert(train.length === 90 && val.length === 10);

@@ -190,7 +190,7 @@ export interface MirrorOptions {
  *
  * @example
  * ```ts
- * import { mirror } from "./download.ts";
+ * import { mirror } from "@fulgurite/core/data";
  *
  * console.assert(mirror("https://example.org/digits").name === "example.org");
  * ```

@@ -29,7 +29,7 @@ export type IdxTensor = HostTensor<"u8" | "i32" | "f32">;
  *
  * @example
  * ```ts
- * import { parseIdx } from "./idx.ts";
+ * import { parseIdx } from "@fulgurite/core/data";
  *
  * const labels = parseIdx(Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4));
  * console.assert(labels.shape[0] === 3 && labels.data[2] === 4);

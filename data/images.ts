@@ -108,7 +108,7 @@ export async function loadImageSet(
  *
  * @example
  * ```ts
- * import { labelledImages } from "./images.ts";
+ * import { labelledImages } from "@fulgurite/core/data";
  *
  * const images = Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 9, 255);
  * const labels = Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 1, 7);

@@ -59,9 +59,9 @@ export interface DataLoaderState {
  *
  * @example
  * ```ts
- * import { hostTensor } from "../tensor/host.ts";
- * import { ArrayDataset } from "./dataset.ts";
- * import { DataLoader } from "./loader.ts";
+ * import { hostTensor } from "@fulgurite/core";
+ * import { ArrayDataset } from "@fulgurite/core/data";
+ * import { DataLoader } from "@fulgurite/core/data";
  *
  * const data = new ArrayDataset({ x: hostTensor(new Float32Array(20), { dtype: "f32", shape: [10, 2] }) });
  * const loader = new DataLoader(data, { batchSize: 4, shuffle: true, seed: 1 });

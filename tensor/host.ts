@@ -74,7 +74,7 @@ export function isHostArray<D extends HostDType>(dtype: D, data: unknown): data 
  *
  * @example
  * ```ts
- * import { hostTensor, isHostTensor } from "./host.ts";
+ * import { hostTensor, isHostTensor } from "@fulgurite/core";
  * console.assert(isHostTensor(hostTensor(new Float32Array(6), { dtype: "f32", shape: [2, 3] })));
  * ```
  */
@@ -92,7 +92,7 @@ export function isHostTensor(value: unknown): value is HostTensor {
  *
  * @example
  * ```ts
- * import { hostTensor } from "./host.ts";
+ * import { hostTensor } from "@fulgurite/core";
  * const images = hostTensor(new Uint8Array(2 * 28 * 28), { dtype: "u8", shape: [2, 1, 28, 28] });
  * console.assert(images.shape[0] === 2);
  * ```

@@ -21,7 +21,7 @@
  * @module
  */
 
-import { readFile, stat, writeFileAtomic } from "../platform/mod.ts";
+import { FileError, readFile, stat, writeFileAtomic } from "../platform/mod.ts";
 import {
   headerLength,
   MAX_HEADER_BYTES,
@@ -196,9 +196,19 @@ interface Reader {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
+/** The size of a file, which a user named as one of tensors. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (error instanceof FileError) throw new FileError("read the safetensors file", path, error.cause);
+    throw error;
+  }
+}
+
 async function openSource(source: string | Blob): Promise<Reader> {
   const file = typeof source === "string" ? source : source instanceof File ? source.name : "<blob>";
-  const size = typeof source === "string" ? (await stat(source)).size : source.size;
+  const size = typeof source === "string" ? await sizeOf(source) : source.size;
   return {
     file,
     size,

@@ -507,3 +507,8 @@ const RECORDED =
   "LDY4XX0sInU4Ijp7ImR0eXBlIjoiVTgiLCJzaGFwZSI6WzNdLCJkYXRhX29mZnNldHMiOls2OCw3MV19LCJib29sIjp7ImR0eXBlIjoiQk9PTC" +
   "IsInNoYXBlIjpbMiwxXSwiZGF0YV9vZmZzZXRzIjpbNzEsNzNdfX0gIP////8AAAAAAAAAgP////////9/AAAAAAAAAAAAAOA/mpmZmZmZuT8A" +
   "AIA/AAAAwAcAAAD7////ADz/e////f//f4B/AID/AQA=";
+
+Deno.test("a file that is not there is named as what it was to be", async () => {
+  const message = "Cannot read the safetensors file: no such file or folder, path is /nonexistent/x.safetensors";
+  await assertRejects(() => readSafetensors("/nonexistent/x.safetensors"), Error, message);
+});
