@@ -16,7 +16,9 @@ export type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /** What a step makes of a parameter: its new value, and that of each tensor of its state. */
 export interface ComposedChange {
+  /** The parameter. */
   readonly param: Tensor;
+  /** The tensors of its state that change. */
   readonly state: NamedTensors;
 }
 
