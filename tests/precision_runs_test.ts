@@ -1,0 +1,70 @@
+/**
+ * The recorded trainings in every 16-bit mode, against the f64 losses.
+ *
+ * The band comes from the number format. Storage rounds by at most u = 2⁻¹¹ (f16) or 2⁻⁸ (bf16), relative to the value. What
+ * one step adds to the loss' error is thus some u times the loss at the start; errors of different steps have nothing to do
+ * with each other and add up like a random walk, to √n of one step's. How strongly a run answers is a factor of the run:
+ * near 1 where it is smooth (the ResNet with SiLU, the accumulated steps), 3 to 8 where units switch on and off (ReLU with
+ * Adam, max-pooling with momentum), which no precision foresees. Twice the largest is allowed: |loss − f64| ≤ 16·u·√n·loss₀,
+ * and for the evaluation of the final weights 16·u·√n of its own loss. What breaks only small updates stays inside such a
+ * band, so the last test looks for that alone.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { copyInto, noGrad, to } from "../mod.ts";
+import { Trainer } from "../trainer/mod.ts";
+import { Precision, type PrecisionName } from "../trainer/precision.ts";
+import { readSuites, type Row } from "../testing/golden/format.ts";
+import { courseOf } from "../testing/golden/sections/training.ts";
+import { gpuTest } from "../testing/gpu.ts";
+import { constantBatches, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+
+const MODES: readonly (readonly [PrecisionName, number])[] = [
+  ["16-mixed", 2 ** -11],
+  ["bf16-mixed", 2 ** -8],
+  ["16-true", 2 ** -11],
+  ["bf16-true", 2 ** -8],
+];
+const FOLDER = new URL("./golden/", import.meta.url).pathname;
+
+for (const id of ["mlp", "accumulate-window", "lenet", "resnet"]) {
+  gpuTest(`${id} converges in every mode`, async () => {
+    const suite = (await readSuites(FOLDER)).find((s) => s.name === "training")!;
+    const row: Row = suite.rows.find((r) => r.id === id)!;
+    const want = row.losses as number[], evalLoss = Number(row.evalLoss);
+    for (const [mode, u] of MODES) {
+      const got = await courseOf(row, suite, new Precision(mode));
+      got.losses.forEach((loss, i) => {
+        const band = 16 * u * Math.sqrt(i + 1) * want[0];
+        assert(Math.abs(loss - want[i]) <= band, `${mode}: loss ${i} is ${loss}, want ${want[i]} ± ${band}`);
+      });
+      const band = 16 * u * Math.sqrt(want.length) * evalLoss;
+      assert(
+        Math.abs(got.evalLoss - evalLoss) <= band,
+        `${mode}: evaluation ${got.evalLoss}, want ${evalLoss} ± ${band}`,
+      );
+    }
+  });
+}
+
+trainerTest("mixed modes keep what is smaller than half a step of 16 bits, true modes cannot", async () => {
+  const batches = new Array(64).fill(2 ** -13);
+  const ends: Record<string, number> = {};
+  for (const precision of ["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] as const) {
+    const module = new Slope({ start: 1 });
+    await new Trainer({ ...quiet, maxEpochs: 1, precision }).fit(module, constantBatches(batches));
+    ends[precision] = await module.value();
+  }
+  const sum = 1 - 64 * 2 ** -13;
+  // 1 − 2⁻¹³ is nearer to 1 than to 1 − 2⁻¹¹, the next f16 below, and to 1 − 2⁻⁸, the next bf16.
+  assertEquals(ends, { "32-true": sum, "16-mixed": sum, "bf16-mixed": sum, "16-true": 1, "bf16-true": 1 });
+
+  // The same with master weights broken on purpose: rounded after every step, nothing is learned.
+  class Rounded extends Slope {
+    override onTrainBatchEnd(): void {
+      noGrad(() => copyInto(this.weight, to(to(this.weight, "bf16"), "f32")));
+    }
+  }
+  const broken = new Rounded({ start: 1 });
+  await new Trainer({ ...quiet, maxEpochs: 1, precision: "bf16-mixed" }).fit(broken, constantBatches(batches));
+  assertEquals(await broken.value(), 1);
+});
