@@ -1,0 +1,90 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { joinPath, readFile } from "../platform/mod.ts";
+import { Fields } from "../testing/event_file.ts";
+import { inFolder } from "../testing/trainer.ts";
+import { WandbLogger } from "./wandb_logger.ts";
+
+/** CRC-32 by the polynomial's definition. */
+function crc32(bytes: Uint8Array): number {
+  let rest = 0xffffffff;
+  for (const byte of bytes) {
+    rest ^= byte;
+    for (let bit = 0; bit < 8; bit++) rest = (rest >>> 1) ^ (rest & 1 ? 0xedb88320 : 0);
+  }
+  return ~rest >>> 0;
+}
+
+/** The records of a run file, read block by block with every checksum verified. */
+function recordsOf(file: Uint8Array): Uint8Array[] {
+  assertEquals([...file.subarray(0, 7)], [...new TextEncoder().encode(":W&B"), 0xe1, 0xbe, 0]);
+  const records: Uint8Array[] = [], view = new DataView(file.buffer, file.byteOffset, file.length);
+  let parts: number[] = [];
+  for (let at = 7; at < file.length;) {
+    const left = 32768 - at % 32768;
+    if (left < 7) {
+      assert(file.subarray(at, at + left).every((byte) => byte === 0));
+      at += left;
+      continue;
+    }
+    const length = view.getUint16(at + 4, true), kind = file[at + 6];
+    assert(7 + length <= left, "a chunk crosses a block");
+    assertEquals(view.getUint32(at, true), crc32(file.subarray(at + 6, at + 7 + length)));
+    assertEquals(kind === 1 || kind === 2, parts.length === 0);
+    parts.push(...file.subarray(at + 7, at + 7 + length));
+    if (kind === 1 || kind === 4) {
+      records.push(Uint8Array.from(parts));
+      parts = [];
+    }
+    at += 7 + length;
+  }
+  assertEquals(parts.length, 0);
+  return records;
+}
+
+const items = (fields: Fields, key: number) =>
+  Object.fromEntries(fields.messages(1).map((item) => [item.text(key), JSON.parse(item.text(16))]));
+
+Deno.test("a run begins, has rows and the latest values, and ends", async () => {
+  await inFolder(async (folder) => {
+    const options = { saveDir: folder, project: "p", entity: "me", name: "shown", id: "abc", tags: ["a", "b"] };
+    const logger = new WandbLogger({ ...options, config: { lr: 0.1, text: "x".repeat(70_000) } });
+    await logger.logHyperparams({ depth: 2 });
+    await Promise.all(
+      [0, 4].map((step) => logger.logMetrics({ loss: step, bad: NaN }, { step, batch: step, epoch: 1, seconds: 1 })),
+    );
+    await logger.finalize("success");
+    assert(/wandb\/offline-run-\d{8}_\d{6}-abc$/.test(logger.logDir), logger.logDir);
+    const all = recordsOf(await readFile(joinPath(logger.logDir, "run-abc.wandb"))).map((bytes) => new Fields(bytes));
+    assertEquals(all.map((record) => record.integer(1)), all.map((_, i) => i + 1));
+    const [header, begin, axis, config, first, , second, summary, last, exit] = all;
+    assertEquals([all.length, header.at(21, 1).text(2)], [10, "0.70.0"]);
+    const run = begin.at(17);
+    assertEquals([1, 2, 3, 8].map((field) => run.text(field)), ["abc", "me", "p", "shown"]);
+    assertEquals(run.all(10).map((tag) => new TextDecoder().decode(tag)), ["a", "b"]);
+    assertEquals(items(run.at(4), 1), { lr: 0.1, text: "x".repeat(70_000) });
+    assertEquals([axis.at(12).text(2), axis.at(12).text(4)], ["*", "trainer/global_step"]);
+    assertEquals(items(config.at(5), 1), { depth: 2 });
+    const { _timestamp, _runtime, ...row } = items(second.at(2), 2);
+    assertEquals(row, { loss: 4, bad: "NaN", epoch: 1, "trainer/global_step": 4, _step: 1 });
+    assert(_runtime >= 0 && Math.abs(_timestamp - Date.now() / 1000) < 60);
+    assertEquals([first.at(2, 2).integer(1), second.at(2, 2).integer(1)], [0, 1]);
+    assertEquals(items(summary.at(3), 1)._step, 1);
+    assertEquals([items(last.at(3), 1).loss, exit.at(18).integer(1)], [4, 0]);
+  });
+});
+
+Deno.test("records of every length around a block are whole", async () => {
+  await inFolder(async (folder) => {
+    const logger = new WandbLogger({ saveDir: folder, id: "x" });
+    for (let i = 0; i < 24; i++) await logger.logHyperparams({ k: "y".repeat(10_890 + i) });
+    const all = recordsOf(await readFile(joinPath(logger.logDir, "run-x.wandb"))).map((bytes) => new Fields(bytes));
+    assertEquals(
+      all.slice(3).map((record) => items(record.at(5), 1).k.length),
+      Array.from({ length: 24 }, (_, i) => 10_890 + i),
+    );
+  });
+});
+
+Deno.test("an id that is no name is refused", () => {
+  assertThrows(() => new WandbLogger({ id: "../x" }), TypeError, "id must have letters");
+});
