@@ -75,7 +75,8 @@ export class Slide extends Producer {
   }
 
   /** Whether there are bindings and parameters enough for a chain; random numbers come in fours. */
-  #takes({ inputs, drawn, params }: Finish, { device, numel }: Storage): boolean {
+  #takes({ inputs, drawn, light, params }: Finish, { device, numel }: Storage): boolean {
+    if (device.info.software && !light) return false;
     const bindings = 4 + (this.#bias === null ? 0 : 1) + Object.keys(inputs).length;
     return bindings <= device.limits.maxStorageBuffersPerShaderStage && (!drawn || numel % 4 === 0) &&
       CONV_WORDS + Object.keys(params.types).length <= MOST_WORDS;

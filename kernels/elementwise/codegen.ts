@@ -49,7 +49,8 @@ export function eachField(plan: Plan, layout: Layout, field: Field): void {
   }
 }
 
-function usesCoordinates({ readings }: Layout): boolean {
+/** Whether an input is found by the coordinates of an element. */
+export function usesCoordinates({ readings }: Layout): boolean {
   for (const reading of readings) if (reading !== "linear" && reading !== "single") return true;
   return false;
 }

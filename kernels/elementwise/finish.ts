@@ -2,7 +2,7 @@ import type { DType } from "../../tensor/dtype.ts";
 import { numel, sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
 import type { Pending, Storage } from "../../tensor/storage.ts";
 import type { ParamType } from "../_source.ts";
-import { eachField, kernelKey, writeFinish } from "./codegen.ts";
+import { eachField, kernelKey, usesCoordinates, writeFinish } from "./codegen.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import type { Plan } from "./plan.ts";
 
@@ -28,6 +28,9 @@ export abstract class Producer implements Pending {
   abstract recordThrough(finish: Finish, into: Storage, own: Storage): boolean;
 }
 
+/** Operations of a chain that is short. */
+const LIGHT_STEPS = 12;
+
 /** A chain as the end of the kernel that makes one of its inputs, the host. */
 export class Finish {
   /** Tells its text from others'. */
@@ -36,6 +39,11 @@ export class Finish {
   readonly dtype: DType;
   /** Whether the chain draws random numbers, which come four at a time. */
   readonly drawn: boolean;
+  /**
+   * Whether its text is short and finds inputs without coordinates. Kernels that write a result out for each of a hundred
+   * registers, as those of software adapters do, take a minute to compile with anything else.
+   */
+  readonly light: boolean;
   /** The inputs but the host, by the names that the text binds them to, in order. */
   readonly inputs: Readonly<Record<string, Storage>>;
   /** The parameters that the text reads. */
@@ -56,6 +64,7 @@ export class Finish {
     this.#layout = layoutOf(plan.shape, plan.leaves);
     this.key = `${host} ${kernelKey(plan, this.#layout, dtype)}`;
     this.drawn = plan.draws.length > 0;
+    this.light = plan.steps.length <= LIGHT_STEPS && !usesCoordinates(this.#layout);
     this.inputs = Object.fromEntries(
       plan.leaves.flatMap(({ storage }, k) => k === host ? [] : [[`b${k}`, storage] as const]),
     );
