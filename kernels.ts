@@ -13,4 +13,6 @@ export {
   type ParamValue,
   type Specialisation,
 } from "./kernels/_source.ts";
+export { tune, type TuneOptions } from "./kernels/matmul/tune.ts";
+export { currentTuning, readTuning, type Tuning, useTuning } from "./kernels/matmul/tuning.ts";
 export * from "./kernels/mod.ts";

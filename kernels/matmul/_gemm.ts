@@ -13,6 +13,7 @@ import type { Matrices } from "./_operand.ts";
 import { packed } from "./_pack.ts";
 import { PLAIN, type Sink, sinkBindings, sinkTakes } from "./_sink.ts";
 import { sumParts } from "./_sum.ts";
+import type { ProductKind } from "./tuning.ts";
 
 /** Axes along which a product is repeated or summed, with the strides of both operands. */
 export interface Axes {
@@ -144,6 +145,12 @@ function total(sizes: readonly number[]): number {
 export function aligned(problem: Gemm, side: "a" | "b", line: number): boolean {
   const strides = [problem[side].offset, line, ...problem.batch[side], ...problem.reduce[side]];
   return strides.every((stride) => stride % 4 === 0);
+}
+
+/** What a tuning tells products apart by. */
+export function kindOf({ a, b, m, n, k }: Gemm, batches: number): ProductKind {
+  const layout = `${a.column === 1 ? "N" : "T"}${b.column === 1 ? "N" : "T"}` as const;
+  return { m, n, k, batches, layout, dtype: a.tensor.dtype };
 }
 
 /** The same product transposed: yᵀ = bᵀ · aᵀ. */

@@ -2,10 +2,11 @@ import type { Device } from "../../device/mod.ts";
 import type { DType } from "../../tensor/dtype.ts";
 import type { Width } from "../elementwise/codegen.ts";
 import { functionsFor } from "../elementwise/functions.ts";
-import { aligned, type Gemm, type GemmKernel, gemmKernel, type Plan, transposed } from "./_gemm.ts";
+import { aligned, type Gemm, type GemmKernel, gemmKernel, kindOf, type Plan, transposed } from "./_gemm.ts";
 import { offsetExpression, paramsStruct } from "./_lanes.ts";
 import { readOperand, type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";
 import { type TileShape, writeTiles } from "./_tiles.ts";
+import { tunedTile } from "./tuning.ts";
 
 /** What the text of a product's kernel depends on. */
 export interface GroupsKernel {
@@ -31,12 +32,16 @@ export interface GroupsKernel {
 }
 
 /** Tiles by the shape of the product; sides are those of the result. */
-export const TILES: Readonly<Record<"large" | "square" | "small" | "flat", TileShape>> = {
+export const TILES: Readonly<Record<"large" | "wide" | "square" | "small" | "flat", TileShape>> = {
   large: { rows: 128, columns: 128, depth: 8, threadRows: 8, threadColumns: 8 },
+  wide: { rows: 64, columns: 128, depth: 16, threadRows: 4, threadColumns: 8 },
   square: { rows: 64, columns: 64, depth: 16, threadRows: 4, threadColumns: 4 },
   small: { rows: 32, columns: 32, depth: 16, threadRows: 4, threadColumns: 2 },
   flat: { rows: 8, columns: 128, depth: 16, threadRows: 2, threadColumns: 4 },
 };
+
+/** Names of the tiles that a tuning may choose. */
+export const GROUP_TILES: readonly string[] = Object.keys(TILES);
 
 /** Workgroups that fill a GPU; with fewer, long sums are cut into slices. */
 const ENOUGH_WORKGROUPS = 128;
@@ -168,7 +173,10 @@ export function groupsPlan(given: Gemm, sink: Sink, device: Device): Plan {
   const total = (sizes: readonly number[]) => sizes.reduce((x, y) => x * y, 1);
   const batches = total(batch.sizes), steps = total(reduce.sizes);
   const tilesOf = (shape: TileShape) => Math.ceil(m / shape.rows) * Math.ceil(n / shape.columns) * batches;
-  const shape = m <= 16
+  const chosen = tunedTile(kindOf(given, batches));
+  const shape = chosen !== null && chosen in TILES
+    ? TILES[chosen as keyof typeof TILES]
+    : m <= 16
     ? TILES.flat
     : tilesOf(TILES.large) >= ENOUGH_WORKGROUPS
     ? TILES.large

@@ -1,8 +1,9 @@
 import type { Device } from "../../device/mod.ts";
 import { family } from "../_family.ts";
-import { aligned, type Gemm, type Plan, transposed } from "./_gemm.ts";
+import { aligned, type Gemm, kindOf, type Plan, transposed } from "./_gemm.ts";
 import { lanesKernel } from "./_lanes.ts";
 import type { Sink } from "./_sink.ts";
+import { tunedTile } from "./tuning.ts";
 
 /** Workgroups that keep the cores of a usual machine busy to the end. */
 const ENOUGH_WORKGROUPS = 32;
@@ -10,6 +11,9 @@ const ENOUGH_WORKGROUPS = 32;
 const LEAST_SLICE = 64;
 /** Operations that a slice should at least have, to be worth a dispatch that adds it. */
 const LEAST_SLICE_FLOPS = 1e5;
+
+/** Names of the tiles that a tuning may choose: rows of the result that an invocation makes. */
+export const LANE_TILES: readonly string[] = ["8", "16", "32"];
 
 /** Tiles and kernel for a software adapter. */
 export function lanesPlan(given: Gemm, { sums }: Sink, device: Device): Plan {
@@ -30,10 +34,13 @@ export function lanesPlan(given: Gemm, { sums }: Sink, device: Device): Plan {
   const columns = alongB === "column" && quadsB ? 4 : n > lanes ? 2 : 1;
   // Few sizes of tiles, so that few kernels are compiled; the largest pays where there is much to do.
   const flops = 2 * m * n * k * batch.sizes.reduce((x, y) => x * y, 1);
+  const chosen = tunedTile(kindOf(given, batch.sizes.reduce((x, y) => x * y, 1)));
   const rows = m <= 4
     ? [1, 1, 2, 4, 4][m]
     : m <= 8 || !broadcast
     ? 8
+    : chosen !== null && LANE_TILES.includes(chosen)
+    ? Number(chosen)
     : m > 16 && flops > 5e8 && quadsA && quadsB
     ? 32
     : 16;
