@@ -40,6 +40,8 @@ export class Precision {
   #attached: readonly Optimizer[] = [];
 
   /**
+   * Makes what a mode needs; nothing is on the device yet.
+   *
    * @param name The mode
    * @param scaler What scales the loss in `"16-mixed"`
    */
