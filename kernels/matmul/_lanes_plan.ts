@@ -12,6 +12,13 @@ const LEAST_SLICE = 64;
 /** Operations that a slice should at least have, to be worth a dispatch that adds it. */
 const LEAST_SLICE_FLOPS = 1e5;
 
+/** Terms from which on a sum is made of parts for its own sake: n terms added up in parts of p err by about √(n·p). */
+const LONG_SUM = 4096;
+/** Terms of such a part. */
+const PART_OF_LONG_SUM = 512;
+/** Elements of parts that are worth the exactness of short sums. */
+const MOST_PARTS = 2 ** 22;
+
 /** Names of the tiles that a tuning may choose: rows of the result that an invocation makes. */
 export const LANE_TILES: readonly string[] = ["8", "16", "32"];
 
@@ -47,7 +54,10 @@ export function lanesPlan(given: Gemm, { sums }: Sink, device: Device): Plan {
   const rowTiles = Math.ceil(m / rows), columnTiles = Math.ceil(n / (columns * lanes));
   const tiles = rowTiles * columnTiles * batch.sizes.reduce((x, y) => x * y, 1);
   const steps = reduce.sizes.reduce((x, y) => x * y, 1);
-  const wanted = Math.max(1, Math.floor(Math.min(ENOUGH_WORKGROUPS / tiles, flops * steps / LEAST_SLICE_FLOPS)));
+  const results = m * n * batch.sizes.reduce((x, y) => x * y, 1), terms = steps * k;
+  const exact = terms <= LONG_SUM ? 1 : Math.min(terms / PART_OF_LONG_SUM, MOST_PARTS / results);
+  const busy = Math.min(ENOUGH_WORKGROUPS / tiles, flops * steps / LEAST_SLICE_FLOPS);
+  const wanted = Math.max(1, Math.floor(busy), Math.ceil(exact));
   let slice: number;
   if (steps > 1) slice = Math.max(Math.ceil(steps / wanted), Math.ceil(LEAST_SLICE / k));
   else slice = Math.max(Math.ceil(k / wanted / 4) * 4, LEAST_SLICE);
