@@ -59,23 +59,23 @@ export interface Captured<A extends readonly unknown[], R> {
  *
  * @example
  * ```ts
- * import { backward, capture, crossEntropy, init, randint, randn } from "@fulgurite/core";
+ * import { backward, capture, crossEntropy, init, randint, randn, type Tensor } from "@fulgurite/core";
  * import { Linear } from "@fulgurite/core/nn";
  * import { Adam } from "@fulgurite/core/optim";
  *
  * await init();
  * const model = new Linear(8, 3);
  * const optimizer = new Adam(model.parameters(), { lr: 0.01 });
- * const step = capture((x, y) => {
+ * const step = capture((x: Tensor, y: Tensor) => {
  *   optimizer.zeroGrad();
- *   const loss = crossEntropy(model.call(x), y);
+ *   const loss = crossEntropy(model.forward(x), y);
  *   backward(loss);
  *   optimizer.step();
  *   return loss;
  * });
  * const x = randn([16, 8]), y = randint(0, 3, [16]);
  * for (let i = 0; i < 10; i++) step(x, y);
- * console.log(step.statistics.replays); // 7
+ * console.log(step.statistics.replays); // 8
  * ```
  */
 export function capture<A extends readonly unknown[], R>(fn: (...args: A) => R): Captured<A, R> {

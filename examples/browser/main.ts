@@ -159,6 +159,7 @@ async function train(signal: AbortSignal): Promise<void> {
   const trainer = new Trainer({
     maxEpochs: 1,
     limitTrainBatches: totalSteps,
+    limitValBatches: 0,
     limitTestBatches: Math.min(images, testSet.length) / testBatch,
     logEveryNSteps: Math.ceil(totalSteps / 300),
     logger: new PageLogger(),

@@ -26,6 +26,7 @@ export async function trainSteps(
   const losses: number[] = [];
   const trainer = new Trainer({
     maxSteps: steps,
+    limitValBatches: 0,
     logEveryNSteps: 1,
     enableCheckpointing: false,
     enableProgressBar: false,

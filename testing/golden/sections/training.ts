@@ -121,11 +121,16 @@ class Run {
   #build(tensors: Tensors): { model: Wired; optimizer: OptimizerLike } {
     const { row } = this;
     const model = buildModel(row);
-    load(model, row, tensors);
-    this.#precision.convert(model);
-    const groups = parameterGroups(row, model.namedParameters());
-    const { class: name, options } = row.optimizer as Row;
-    return { model, optimizer: makeOptimizer(String(name), groups, options as Row) };
+    try {
+      load(model, row, tensors);
+      this.#precision.convert(model);
+      const groups = parameterGroups(row, model.namedParameters());
+      const { class: name, options } = row.optimizer as Row;
+      return { model, optimizer: makeOptimizer(String(name), groups, options as Row) };
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   /** Runs it and says what is outside its band. */
