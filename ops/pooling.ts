@@ -63,7 +63,7 @@ function lpPool<P extends number | readonly number[]>(
  * import { init, lpPool1d, tensor } from "@fulgurite/core";
  *
  * await init();
- * console.log(await lpPool1d(tensor([[3, 4, 6, 8]]), { normType: 2, kernelSize: 2 }).array()); // [[5, 10]]
+ * console.log(await lpPool1d(tensor([[3, 4, 6, 8]], { dtype: "f32" }), { normType: 2, kernelSize: 2 }).array()); // [[5, 10]]
  * ```
  */
 export function lpPool1d(x: Tensor, options: LpPool1dOptions): Tensor {
@@ -185,7 +185,7 @@ function maxUnpool(
  * import { init, maxPool1d, maxUnpool1d, tensor } from "@fulgurite/core";
  *
  * await init();
- * const [y, places] = maxPool1d(tensor([[1, 3, 2, 4]]), { kernelSize: 2, returnIndices: true });
+ * const [y, places] = maxPool1d(tensor([[1, 3, 2, 4]], { dtype: "f32" }), { kernelSize: 2, returnIndices: true });
  * console.log(await maxUnpool1d(y, places, { kernelSize: 2 }).array()); // [[0, 3, 0, 4]]
  * ```
  */
@@ -208,7 +208,7 @@ export function maxUnpool1d(x: Tensor, indices: Tensor, options: MaxUnpool1dOpti
  * import { init, maxPool2d, maxUnpool2d, tensor } from "@fulgurite/core";
  *
  * await init();
- * const [y, places] = maxPool2d(tensor([[[1, 3], [2, 4]]]), { kernelSize: 2, returnIndices: true });
+ * const [y, places] = maxPool2d(tensor([[[1, 3], [2, 4]]], { dtype: "f32" }), { kernelSize: 2, returnIndices: true });
  * console.log(await maxUnpool2d(y, places, { kernelSize: 2 }).array()); // [[[0, 0], [0, 4]]]
  * ```
  */
