@@ -88,7 +88,7 @@ export class Recorder {
     const group = this.pipelines.group(pipeline.layout, buffers);
     this.play(pipeline, group, params === null ? null : this.#paramsGroup, [offset], groups);
     for (const buffer of buffers) buffer.batch = this.batch;
-    if (this.#inBatch >= BATCH_DISPATCHES) this.flush();
+    this.played();
   }
 
   /**
@@ -117,7 +117,7 @@ export class Recorder {
     if (this.timer !== null) this.#endPass();
   }
 
-  /** Notes that a replay is complete: it is not torn apart by a submit, however long it is. */
+  /** Submits a long batch, after a dispatch or a whole replay: one replay is not torn apart by a submit. */
   played(): void {
     if (this.#inBatch >= BATCH_DISPATCHES) this.flush();
   }

@@ -126,7 +126,7 @@ export class Variant {
 
   /** Whether it can never be replayed again: something that it reads was given up by its owner. */
   get stale(): boolean {
-    for (const storage of this.#watch.externals) if (storage.unshared) return true;
+    for (const storage of this.#watch.externals) if (!storage.shared) return true;
     return false;
   }
 

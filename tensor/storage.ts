@@ -107,11 +107,6 @@ export class Storage {
     this.#lent = true;
   }
 
-  /** Whether exactly one holder is left. */
-  get unshared(): boolean {
-    return this.#references === 1;
-  }
-
   /** Whether it has been given back. */
   get released(): boolean {
     return this.#references === 0;
