@@ -1,11 +1,10 @@
 import { broadcastShapes, type Shape } from "../../tensor/shape.ts";
 import { noGrad } from "../../tensor/grad_mode.ts";
-import type { Storage } from "../../tensor/storage.ts";
-import { Tensor } from "../../tensor/tensor.ts";
-import { type Finish, Producer } from "../elementwise/finish.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { expand } from "../layout/views.ts";
 import { gemm, GEMM_WORDS, mergeAxes, type Target } from "./_gemm.ts";
 import { batchStrides, materialise, matrices } from "./_operand.ts";
+import { handle, StoringProducer } from "./_storing.ts";
 
 /** How two stacks of matrices are multiplied. */
 export interface ProductAttrs {
@@ -21,9 +20,6 @@ export interface ProductAttrs {
 
 /** Axes that the kernels' parameters have room for. */
 export const MOST_AXES = 4;
-
-/** Words of parameters that a kernel may have. */
-const MOST_WORDS = 64;
 
 /** Rows and columns of the last two axes. */
 export function matrixSizes(shape: Shape, transposed: boolean): [number, number] {
@@ -75,16 +71,11 @@ export function multiplyInto(a: Tensor, b: Tensor, attrs: ProductAttrs, shape: S
  * more store is cheap, another product is not. Only steps on the way of a gradient (`passing`) are not stored; the rare
  * second reader has them computed again.
  */
-export class Product extends Producer {
+export class Product extends StoringProducer {
   readonly shape: Shape;
   readonly #a: Tensor;
   readonly #b: Tensor;
-  readonly #bias: Tensor | null;
   readonly #attrs: ProductAttrs;
-  /** Whether a reader has had it without storing it. */
-  #passed = false;
-  /** The chain that is being recorded with it. */
-  #through: { finish: Finish; into: Storage } | null = null;
 
   /**
    * @param a The first operand
@@ -94,65 +85,21 @@ export class Product extends Producer {
    * @param shape The result's shape
    */
   constructor(a: Tensor, b: Tensor, bias: Tensor | null, attrs: ProductAttrs, shape: Shape) {
-    super();
+    super(bias, GEMM_WORDS, attrs.passing ?? false);
     this.shape = shape;
     this.#attrs = attrs;
     // Operands are needed as values in any case; computing them now keeps what waits for each other short.
     for (const t of [a, b]) materialise(t);
-    void bias?.storage.buffer;
     [this.#a, this.#b] = [handle(a), handle(b)];
-    this.#bias = bias && handle(bias);
   }
 
-  record(into: Storage): void {
-    this.#run(into, this.#through);
-  }
-
-  recordThrough(finish: Finish, into: Storage, own: Storage): boolean {
-    // Inputs first: they may be chains that read the product, too.
-    for (const input of Object.values(finish.inputs)) void input.buffer;
-    if (own.pending !== this || !this.#takes(finish, into)) return false;
-    if (this.#attrs.passing && !this.#passed) {
-      this.#passed = true;
-      this.#run(null, { finish, into });
-      return true;
-    }
-    this.#through = { finish, into };
-    try {
-      void own.buffer;
-    } finally {
-      this.#through = null;
-    }
-    return true;
-  }
-
-  release(): void {
+  override release(): void {
     this.#a.dispose();
     this.#b.dispose();
-    this.#bias?.dispose();
+    super.release();
   }
 
-  /** Whether there are bindings and parameters enough for a chain; random numbers come in fours. */
-  #takes({ inputs, drawn, params }: Finish, { device, numel }: Storage): boolean {
-    const bindings = 4 + (this.#bias === null ? 0 : 1) + Object.keys(inputs).length;
-    return bindings <= device.limits.maxStorageBuffersPerShaderStage && (!drawn || numel % 4 === 0) &&
-      GEMM_WORDS + Object.keys(params.types).length <= MOST_WORDS;
+  protected override recordInto(target: Target): void {
+    multiplyInto(this.#a, this.#b, this.#attrs, this.shape, target);
   }
-
-  #run(own: Storage | null, through: { finish: Finish; into: Storage } | null): void {
-    const view = (storage: Storage) => new Tensor({ shape: [storage.numel], storage: storage.retain(), scoped: false });
-    const y = own && view(own), into = through && view(through.into);
-    multiplyInto(this.#a, this.#b, this.#attrs, this.shape, {
-      y,
-      bias: this.#bias,
-      through: through && into && { finish: through.finish, into },
-    });
-    y?.dispose();
-    into?.dispose();
-  }
-}
-
-/** A handle of its own on a tensor's elements. */
-function handle(t: Tensor): Tensor {
-  return new Tensor({ shape: t.shape, storage: t.storage.retain(), scoped: false });
 }
