@@ -80,6 +80,11 @@ export class PipelineCache {
     while (this.#checks.size > 0) await Promise.all(this.#checks);
   }
 
+  /** Kernels that were compiled. */
+  get size(): number {
+    return this.#pipelines.size;
+  }
+
   /** The pipeline for a key, if it was compiled before. */
   cached(key: string): Pipeline | undefined {
     return this.#pipelines.get(key);

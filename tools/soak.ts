@@ -1,0 +1,25 @@
+/**
+ * Trains a small network for very long and fails when memory grows: `deno task soak [STEPS]`, by default 20,000 steps of
+ * each kind.
+ *
+ * @module
+ */
+import { growth, soak, SOAKS } from "../testing/soak.ts";
+
+const steps = Number(Deno.args.filter((arg) => arg !== "--")[0] ?? 20_000);
+if (!Number.isInteger(steps) || steps < 20) {
+  throw new RangeError(`Cannot soak: the number of steps must be a whole number from 20, got ${Deno.args[0]}`);
+}
+let failed = false;
+for (const kind of SOAKS) {
+  console.log(`${kind}, ${steps} steps`);
+  const started = performance.now();
+  const samples = await soak(kind, steps, Math.floor(steps / 20), (sample) => {
+    console.log(Object.entries(sample).map(([name, value]) => `${name} ${value}`).join(", "));
+  });
+  const grown = growth(samples);
+  failed ||= grown.length > 0;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${kind}: ${grown.length > 0 ? `grew: ${grown.join("; ")}` : "flat"}, ${seconds} s\n`);
+}
+Deno.exit(failed ? 1 : 0);
