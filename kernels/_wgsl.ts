@@ -438,6 +438,22 @@ fn divide(n: u32, m: u32, s: u32) -> u32 {
   return mul_high(n << 1u, m) >> s;
 }
 `,
+  divisor: `// The greatest common divisor by Euclid's algorithm, which takes at most 47 steps in 32 bits.
+fn gcd_u32(x: u32, y: u32) -> u32 {
+  var a = x;
+  var b = y;
+  for (var k = 0u; k < 48u && b != 0u; k++) {
+    let rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+fn gcd_i32(x: i32, y: i32) -> i32 {
+  return i32(gcd_u32(u32(abs(x)), u32(abs(y))));
+}
+`,
   erf: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
@@ -986,6 +1002,536 @@ struct Leaf {
 fn join(a: Leaf, b: Leaf) -> Leaf {
   let top = max(a.top, b.top);
   return Leaf(top, a.total * exp(a.top - top) + b.total * exp(b.top - top), a.nan | b.nan);
+}
+`,
+  gamma: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
+// uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
+fn exp_f32(x: f32) -> f32 {
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits, exp
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
+}
+
+// Powers.
+// uses: bits, exp, log
+
+// x^y for x > 0 as 2^(y · log2 x). The exponent is kept in two parts, whose products are exact, so that a large y does not
+// spoil the result (after Dekker, "A floating-point technique for extending the available precision", 1971).
+fn power_of_positive(x: f32, y: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let f_high = upper_half(f);
+  // log2(1 + f) = f / ln 2 - f²/2 / ln 2 + …; 1/ln 2 = 1.4423828125 + 3.12228e-4.
+  let lead = f_high * 1.4423828125;
+  let second = 0.5 * f * f;
+  let rest = log_tail(f) * f * f * f - second;
+  let lead_low = (f - f_high) * 1.4423828125 + f * 3.12228303e-4;
+  let whole = p.y + lead;
+  let high = upper_half(whole + rest * 1.44269504);
+  // (p.y - high) is exact, and high came out of a mask, so nothing of this can be folded away.
+  let low = ((p.y - high) + lead) + (lead_low + rest * 1.44269504);
+  let y_bounded = clamp(y, -1.0e9, 1.0e9);
+  let y_high = upper_half(y_bounded);
+  let main = y_high * high;
+  let minor = y_high * low + (y_bounded - y_high) * (high + low);
+  let n = round(clamp(main + minor, -151.0, 128.5));
+  // Beyond the bounds of n the result overflows or underflows whatever is left.
+  let r = clamp(((main - n) + minor) * 0.693147181, -0.36, 0.36);
+  return scale_by_power(exp_tail(r) * r * r + r + 1.0, i32(n));
+}
+
+// x^y with the limits of IEEE 754: x^0 = 1^y = 1, negative x with whole y only.
+fn pow_f32(x: f32, y: f32) -> f32 {
+  let a = abs(x);
+  let whole = floor(y) == y;
+  let odd = whole && abs(y) < 16777216.0 && floor(0.5 * y) != 0.5 * y;
+  let negative = (bitcast<u32>(x) >> 31u) == 1u;
+  let y_negative = (bitcast<u32>(y) >> 31u) == 1u;
+  var power = power_of_positive(select(a, 2.0, !is_finite(a) || a == 0.0), y);
+  // Zero and infinity, as x; and y infinite.
+  let x_grows = bitcast<u32>(a) > 0x3f800000u;
+  let to_infinity = x_grows != y_negative;
+  let limit = select(0.0, infinity(), to_infinity);
+  power = select(power, limit, !is_finite(a) || a == 0.0 || is_inf(y));
+  power = select(power, 1.0, is_inf(y) && a == 1.0);
+  power = select(power, nan(), negative && !whole && is_finite(x) && x != 0.0 && is_finite(y));
+  power = select(power, -power, negative && odd);
+  power = select(power, nan(), any_nan(x, y));
+  return select(power, 1.0, y == 0.0 || bitcast<u32>(x) == 0x3f800000u);
+}
+
+// Integer powers by squaring. A negative exponent gives 1/x rounded towards zero: 0 but for x = ±1.
+fn pow_i32(x: i32, y: i32) -> i32 {
+  var result = 1;
+  var square = x;
+  var n = u32(max(y, 0));
+  for (var k = 0u; k < 31u; k++) {
+    result = select(result, result * square, (n & 1u) == 1u);
+    square = square * square;
+    n = n >> 1u;
+  }
+  let inverse = select(select(0, 1, x == 1), select(1, -1, (y & 1) == 1), x == -1);
+  return select(result, inverse, y < 0);
+}
+
+fn pow_u32(x: u32, y: u32) -> u32 {
+  var result = 1u;
+  var square = x;
+  var n = y;
+  for (var k = 0u; k < 32u; k++) {
+    result = select(result, result * square, (n & 1u) == 1u);
+    square = square * square;
+    n = n >> 1u;
+  }
+  return result;
+}
+
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// Sine, cosine and tangent for every finite angle. WGSL's own are specified within ±π only, with an absolute error.
+// uses: bits, divide
+
+// The word of 2/π as a fixed-point number that begins \`within\` bits into the given one: 32 bits before the point, all zero,
+// then 224 after it.
+fn two_over_pi(word: u32, within: u32) -> u32 {
+  var upper = select(0u, 0xa2f9836eu, word == 1u);
+  upper = select(upper, 0x4e441529u, word == 2u);
+  upper = select(upper, 0xfc2757d1u, word == 3u);
+  upper = select(upper, 0xf534ddc0u, word == 4u);
+  upper = select(upper, 0xdb629599u, word == 5u);
+  upper = select(upper, 0x3c439041u, word == 6u);
+  var lower = select(0xa2f9836eu, 0x4e441529u, word == 1u);
+  lower = select(lower, 0xfc2757d1u, word == 2u);
+  lower = select(lower, 0xf534ddc0u, word == 3u);
+  lower = select(lower, 0xdb629599u, word == 4u);
+  lower = select(lower, 0x3c439041u, word == 5u);
+  lower = select(lower, 0xfe5163abu, word == 6u);
+  return select((upper << within) | (lower >> (32u - within)), upper, within == 0u);
+}
+
+// An angle of 2^12 and more as quarter turns mod 4 and a rest within ±π/4: its mantissa times those bits of 2/π that do
+// not make whole turns, in integers (Payne and Hanek, "Radian reduction for trigonometric functions", 1983).
+fn reduce_large_angle(a: f32) -> vec2f {
+  let bits = bitcast<u32>(a);
+  let mantissa = (bits & 0x7fffffu) | 0x800000u;
+  // a = mantissa · 2^(exponent - 150); the bit of 2/π that makes 2 quarter turns of it:
+  let first = (bits >> 23u) - 120u;
+  let word = first >> 5u;
+  let within = first & 31u;
+  // Of the product the lower 96 bits: two bits of quarter turns, then the fraction.
+  let second = two_over_pi(word + 1u, within);
+  let product = second * mantissa;
+  let middle = product + mul_high(two_over_pi(word + 2u, within), mantissa);
+  let upper = two_over_pi(word, within) * mantissa + mul_high(second, mantissa) + select(0u, 1u, middle < product);
+  var quarter = upper >> 30u;
+  var fraction = (upper << 2u) | (middle >> 30u);
+  var below = middle << 2u;
+  let negative = (fraction >> 31u) == 1u;
+  if (negative) {
+    quarter = (quarter + 1u) & 3u;
+    fraction = ~fraction;
+    below = ~below;
+  }
+  // As a float without loss: zeros in front are shifted out first.
+  let zeros = min(countLeadingZeros(fraction), 31u);
+  let leading = select((fraction << zeros) | (below >> (32u - zeros)), fraction, zeros == 0u);
+  let rest = f32(leading >> 8u) * bitcast<f32>((103u - zeros) << 23u) * 1.57079633;
+  return vec2f(select(rest, -rest, negative), f32(quarter));
+}
+
+// An angle as quarter turns mod 4 and a rest within ±π/4, as (rest, quarter turns). Small angles: π/2 is subtracted in
+// three parts (Cody and Waite; twice the parts of Moshier, Cephes, sinf.c).
+fn reduce_angle(x: f32) -> vec2f {
+  let a = abs(x);
+  let turns = round(a * 0.636619772);
+  let rest = opaque(opaque(a - opaque(turns * 1.5703125)) - opaque(turns * 4.837512969970703125e-4)) -
+    turns * 7.54978995489188e-8;
+  var p = vec2f(rest, f32(u32(turns) & 3u));
+  if (a > 4096.0) {
+    p = reduce_large_angle(a);
+  }
+  if ((bitcast<u32>(x) >> 31u) == 1u) {
+    p = vec2f(-p.x, f32((4u - u32(p.y)) & 3u));
+  }
+  return p;
+}
+
+// sin(r) and cos(r) for |r| ≤ π/4, minimax (Moshier, Cephes, sinf.c).
+fn sine_near(r: f32) -> f32 {
+  let z = r * r;
+  return ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * r + r;
+}
+
+fn cosine_near(r: f32) -> f32 {
+  let z = r * r;
+  return ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z - 0.5 * z + 1.0;
+}
+
+// Sine, shifted by a number of quarter turns.
+fn sine_shifted(x: f32, shift: u32) -> f32 {
+  let p = reduce_angle(x);
+  let quarter = u32(p.y) + shift;
+  let y = select(sine_near(p.x), cosine_near(p.x), (quarter & 1u) == 1u);
+  return select(select(y, -y, (quarter & 2u) == 2u), nan(), !is_finite(x));
+}
+
+fn sin_f32(x: f32) -> f32 {
+  return sine_shifted(x, 0u);
+}
+
+fn cos_f32(x: f32) -> f32 {
+  return sine_shifted(x, 1u);
+}
+
+fn tan_f32(x: f32) -> f32 {
+  let p = reduce_angle(x);
+  let s = sine_near(p.x);
+  let c = cosine_near(p.x);
+  let y = select(s / c, -c / s, (u32(p.y) & 1u) == 1u);
+  return select(y, nan(), !is_finite(x));
+}
+
+// Sine and cosine of πx, and what is made of them.
+// uses: bits, trigonometry
+
+// The sine of πx, shifted by a number of quarter turns: whole turns are taken off exactly.
+fn turned_sine(x: f32, shift: u32) -> f32 {
+  let rest = x - 2.0 * round(0.5 * x);
+  let quarters = round(2.0 * rest);
+  let angle = (rest - 0.5 * quarters) * 3.14159265;
+  let quarter = u32(i32(quarters) + 4) + shift;
+  let y = select(sine_near(angle), cosine_near(angle), (quarter & 1u) == 1u);
+  return select(select(y, -y, (quarter & 2u) == 2u), nan(), !is_finite(x));
+}
+
+fn sin_pi_f32(x: f32) -> f32 {
+  return turned_sine(x, 0u);
+}
+
+fn cos_pi_f32(x: f32) -> f32 {
+  return turned_sine(x, 1u);
+}
+
+// sin(πx) / (πx), 1 at 0
+fn sinc_f32(x: f32) -> f32 {
+  return select(sin_pi_f32(x) / (x * 3.14159265), 1.0, abs(x) < 1e-6);
+}
+
+// The derivative of sinc: (cos(πx) - sinc(x)) / x, near 0 by its series.
+fn sinc_slope_f32(x: f32) -> f32 {
+  let z = x * x;
+  let near = (((((1.78114552e-3 * z - 2.34608104e-2) * z + 2.09182783e-1) * z - 1.14451094) * z + 3.24696970) * z -
+    3.28986813) * x;
+  return select((cos_pi_f32(x) - sinc_f32(x)) / x, near, abs(x) < 0.5);
+}
+
+// The second derivative of sinc.
+fn sinc_curve_f32(x: f32) -> f32 {
+  let z = x * x;
+  let near = ((((1.95926007e-2 * z - 2.11147293e-1) * z + 1.46427948) * z - 5.72255472) * z + 9.74090910) * z -
+    3.28986813;
+  return select(-9.86960440 * sinc_f32(x) - 2.0 * sinc_slope_f32(x) / x, near, abs(x) < 0.5);
+}
+
+// The logarithm of the gamma function, and its derivatives.
+// uses: bits, log, power, sinc
+
+// ln Γ(2 + t) for |t| ≤ 1/2: (1 - γ)t + Σ (ζ(k) - 1)(-t)^k / k (Abramowitz and Stegun, 6.1.33).
+fn lgamma_near(t: f32) -> f32 {
+  let tail = (((((2.0507213e-5 * t - 4.4926237e-5) * t + 9.9457513e-5) * t - 2.2315476e-4) * t + 5.0966952e-4) * t -
+    1.19275391e-3) * t + 2.89051033e-3;
+  return (((((tail * t - 7.38555103e-3) * t + 2.05808084e-2) * t - 6.73523010e-2) * t + 3.22467033e-1) * t +
+    4.22784335e-1) * t;
+}
+
+// ln Γ(x) for x > 0: near 2 by its series, below 1.5 and up to 8 by Γ(x + 1) = x·Γ(x), from there on by Stirling's series.
+fn lgamma_positive(x: f32) -> f32 {
+  var t = x - 2.0;
+  var product = 1.0;
+  for (var k = 0u; k < 6u && t > 0.5; k++) {
+    product *= t + 1.0;
+    t -= 1.0;
+  }
+  let between = lgamma_near(t) + log_f32(product);
+  let near_one = lgamma_near(x - 1.0) - log1p_f32(x - 1.0);
+  let near_zero = lgamma_near(x) - log1p_f32(x) - log_f32(x);
+  let z = 1.0 / (x * x);
+  let far = (x - 0.5) * (log_f32(x) - 1.0) + 0.418938533 +
+    ((7.93650794e-4 * z - 2.77777778e-3) * z + 8.33333333e-2) / x;
+  return select(select(select(far, between, x < 8.0), near_one, x < 1.5), near_zero, x < 0.5);
+}
+
+// ln |Γ(x)|; below 0 by Γ(x)·Γ(1 - x) = π / sin(πx).
+fn lgamma_f32(x: f32) -> f32 {
+  let a = abs(x);
+  let positive = lgamma_positive(a);
+  let reflected = 1.14472989 - log_f32(a * abs(sin_pi_f32(a))) - positive;
+  let y = select(positive, reflected, x < 0.0);
+  let unbounded = (bitcast<u32>(a) >= 0x7f800000u) || (x <= 0.0 && x == floor(x));
+  return select(select(y, infinity(), unbounded), x, is_nan(x));
+}
+
+// The derivative of ln Γ(x): upwards to 6 by ψ(x) = ψ(x + 1) - 1/x, then by its series; below 0 by ψ(1 - x) - π/tan(πx).
+fn digamma_f32(x: f32) -> f32 {
+  let negative = x < 0.0;
+  var a = select(x, 1.0 - x, negative);
+  var below = 0.0;
+  for (var k = 0u; k < 6u && a < 6.0; k++) {
+    below += 1.0 / a;
+    a += 1.0;
+  }
+  let z = 1.0 / (a * a);
+  let positive = log_f32(a) - 0.5 / a - z * ((3.96825397e-3 * z - 8.33333333e-3) * z + 8.33333333e-2) - below;
+  let y = select(positive, positive - 3.14159265 * cos_pi_f32(x) / sin_pi_f32(x), negative);
+  let pole = select(y, nan(), negative && x == floor(x));
+  return select(select(pole, copy_sign(infinity(), -x), x == 0.0), x, bitcast<u32>(x) == 0x7f800000u);
+}
+
+// The second derivative of ln Γ(x).
+fn trigamma_f32(x: f32) -> f32 {
+  let negative = x < 0.0;
+  var a = select(x, 1.0 - x, negative);
+  var below = 0.0;
+  for (var k = 0u; k < 6u && a < 6.0; k++) {
+    below += 1.0 / (a * a);
+    a += 1.0;
+  }
+  let z = 1.0 / (a * a);
+  let positive = (((2.38095238e-2 * z - 3.33333333e-2) * z + 1.66666667e-1) * z + 1.0) / a + 0.5 * z + below;
+  let s = sin_pi_f32(x);
+  return select(positive, 9.86960440 / (s * s) - positive, negative);
+}
+
+// Hurwitz' ζ(s, q) = Σ (q + k)^-s for q > 0: eight terms, then Euler and Maclaurin's formula.
+fn zeta_f32(s: f32, q: f32) -> f32 {
+  var sum = 0.0;
+  for (var k = 0u; k < 8u; k++) {
+    sum += pow_f32(q + f32(k), -s);
+  }
+  let a = q + 8.0;
+  let z = 1.0 / (a * a);
+  let tail = a / (s - 1.0) + 0.5 + s / a * (8.33333333e-2 - (s + 1.0) * (s + 2.0) * z * (1.38888889e-3 -
+    (s + 3.0) * (s + 4.0) * z * (3.30687831e-5 - (s + 5.0) * (s + 6.0) * z * 8.26719577e-7)));
+  return select(select(sum + pow_f32(a, -s) * tail, infinity(), q == 0.0), nan(), q < 0.0 || is_nan(q));
 }
 `,
   halves: `// Two 16-bit numbers in a word. bf16 is the upper half of an f32; f16 is WGSL's own packing. Stores round to nearest even.
@@ -2677,6 +3223,216 @@ fn spot(q: u32) -> Spot {
 
 fn weight(t: u32, fraction: f32) -> f32 {
   return select(fraction, 1.0 - fraction, t == 0u);
+}
+`,
+  sinc: `// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// Sine, cosine and tangent for every finite angle. WGSL's own are specified within ±π only, with an absolute error.
+// uses: bits, divide
+
+// The word of 2/π as a fixed-point number that begins \`within\` bits into the given one: 32 bits before the point, all zero,
+// then 224 after it.
+fn two_over_pi(word: u32, within: u32) -> u32 {
+  var upper = select(0u, 0xa2f9836eu, word == 1u);
+  upper = select(upper, 0x4e441529u, word == 2u);
+  upper = select(upper, 0xfc2757d1u, word == 3u);
+  upper = select(upper, 0xf534ddc0u, word == 4u);
+  upper = select(upper, 0xdb629599u, word == 5u);
+  upper = select(upper, 0x3c439041u, word == 6u);
+  var lower = select(0xa2f9836eu, 0x4e441529u, word == 1u);
+  lower = select(lower, 0xfc2757d1u, word == 2u);
+  lower = select(lower, 0xf534ddc0u, word == 3u);
+  lower = select(lower, 0xdb629599u, word == 4u);
+  lower = select(lower, 0x3c439041u, word == 5u);
+  lower = select(lower, 0xfe5163abu, word == 6u);
+  return select((upper << within) | (lower >> (32u - within)), upper, within == 0u);
+}
+
+// An angle of 2^12 and more as quarter turns mod 4 and a rest within ±π/4: its mantissa times those bits of 2/π that do
+// not make whole turns, in integers (Payne and Hanek, "Radian reduction for trigonometric functions", 1983).
+fn reduce_large_angle(a: f32) -> vec2f {
+  let bits = bitcast<u32>(a);
+  let mantissa = (bits & 0x7fffffu) | 0x800000u;
+  // a = mantissa · 2^(exponent - 150); the bit of 2/π that makes 2 quarter turns of it:
+  let first = (bits >> 23u) - 120u;
+  let word = first >> 5u;
+  let within = first & 31u;
+  // Of the product the lower 96 bits: two bits of quarter turns, then the fraction.
+  let second = two_over_pi(word + 1u, within);
+  let product = second * mantissa;
+  let middle = product + mul_high(two_over_pi(word + 2u, within), mantissa);
+  let upper = two_over_pi(word, within) * mantissa + mul_high(second, mantissa) + select(0u, 1u, middle < product);
+  var quarter = upper >> 30u;
+  var fraction = (upper << 2u) | (middle >> 30u);
+  var below = middle << 2u;
+  let negative = (fraction >> 31u) == 1u;
+  if (negative) {
+    quarter = (quarter + 1u) & 3u;
+    fraction = ~fraction;
+    below = ~below;
+  }
+  // As a float without loss: zeros in front are shifted out first.
+  let zeros = min(countLeadingZeros(fraction), 31u);
+  let leading = select((fraction << zeros) | (below >> (32u - zeros)), fraction, zeros == 0u);
+  let rest = f32(leading >> 8u) * bitcast<f32>((103u - zeros) << 23u) * 1.57079633;
+  return vec2f(select(rest, -rest, negative), f32(quarter));
+}
+
+// An angle as quarter turns mod 4 and a rest within ±π/4, as (rest, quarter turns). Small angles: π/2 is subtracted in
+// three parts (Cody and Waite; twice the parts of Moshier, Cephes, sinf.c).
+fn reduce_angle(x: f32) -> vec2f {
+  let a = abs(x);
+  let turns = round(a * 0.636619772);
+  let rest = opaque(opaque(a - opaque(turns * 1.5703125)) - opaque(turns * 4.837512969970703125e-4)) -
+    turns * 7.54978995489188e-8;
+  var p = vec2f(rest, f32(u32(turns) & 3u));
+  if (a > 4096.0) {
+    p = reduce_large_angle(a);
+  }
+  if ((bitcast<u32>(x) >> 31u) == 1u) {
+    p = vec2f(-p.x, f32((4u - u32(p.y)) & 3u));
+  }
+  return p;
+}
+
+// sin(r) and cos(r) for |r| ≤ π/4, minimax (Moshier, Cephes, sinf.c).
+fn sine_near(r: f32) -> f32 {
+  let z = r * r;
+  return ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * r + r;
+}
+
+fn cosine_near(r: f32) -> f32 {
+  let z = r * r;
+  return ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z - 0.5 * z + 1.0;
+}
+
+// Sine, shifted by a number of quarter turns.
+fn sine_shifted(x: f32, shift: u32) -> f32 {
+  let p = reduce_angle(x);
+  let quarter = u32(p.y) + shift;
+  let y = select(sine_near(p.x), cosine_near(p.x), (quarter & 1u) == 1u);
+  return select(select(y, -y, (quarter & 2u) == 2u), nan(), !is_finite(x));
+}
+
+fn sin_f32(x: f32) -> f32 {
+  return sine_shifted(x, 0u);
+}
+
+fn cos_f32(x: f32) -> f32 {
+  return sine_shifted(x, 1u);
+}
+
+fn tan_f32(x: f32) -> f32 {
+  let p = reduce_angle(x);
+  let s = sine_near(p.x);
+  let c = cosine_near(p.x);
+  let y = select(s / c, -c / s, (u32(p.y) & 1u) == 1u);
+  return select(y, nan(), !is_finite(x));
+}
+
+// Sine and cosine of πx, and what is made of them.
+// uses: bits, trigonometry
+
+// The sine of πx, shifted by a number of quarter turns: whole turns are taken off exactly.
+fn turned_sine(x: f32, shift: u32) -> f32 {
+  let rest = x - 2.0 * round(0.5 * x);
+  let quarters = round(2.0 * rest);
+  let angle = (rest - 0.5 * quarters) * 3.14159265;
+  let quarter = u32(i32(quarters) + 4) + shift;
+  let y = select(sine_near(angle), cosine_near(angle), (quarter & 1u) == 1u);
+  return select(select(y, -y, (quarter & 2u) == 2u), nan(), !is_finite(x));
+}
+
+fn sin_pi_f32(x: f32) -> f32 {
+  return turned_sine(x, 0u);
+}
+
+fn cos_pi_f32(x: f32) -> f32 {
+  return turned_sine(x, 1u);
+}
+
+// sin(πx) / (πx), 1 at 0
+fn sinc_f32(x: f32) -> f32 {
+  return select(sin_pi_f32(x) / (x * 3.14159265), 1.0, abs(x) < 1e-6);
+}
+
+// The derivative of sinc: (cos(πx) - sinc(x)) / x, near 0 by its series.
+fn sinc_slope_f32(x: f32) -> f32 {
+  let z = x * x;
+  let near = (((((1.78114552e-3 * z - 2.34608104e-2) * z + 2.09182783e-1) * z - 1.14451094) * z + 3.24696970) * z -
+    3.28986813) * x;
+  return select((cos_pi_f32(x) - sinc_f32(x)) / x, near, abs(x) < 0.5);
+}
+
+// The second derivative of sinc.
+fn sinc_curve_f32(x: f32) -> f32 {
+  let z = x * x;
+  let near = ((((1.95926007e-2 * z - 2.11147293e-1) * z + 1.46427948) * z - 5.72255472) * z + 9.74090910) * z -
+    3.28986813;
+  return select(-9.86960440 * sinc_f32(x) - 2.0 * sinc_slope_f32(x) / x, near, abs(x) < 0.5);
 }
 `,
   split: `// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.

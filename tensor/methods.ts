@@ -818,6 +818,14 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The magnitude of a with the sign of b, also that of −0.
+   *
+   * @param b A tensor or a number; it has no gradient
+   * @returns A tensor of the shape that both broadcast to
+   */
+  copysign(b: Tensor | number): Tensor;
+
+  /**
    * Pearson's correlations of variables, which are rows; observations are columns.
    *
    * @returns [variables, variables], or a number
@@ -951,6 +959,9 @@ export interface TensorMethods {
     dim: number;
   }): Tensor;
 
+  /** Degrees as radians: x · π / 180. */
+  deg2rad(): Tensor;
+
   /**
    * A matrix with a vector on a diagonal and zeros elsewhere, or the diagonal of a matrix.
    *
@@ -1000,6 +1011,9 @@ export interface TensorMethods {
     /** The axis; default −1. */
     dim?: number;
   }): Tensor;
+
+  /** ψ(x), the derivative of `lgamma`; ∓∞ at ±0, NaN at the whole numbers below 0. */
+  digamma(): Tensor;
 
   /**
    * The p-norm of the difference of two tensors, all elements taken together.
@@ -1134,6 +1148,9 @@ export interface TensorMethods {
     perSampleWeights?: Tensor;
   }): Tensor;
 
+  /** The entropy of a probability, −x · ln x: 0 at 0, −∞ below. */
+  entr(): Tensor;
+
   /** Whether a = b; false where one is NaN. */
   eq(b: Tensor | number): Tensor;
 
@@ -1218,6 +1235,22 @@ export interface TensorMethods {
   floor(): Tensor;
 
   /**
+   * The larger of two, element by element; where one is NaN, the other.
+   *
+   * @param b A tensor or a number
+   * @returns A tensor of the shape that both broadcast to, of the wider type
+   */
+  fmax(b: Tensor | number): Tensor;
+
+  /**
+   * The smaller of two, element by element; where one is NaN, the other.
+   *
+   * @param b A tensor or a number
+   * @returns A tensor of the shape that both broadcast to, of the wider type
+   */
+  fmin(b: Tensor | number): Tensor;
+
+  /**
    * The remainder of a / b with the sign of `a`, as C's `fmod`.
    *
    * @param b A tensor or a number
@@ -1290,6 +1323,9 @@ export interface TensorMethods {
     /** The smallest variance; default 1e-6. It has no gradient below. */
     eps?: number;
   }): Tensor;
+
+  /** The greatest common divisor of whole numbers, from 0 on. */
+  gcd(b: Tensor | number): Tensor;
 
   /** Whether a ≥ b; false where one is NaN. */
   ge(b: Tensor | number): Tensor;
@@ -1398,6 +1434,14 @@ export interface TensorMethods {
     /** Default 1. */
     maxVal?: number;
   }): Tensor;
+
+  /**
+   * 0 below 0, 1 above it, and a given value at 0.
+   *
+   * @param values What stands at 0, a tensor or a number
+   * @returns A tensor of the shape that both broadcast to, without gradient
+   */
+  heaviside(values: Tensor | number): Tensor;
 
   /**
    * For distances x: x itself for pairs that belong together (target 1), max(0, margin − x) for others (target
@@ -1587,6 +1631,12 @@ export interface TensorMethods {
   /** Whether x is not a number. */
   isnan(): Tensor;
 
+  /** Whether x is −∞. */
+  isneginf(): Tensor;
+
+  /** Whether x is ∞. */
+  isposinf(): Tensor;
+
   /**
    * Lets a tensor outlive the scopes around it.
    *
@@ -1664,6 +1714,9 @@ export interface TensorMethods {
     eps?: number;
   }): Tensor;
 
+  /** The least common multiple of whole numbers, from 0 on. */
+  lcm(b: Tensor | number): Tensor;
+
   /** Whether a ≤ b; false where one is NaN. */
   le(b: Tensor | number): Tensor;
 
@@ -1686,6 +1739,9 @@ export interface TensorMethods {
    * @returns A tensor of the shape that all broadcast to
    */
   lerp(b: Tensor | number, weight: Tensor | number): Tensor;
+
+  /** ln |Γ(x)|, the logarithm of the gamma function; ∞ at 0 and the whole numbers below. */
+  lgamma(): Tensor;
 
   /**
    * Multiplies the last axis by a weight matrix, x·wᵀ + bias, as `torch.nn.functional.linear` does.
@@ -1750,6 +1806,14 @@ export interface TensorMethods {
    * @returns A tensor of the shape that both broadcast to
    */
   logaddexp(b: Tensor | number): Tensor;
+
+  /**
+   * The logarithm to base 2 of 2ᵃ + 2ᵇ, without overflow.
+   *
+   * @param b A tensor or a number
+   * @returns A tensor of the shape that both broadcast to
+   */
+  logaddexp2(b: Tensor | number): Tensor;
 
   /** Whether both are true; numbers are true where they are not 0. */
   logicalAnd(b: Tensor | number): Tensor;
@@ -2283,6 +2347,15 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The logarithm of the multivariate gamma function: p(p − 1)/4 · ln π + Σ lgamma(x − j/2) for j from 0 to p −
+   * 1.
+   *
+   * @param p A whole number from 1 on
+   * @returns The same shape
+   */
+  multigammaln(p: number): Tensor;
+
+  /**
    * Asks that each label of a sample exceeds every class that is none by 1: Σ_ij max(0, 1 − (x_ti − x_j)) /
    * classes.
    *
@@ -2372,6 +2445,9 @@ export interface TensorMethods {
     /** Number of places. */
     length: number;
   }): Tensor;
+
+  /** The standard normal distribution function, the share of what lies below x. */
+  ndtr(): Tensor;
 
   /** Whether a ≠ b; true where one is NaN. */
   ne(b: Tensor | number): Tensor;
@@ -2587,6 +2663,14 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The n-th derivative of `digamma`.
+   *
+   * @param n A whole number from 0 on
+   * @returns The same shape
+   */
+  polygamma(n: number): Tensor;
+
+  /**
    * a to the power of b, element by element, with broadcasting.
    *
    * @param b The exponent, a tensor or a number
@@ -2631,6 +2715,9 @@ export interface TensorMethods {
     /** What lies between two elements; default `"linear"`. */
     interpolation?: "linear" | "lower" | "higher" | "nearest" | "midpoint";
   }): Tensor;
+
+  /** Radians as degrees: x · 180 / π. */
+  rad2deg(): Tensor;
 
   /**
    * Uniform random numbers in [0, 1), of the shape and type of a tensor.
@@ -2919,11 +3006,17 @@ export interface TensorMethods {
   /** −1, 0 or 1 by the sign of x; 0 for NaN. */
   sign(): Tensor;
 
+  /** Whether the sign is negative, also that of −0. */
+  signbit(): Tensor;
+
   /** x · sigmoid(x), also called swish (Elfwing, Uchibe and Doya, 2017). */
   silu(): Tensor;
 
   /** The sine of an angle. */
   sin(): Tensor;
+
+  /** sin(πx) / (πx), and 1 at 0. */
+  sinc(): Tensor;
 
   /** The hyperbolic sine, (eˣ − e⁻ˣ) / 2. */
   sinh(): Tensor;
@@ -3478,6 +3571,14 @@ export interface TensorMethods {
   where(a: Tensor | number, b: Tensor | number): Tensor;
 
   /**
+   * a · ln(1 + b), and 0 where a is 0.
+   *
+   * @param b A tensor or a number
+   * @returns A tensor of the shape that both broadcast to
+   */
+  xlog1py(b: Tensor | number): Tensor;
+
+  /**
    * a · ln(b), and 0 where a is 0.
    *
    * @param b A tensor or a number
@@ -3562,6 +3663,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "convTranspose1d",
   "convTranspose2d",
   "convTranspose3d",
+  "copysign",
   "corrcoef",
   "cos",
   "cosh",
@@ -3573,10 +3675,12 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "crossEntropy",
   "ctcLoss",
   "cumsum",
+  "deg2rad",
   "diag",
   "diagEmbed",
   "diagonal",
   "diff",
+  "digamma",
   "dist",
   "div",
   "dot",
@@ -3587,6 +3691,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "elu",
   "embedding",
   "embeddingBag",
+  "entr",
   "eq",
   "equal",
   "erf",
@@ -3602,12 +3707,15 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "fliplr",
   "flipud",
   "floor",
+  "fmax",
+  "fmin",
   "fmod",
   "fold",
   "frac",
   "fullLike",
   "gather",
   "gaussianNllLoss",
+  "gcd",
   "ge",
   "gelu",
   "glu",
@@ -3619,6 +3727,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "hardsigmoid",
   "hardswish",
   "hardtanh",
+  "heaviside",
   "hingeEmbeddingLoss",
   "histc",
   "huberLoss",
@@ -3635,15 +3744,19 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "isin",
   "isinf",
   "isnan",
+  "isneginf",
+  "isposinf",
   "keep",
   "klDiv",
   "kron",
   "kthvalue",
   "l1Loss",
   "layerNorm",
+  "lcm",
   "le",
   "leakyRelu",
   "lerp",
+  "lgamma",
   "linear",
   "localResponseNorm",
   "log",
@@ -3653,6 +3766,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "logSigmoid",
   "logSoftmax",
   "logaddexp",
+  "logaddexp2",
   "logicalAnd",
   "logicalNot",
   "logicalOr",
@@ -3688,6 +3802,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "mseLoss",
   "mul",
   "multiMarginLoss",
+  "multigammaln",
   "multilabelMarginLoss",
   "multilabelSoftMarginLoss",
   "mv",
@@ -3695,6 +3810,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "nanmean",
   "nansum",
   "narrow",
+  "ndtr",
   "ne",
   "neg",
   "nllLoss",
@@ -3712,10 +3828,12 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "pixelShuffle",
   "pixelUnshuffle",
   "poissonNllLoss",
+  "polygamma",
   "pow",
   "prelu",
   "prod",
   "quantile",
+  "rad2deg",
   "randLike",
   "randintLike",
   "randnLike",
@@ -3742,8 +3860,10 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "sigmoid",
   "sigmoidFocalLoss",
   "sign",
+  "signbit",
   "silu",
   "sin",
+  "sinc",
   "sinh",
   "slice",
   "smoothL1Loss",
@@ -3795,6 +3915,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "varMean",
   "variance",
   "where",
+  "xlog1py",
   "xlogy",
   "zerosLike",
 ];

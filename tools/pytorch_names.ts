@@ -108,7 +108,7 @@ diag: any
 diag_embed: any
 diagonal: any
 diff
-digamma ! not yet
+digamma: float
 dist: float
 div: number
 dot: float
@@ -136,18 +136,18 @@ flipud: any
 float_power = pow: float
 floor: float
 floor_divide = div: number
-fmax = maximum: number
-fmin = minimum: number
+fmax
+fmin
 fmod: number
 frac: float
 full: new
 full_like: new
 gather: any
-gcd ! not yet
+gcd: int
 ge: none
 gradient ! diff of neighbours; the numerical gradient is not a training operation
 gt: none
-heaviside ! where(x > 0, 1, …)
+heaviside: none
 histc: none
 histogram = histc: none
 hsplit = tensorSplit: any
@@ -165,22 +165,24 @@ isfinite: none
 isin: none
 isinf: none
 isnan: none
+isneginf: none
+isposinf: none
 isreal ! no complex numbers
 item: host
 kron
 kthvalue
-lcm ! not yet
+lcm: int
 ldexp ! mul(x, exp2(n))
 le: none
 lerp: float
-lgamma ! not yet
+lgamma: float
 linspace: new
 log: float
 log10: float
 log1p: float
 log2: float
 logaddexp: float
-logaddexp2 ! logaddexp by ln 2
+logaddexp2: float
 logcumsumexp: float
 logical_and: none
 logical_not: none
@@ -207,6 +209,7 @@ mode ! unique with counts
 moveaxis = movedim: any
 movedim: any
 mul
+multigammaln: float
 multinomial ! gumbelSoftmax, or argmax of logits with Gumbel noise
 multiply = mul
 mv: float
@@ -219,7 +222,7 @@ ne: none
 neg
 negative = neg
 new_zeros = zerosLike: new
-nextafter ! not yet
+nextafter ! the neighbour of a number in f32 is no training operation
 nonzero: host
 norm: float
 normal: new
@@ -231,7 +234,7 @@ pdist = pdist: float
 permute: any
 poisson ! not yet
 polar ! no complex numbers
-polygamma ! not yet
+polygamma: float
 pow: float
 prod
 put ! scatter of the flattened tensor
@@ -265,7 +268,7 @@ select_scatter ! where, or cat of slices
 sgn = sign
 sigmoid: float
 sign
-signbit ! lt(x, 0)
+signbit: none
 sin: float
 sinc: float
 sinh: float
@@ -334,6 +337,13 @@ linalg.lstsq ! no factorisations, see det
 linalg.qr ! no factorisations, see det
 linalg.solve ! no factorisations, see det
 special.expit = sigmoid: float
+special.entr = entr: float
+special.ndtr = ndtr: float
+special.xlog1py = xlog1py: float
+special.gammaln = lgamma: float
+special.psi = digamma: float
+special.i0 ! Bessel functions belong to signal processing, not to training
+special.log_ndtr ! log(ndtr(x)), which is exact enough down to x = −12
 `,
   },
   {

@@ -1,4 +1,4 @@
-/** Operations on the bits of integers, and on booleans. */
+/** Operations on the bits of integers, on booleans, and on divisors of whole numbers. */
 import { type Expressions, pointwise } from "./define.ts";
 import type { Binary } from "./compare.ts";
 import { type Unary, unary } from "./unary.ts";
@@ -90,4 +90,33 @@ export const bitwiseLeftShift: Binary = bitwise("bitwiseLeftShift", {
 export const bitwiseRightShift: Binary = bitwise("bitwiseRightShift", {
   i32: "(x >> min(u32(y), 31u))",
   u32: "select(x >> (y & 31u), 0u, y > 31u)",
+});
+
+/**
+ * The greatest common divisor of whole numbers, from 0 on.
+ *
+ * @example
+ * ```ts
+ * import { gcd, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await gcd(tensor([12, -18]), tensor([8, 27])).array()); // [4, 9]
+ * ```
+ */
+export const gcd: Binary = bitwise("gcd", { i32: "gcd_i32(x, y)", u32: "gcd_u32(x, y)" });
+
+/**
+ * The least common multiple of whole numbers, from 0 on.
+ *
+ * @example
+ * ```ts
+ * import { init, lcm, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await lcm(tensor([4, -6]), tensor([6, 9])).array()); // [12, 18]
+ * ```
+ */
+export const lcm: Binary = bitwise("lcm", {
+  i32: "abs(x / max(gcd_i32(x, y), 1) * y)",
+  u32: "(x / max(gcd_u32(x, y), 1u) * y)",
 });

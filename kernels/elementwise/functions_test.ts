@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import * as f from "../../mod.ts";
 import { type Tensor, tensor } from "../../mod.ts";
 import { gpuTest } from "../../testing/gpu.ts";
-import { erf, erfc, sigmoid, softplus } from "../../testing/special.ts";
+import { erf, erfc, lgamma, polygamma, sigmoid, sinc, softplus } from "../../testing/special.ts";
 import { functionsFor } from "./functions.ts";
 
 /** Evenly from low to high. */
@@ -44,6 +44,11 @@ const ACCURACY: Row[] = [
   ["sigmoid", f.sigmoid, sigmoid, 3, even(-80, 80), even(-5, 5)],
   ["erf", f.erf, erf, 7, even(-5, 5), powers(-60, 2)],
   ["erfc", f.erfc, erfc, 8, even(-5, 9)],
+  ["lgamma", f.lgamma, lgamma, 5, even(2.5, 40), powers(-60, -1), powers(6, 40)],
+  ["digamma", f.digamma, (x) => polygamma(0, x), 9, even(2, 40), powers(-60, -1), powers(6, 40)],
+  ["polygamma 1", (x) => f.polygamma(x, 1), (x) => polygamma(1, x), 5, even(0.01, 40), powers(-30, 40)],
+  ["polygamma 2", (x) => f.polygamma(x, 2), (x) => polygamma(2, x), 16, even(0.01, 40), powers(-30, 30)],
+  ["sinc", f.sinc, sinc, 5, even(-0.5, 0.5), powers(-60, 0)],
   ["sqrt", f.sqrt, Math.sqrt, 3, powers(-126, 127)],
   ["rsqrt", f.rsqrt, (x) => 1 / Math.sqrt(x), 5, powers(-126, 127)],
   ["pow 1.7", (x) => f.pow(x, 1.7), (x) => x ** Math.fround(1.7), 3, powers(-70, 70), even(0.5, 2)],

@@ -40,5 +40,7 @@ export { copyInto } from "./copy_into.ts";
 export type { TensorLike } from "./define.ts";
 export * from "./math.ts";
 export * from "./rounding.ts";
+export * from "./signs.ts";
+export * from "./special.ts";
 export * from "./trigonometry.ts";
 export type { Unary } from "./unary.ts";

@@ -2,7 +2,7 @@ import { assert, assertThrows } from "@std/assert";
 import * as f from "../../mod.ts";
 import { grad, sum, type Tensor, tensor } from "../../mod.ts";
 import { gpuTest } from "../../testing/gpu.ts";
-import { normalBelow, sigmoid, softplus } from "../../testing/special.ts";
+import { lgamma, normalBelow, polygamma, sigmoid, sinc, softplus } from "../../testing/special.ts";
 
 type Row = [name: string, run: (x: Tensor) => Tensor, reference: (x: number) => number, low?: number, high?: number];
 
@@ -22,6 +22,13 @@ const SMOOTH: Row[] = [
   ["logit", f.logit, (x) => Math.log(x / (1 - x)), 0.1, 0.9],
   ["erf", f.erf, (x) => 2 * normalBelow(x * Math.SQRT2) - 1],
   ["erfc", f.erfc, (x) => 2 - 2 * normalBelow(x * Math.SQRT2)],
+  ["lgamma", f.lgamma, lgamma, 0.6, 6],
+  ["digamma", f.digamma, (x) => polygamma(0, x), 0.8, 6],
+  ["sinc", f.sinc, sinc],
+  ["entr", f.entr, (x) => -x * Math.log(x), 0.3, 3],
+  ["ndtr", f.ndtr, normalBelow],
+  ["logaddexp2", (x) => f.logaddexp2(x, 0.5), (x) => Math.log2(2 ** x + Math.SQRT2)],
+  ["xlog1py", (x) => f.xlog1py(x, x), (x) => x * Math.log1p(x), 0.3, 3],
   ["sin", f.sin, Math.sin],
   ["cos", f.cos, Math.cos],
   ["tan", f.tan, Math.tan, -1, 1],

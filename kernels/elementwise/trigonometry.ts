@@ -299,3 +299,41 @@ export const atanh: Unary = unary({
   df: "(dy / (1.0 - x * x))",
   ddf: (x) => mul(mul(x, 2), square(reciprocal(sub(1, square(x))))),
 });
+
+/**
+ * Degrees as radians: x · π / 180.
+ *
+ * @example
+ * ```ts
+ * import { deg2rad, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await deg2rad(tensor([180, 90], { dtype: "f32" })).array()); // [3.1415927…, 1.5707963…]
+ * ```
+ */
+export const deg2rad: Unary = unary({
+  name: "deg2rad",
+  f: "(x * 0.0174532925)",
+  result: "float",
+  df: "(dy * 0.0174532925)",
+  ddf: 0,
+});
+
+/**
+ * Radians as degrees: x · 180 / π.
+ *
+ * @example
+ * ```ts
+ * import { init, rad2deg, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await rad2deg(tensor([Math.PI])).array()); // about [180]
+ * ```
+ */
+export const rad2deg: Unary = unary({
+  name: "rad2deg",
+  f: "(x * 57.2957795)",
+  result: "float",
+  df: "(dy * 57.2957795)",
+  ddf: 0,
+});

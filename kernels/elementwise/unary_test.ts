@@ -2,7 +2,7 @@ import * as f from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 import { map } from "../../testing/reference.ts";
 import { type Draw, opSpec, STRADDLING, testOp } from "../../testing/test_op.ts";
-import { erf, normalBelow, sigmoid, softplus } from "../../testing/special.ts";
+import { erf, lgamma, normalBelow, polygamma, sigmoid, sinc, softplus } from "../../testing/special.ts";
 
 /** A function of one tensor, the same in f64, and where its inputs are drawn. */
 type Row = [name: string, run: (x: Tensor) => Tensor, reference: (x: number) => number, draw?: Draw, half?: boolean];
@@ -36,6 +36,16 @@ const TABLE: Row[] = [
     high: 0.95,
     avoid: [0.3, 0.7],
   }],
+  ["lgamma", f.lgamma, lgamma, { low: -3, high: 9, avoid: [-3, -2, -1, 0], gap: 0.1 }],
+  ["digamma", f.digamma, (x) => polygamma(0, x), { low: -3, high: 9, avoid: [-3, -2, -1, 0], gap: 0.1 }],
+  ["polygamma of order 1", (x) => f.polygamma(x, 1), (x) => polygamma(1, x), within(0.3, 9)],
+  ["polygamma of order 2", (x) => f.polygamma(x, 2), (x) => polygamma(2, x), within(0.3, 9)],
+  ["multigammaln", (x) => f.multigammaln(x, 3), (x) => multigammaln(x, 3), within(1.2, 9)],
+  ["sinc", f.sinc, sinc],
+  ["entr", f.entr, (x) => -x * Math.log(x), "positive"],
+  ["ndtr", f.ndtr, normalBelow],
+  ["deg2rad", f.deg2rad, (x) => x / 180 * Math.PI],
+  ["rad2deg", f.rad2deg, (x) => x * 180 / Math.PI],
   ["sin", f.sin, Math.sin],
   ["cos", f.cos, Math.cos],
   ["tan", f.tan, Math.tan, within(-1.3, 1.3)],
@@ -117,6 +127,12 @@ const TABLE: Row[] = [
   ],
   ["nanToNum", f.nanToNum, (x) => x],
 ];
+
+function multigammaln(x: number, p: number): number {
+  let y = p * (p - 1) / 4 * Math.log(Math.PI);
+  for (let j = 0; j < p; j++) y += lgamma(x - j / 2);
+  return y;
+}
 
 /** x with f(x) = y, for f that rises. */
 function inverse(f: (x: number) => number, y: number): number {
