@@ -348,6 +348,41 @@ export async function rename(from: string, to: string): Promise<void> {
 }
 
 /**
+ * Cuts a file to a length.
+ *
+ * @param path The file
+ * @param length Bytes of it that stay
+ * @throws {FileError} When there is none, or it cannot be written
+ */
+export async function truncateFile(path: string, length: number): Promise<void> {
+  const task = "cut a file in truncateFile";
+  const { truncate } = fs(task);
+  await attempt(task, path, () => truncate(path, length));
+}
+
+/**
+ * Gives a file a second name, which keeps its content when the first is removed. Where the disk has no such links, the
+ * file is copied.
+ *
+ * @param from The file
+ * @param to The second path; there must be nothing
+ * @throws {FileError} When neither can be done
+ */
+export async function linkFile(from: string, to: string): Promise<void> {
+  const task = "link a file in linkFile";
+  const { link, copyFile } = fs(task);
+  await attempt(task, `${from} to ${to}`, async () => {
+    try {
+      await link(from, to);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code !== "EXDEV" && code !== "EPERM" && code !== "ENOTSUP" && code !== "EMLINK") throw error;
+      await copyFile(from, to);
+    }
+  });
+}
+
+/**
  * Copies a file, replacing one of that name.
  *
  * @param from The file

@@ -13,6 +13,7 @@ export {
   type FileContent,
   FileError,
   type FileInfo,
+  linkFile,
   listDir,
   makeDir,
   makeTempDir,
@@ -22,6 +23,7 @@ export {
   rename,
   stat,
   syncDir,
+  truncateFile,
   writeFile,
   writeFileAtomic,
 } from "./files.ts";

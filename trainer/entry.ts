@@ -39,12 +39,12 @@ export async function enter(
     await module.configureModel?.();
     run.precision.convert(module);
     await body();
-    await reporter.flush();
+    await reporter.settle();
   });
   const failed = errors.any;
   if (failed) {
     const { error } = errors;
-    await errors.guard(() => reporter.flush());
+    await errors.guard(() => reporter.settle());
     await errors.guard(() => hooks.callbacks("onException", error));
     await errors.guard(() => data?.onException?.(error));
   }
@@ -55,6 +55,7 @@ export async function enter(
     await errors.guard(() => hooks.call("teardown", stage));
   }
   const status = errors.any ? "failed" : run.cutShort ? "interrupted" : "success";
+  await errors.guard(() => reporter.settle());
   for (const logger of loggers) await errors.guard(() => logger.finalize?.(status));
   reporter.leaveHook("");
   if (errors.any) reporter.fitStore.reset();

@@ -24,7 +24,7 @@ export {
   type StepOutput,
 } from "./lightning_module.ts";
 export type { Loggable, LogOptions, Reduction } from "./log.ts";
-export type { Logger, LogPoint } from "./logger.ts";
+export type { Cell, Logger, LogPoint, MediaPoint, Table } from "./logger.ts";
 export type { Amount, Fraction } from "./amounts.ts";
 export type { Duration, ResolvedOptions, TrainerOptions } from "./options.ts";
 export type { Precision, PrecisionName } from "./precision.ts";

@@ -2,6 +2,7 @@ import type { StateDict } from "../data/mod.ts";
 import type { Metric } from "../metrics/mod.ts";
 import type { Loggable, LogOptions } from "./log.ts";
 import type { Logger, LogPoint } from "./logger.ts";
+import { LoggerLine } from "./logger_line.ts";
 import { MetricStore, type ReadValue, readValues } from "./metric_store.ts";
 import { type FitProgress, rowStep } from "./progress.ts";
 import { batchSizeOf } from "./transfer.ts";
@@ -17,7 +18,8 @@ interface Target {
 
 /**
  * What becomes of logged values: it knows in which hook of which batch `log` was called, and turns stores into rows for
- * loggers and into numbers for callbacks. Step rows are read in the background and written in order.
+ * loggers and into numbers for callbacks. Step rows are read in the background and given to the loggers in order, without
+ * waiting for these.
  */
 export class Reporter {
   /** Latest values under all names that callbacks may watch. */
@@ -30,7 +32,7 @@ export class Reporter {
   readonly progressBarMetrics: Record<string, number> = {};
   /** What training has logged in the running epoch. */
   readonly fitStore: MetricStore = new MetricStore();
-  readonly #loggers: readonly Logger[];
+  readonly #lines: readonly LoggerLine[];
   readonly #every: number;
   readonly #progress: FitProgress;
   #target: Target = { store: this.fitStore, phase: null };
@@ -38,8 +40,8 @@ export class Reporter {
   #batch: unknown = null;
   #batchSize: number | null = null;
   #suffix = "";
-  /** The rows that are still being read or written, one after the other. */
-  #writing: Promise<void> = Promise.resolve();
+  /** The rows that are still being read, one after the other. */
+  #reading: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | null = null;
   /** Numbers may arrive late; each name keeps the latest made. */
   #made = 0;
@@ -54,7 +56,7 @@ export class Reporter {
    * @param progress The trainer's counters
    */
   constructor(loggers: readonly Logger[], every: number, progress: FitProgress) {
-    this.#loggers = loggers;
+    this.#lines = loggers.map((logger) => new LoggerLine(logger, (error) => this.#failure ??= { error }));
     this.#every = every;
     this.#progress = progress;
   }
@@ -86,6 +88,8 @@ export class Reporter {
     this.metricSteps = { ...state.metricSteps };
     this.fitStore.loadStateDict(state.logged, metrics);
     this.startClock(state.progress.seconds);
+    const at = { ...this.#point(), seconds: state.progress.seconds };
+    for (const line of this.#lines) line.give((logger) => logger.resume?.(at));
   }
 
   /** Whether a hook or a step runs. */
@@ -192,7 +196,7 @@ export class Reporter {
     const { store } = this.#target, at = this.#point();
     const values = await readValues(() => store.epochValues());
     await this.flush();
-    await this.#send(values, at);
+    this.#send(values, at);
   }
 
   /** Makes the values of an evaluation visible to callbacks and writes their row. Returns them. */
@@ -201,13 +205,20 @@ export class Reporter {
     const values = await readValues(() => store.callbackValues(false));
     await this.flush();
     this.#publish(values, globalStep, made);
-    await this.#send(values, at);
+    this.#send(values, at);
     return values.filter(({ alias }) => !alias);
   }
 
-  /** Waits until all rows are written. Throws what went wrong with one. */
+  /** Waits until all rows are read and given to the loggers. Throws what went wrong with one. */
   async flush(): Promise<void> {
-    await this.#writing;
+    await this.#reading;
+    this.#throwFailure();
+  }
+
+  /** Waits until the loggers have taken all rows, too. Throws what went wrong with one. */
+  async settle(): Promise<void> {
+    await this.#reading;
+    for (const line of this.#lines) await line.settle();
     this.#throwFailure();
   }
 
@@ -241,14 +252,14 @@ export class Reporter {
     this.#inTurn(async () => {
       const values = await reading;
       if (publish) this.#publish(values, globalStep, made);
-      await this.#send(values, at);
+      this.#send(values, at);
     });
   }
 
   /** Does something after the rows before; what goes wrong is told with the next row, or at the end. */
-  #inTurn(write: () => Promise<void>): void {
-    const before = this.#writing;
-    this.#writing = (async () => {
+  #inTurn(write: () => void | Promise<void>): void {
+    const before = this.#reading;
+    this.#reading = (async () => {
       await before;
       try {
         await write();
@@ -258,7 +269,7 @@ export class Reporter {
     })();
   }
 
-  async #send(values: readonly ReadValue[], at: LogPoint): Promise<void> {
+  #send(values: readonly ReadValue[], at: LogPoint): void {
     const row: Record<string, number> = {};
     for (const { name, value, logger, progBar } of values) {
       if (progBar) this.progressBarMetrics[name] = value;
@@ -268,6 +279,6 @@ export class Reporter {
     Object.assign(this.loggedMetrics, row);
     // A metric of this name is the axis itself, as in Lightning.
     const { step = at.step, ...metrics } = row;
-    for (const logger of this.#loggers) await logger.logMetrics(metrics, { ...at, step });
+    for (const line of this.#lines) line.give((logger) => logger.logMetrics(metrics, { ...at, step }));
   }
 }
