@@ -3770,6 +3770,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
 // values[o, i] = max over r of x[o, r, i], indices[o, i] = the first r where it is; the order is that of key()
 // One invocation makes one item of a result for one slice of the row; neighbours differ in i, then in o, then in the slice.
 // uses: place
+alias In = u32;
 alias Item = u32;
 alias Row = u32;
 
@@ -3781,7 +3782,7 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read> places: array<Item>;
 @group(0) @binding(2) var<storage, read_write> values: array<Row>;
 @group(0) @binding(3) var<storage, read_write> indices: array<Row>;
@@ -3789,7 +3790,7 @@ struct Params {
 
 override group: u32 = 64u;
 
-fn key(v: Item) -> Item {
+fn key(v: In) -> Item {
   return v;
 }
 
@@ -3874,6 +3875,7 @@ fn fold_tree(lane: u32, value: Leaf) -> Leaf {
 // values[row] = max over r of x[row, r], indices[row] = the first r where it is; the order is that of key()
 // \`width\` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
 // uses: place, tree
+alias In = u32;
 alias Item = u32;
 alias Leaf = vec2u;
 
@@ -3884,13 +3886,13 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read> places: array<Item>;
 @group(0) @binding(2) var<storage, read_write> values: array<u32>;
 @group(0) @binding(3) var<storage, read_write> indices: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-fn key(v: Item) -> Item {
+fn key(v: In) -> Item {
   return v;
 }
 
@@ -9434,19 +9436,233 @@ fn main(
 };
 
 /** kernels/scan/scan.wgsl */
-export const scan: KernelSource<{ x: "read", offsets: "read", y: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32" }> = {
+export const scan: KernelSource<{ x: "read", before: "read", y: "read_write" }, { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32" }> = {
   name: "scan",
-  bindings: { x: "read", offsets: "read", y: "read_write" },
+  bindings: { x: "read", before: "read", y: "read_write" },
   params: { rows: "u32", length: "u32", inner: "u32", slices: "u32", slice: "u32" },
   code: `// The number of a workgroup when a long row of them is folded over x, y and z.
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
 
-// y[o, r, i] = offsets[o, i] + Σ_{s ≤ r} x[o, s, i] in each slice of the row; s ≥ r when reversed, s < r when exclusive
+// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
+// uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
+fn exp_f32(x: f32) -> f32 {
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits, exp
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
+}
+
+// y[o, r, i] = store(x[o, 0, i] combined with … with x[o, r, i]); from the end of the row when reversed
 // One invocation makes one slice of a row, or of four neighbouring rows; neighbours differ in i, then in o, then in the slice.
-// uses: place
-alias Item = f32;
+// uses: place, bits, log
+alias In = f32;
+alias Acc = f32;
+alias Out = f32;
 
 struct Params {
   rows: u32,
@@ -9456,15 +9672,39 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Item>;
-@group(0) @binding(1) var<storage, read> offsets: array<Item>;
-@group(0) @binding(2) var<storage, read_write> y: array<Item>;
+@group(0) @binding(0) var<storage, read> x: array<In>;
+@group(0) @binding(1) var<storage, read> before: array<Out>;
+@group(0) @binding(2) var<storage, read_write> y: array<Out>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override reversed: bool = false;
-override exclusive: bool = false;
-override has_offsets: bool = false;
+// Long rows take three steps: what each slice gives in all, at [slice, row]; from those what stands before each slice, at
+// the same places; then the slices, each from there on.
+override totals: bool = false;
+override offsets: bool = false;
+override continued: bool = false;
+
+fn start() -> Acc {
+  return Acc(0);
+}
+
+fn combine(a: Acc, b: Acc) -> Acc {
+  return a + b;
+}
+
+// The element at place r of the row that begins at \`base\`.
+fn load(base: u32, r: u32) -> Acc {
+  return x[base + r * params.inner];
+}
+
+fn store(v: Acc) -> Out {
+  return v;
+}
+
+fn restore(v: Out, base: u32) -> Acc {
+  return v;
+}
 
 @compute @workgroup_size(group)
 fn main(
@@ -9473,25 +9713,35 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_index(id, groups) * group + lane;
-  if (at >= params.rows * params.slices) {
+  if (at >= params.rows * select(params.slices, 1u, offsets)) {
     return;
   }
   let row = at % params.rows;
+  let base = row / params.inner * params.length * params.inner + row % params.inner;
+  var total = start();
+  if (offsets) {
+    for (var s = 0u; s < params.slices; s++) {
+      let here = select(s, params.slices - 1u - s, reversed) * params.rows + row;
+      y[here] = store(total);
+      total = combine(total, restore(before[here], base));
+    }
+    return;
+  }
   let first = at / params.rows * params.slice;
   let last = min(first + params.slice, params.length);
-  let base = row / params.inner * params.length * params.inner + row % params.inner;
-  var offset = Item(0);
-  if (has_offsets) {
-    offset = offsets[at];
+  var offset = start();
+  if (continued) {
+    offset = restore(before[at], base);
   }
-  var total = Item(0);
   for (var k = first; k < last; k++) {
     let r = select(k, first + (last - 1u - k), reversed);
-    let here = base + r * params.inner;
-    let v = x[here];
-    let after = total + v;
-    y[here] = offset + select(after, total, exclusive);
-    total = after;
+    total = combine(total, load(base, r));
+    if (!totals) {
+      y[base + r * params.inner] = store(combine(offset, total));
+    }
+  }
+  if (totals) {
+    y[at] = store(total);
   }
 }
 `,

@@ -949,6 +949,39 @@ export interface TensorMethods {
   ): Tensor;
 
   /**
+   * The largest of all elements up to each, along an axis, and where it stands.
+   *
+   * @param options The axis
+   * @returns Values, and places in i32, both of the shape of x
+   */
+  cummax(options: {
+    /** The axis. */
+    dim: number;
+  }): [Tensor, Tensor];
+
+  /**
+   * The smallest of all elements up to each, along an axis, and where it stands.
+   *
+   * @param options The axis
+   * @returns Values, and places in i32, both of the shape of x
+   */
+  cummin(options: {
+    /** The axis. */
+    dim: number;
+  }): [Tensor, Tensor];
+
+  /**
+   * Products of all elements up to each, along an axis: y[i] = x[0] · … · x[i].
+   *
+   * @param options The axis
+   * @returns A tensor of the same shape
+   */
+  cumprod(options: {
+    /** The axis. */
+    dim: number;
+  }): Tensor;
+
+  /**
    * Sums of all elements up to each, along an axis: y[i] = x[0] + … + x[i].
    *
    * @param options The axis
@@ -1814,6 +1847,18 @@ export interface TensorMethods {
    * @returns A tensor of the shape that both broadcast to
    */
   logaddexp2(b: Tensor | number): Tensor;
+
+  /**
+   * Logarithms of sums of exponentials of all elements up to each, along an axis: y[i] = ln(eˣ[0] + … + eˣ[i]),
+   * without overflow.
+   *
+   * @param options The axis
+   * @returns A tensor of the same shape
+   */
+  logcumsumexp(options: {
+    /** The axis. */
+    dim: number;
+  }): Tensor;
 
   /** Whether both are true; numbers are true where they are not 0. */
   logicalAnd(b: Tensor | number): Tensor;
@@ -3674,6 +3719,9 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "cross",
   "crossEntropy",
   "ctcLoss",
+  "cummax",
+  "cummin",
+  "cumprod",
   "cumsum",
   "deg2rad",
   "diag",
@@ -3767,6 +3815,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "logSoftmax",
   "logaddexp",
   "logaddexp2",
+  "logcumsumexp",
   "logicalAnd",
   "logicalNot",
   "logicalOr",

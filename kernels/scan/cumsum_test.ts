@@ -1,10 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { cumsum, type CumsumOptions, tensor, zeros } from "../../mod.ts";
+import { cumsum, type ScanOptions, tensor, zeros } from "../../mod.ts";
 import { testFamilies, testOpInFamilies } from "../../testing/families.ts";
 import { gpuTest } from "../../testing/gpu.ts";
 import { mapRows } from "../../testing/reference.ts";
 
-testOpInFamilies<CumsumOptions>({
+testOpInFamilies<ScanOptions>({
   name: "cumsum",
   dtypes: ["f32", "f16"],
   run: ([x], attrs) => cumsum(x, attrs),
