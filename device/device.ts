@@ -3,7 +3,7 @@ import { waitPolitely } from "../platform/webgpu.ts";
 import { type Backend, checkBackend, describe, findAdapter, fits, type InitOptions, isSoftware } from "./adapter.ts";
 import { DeviceLostError, KernelError } from "./errors.ts";
 import { checkNames } from "./option_names.ts";
-import { PipelineCache } from "./pipelines.ts";
+import { PARAMS_BINDING, PipelineCache } from "./pipelines.ts";
 import { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -76,7 +76,7 @@ export class Device {
     const fail = (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error)));
     this.pipelines = new PipelineCache(gpu, fail);
     const maxBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
-    this.pool = new BufferPool(gpu, maxBytes, (key) => this.pipelines.dropGroup(key), fail);
+    this.pool = new BufferPool(gpu, maxBytes, (buffer) => this.pipelines.dropGroupsOf(buffer), fail);
     this.recorder = new Recorder(gpu, this.pipelines);
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault?.();
@@ -252,10 +252,14 @@ export class Device {
   }
 }
 
-/** Limits as plain numbers: asking the binding for one takes a third of a microsecond, and every dispatch asks. */
+/**
+ * Limits as plain numbers: asking the binding for one takes a third of a microsecond, and every dispatch asks. Storage
+ * has the bindings below that of the parameters.
+ */
 function plain(limits: GPUSupportedLimits): GPUSupportedLimits {
   const numbers: Record<string, number> = {};
   for (const name in limits) numbers[name] = (limits as unknown as Record<string, number>)[name];
+  numbers.maxStorageBuffersPerShaderStage = Math.min(numbers.maxStorageBuffersPerShaderStage, PARAMS_BINDING);
   return numbers as unknown as GPUSupportedLimits;
 }
 

@@ -1,5 +1,4 @@
 import { KernelError } from "./errors.ts";
-import type { PooledBuffer } from "./pool.ts";
 
 /** How a kernel uses a storage binding. */
 export type Access = "read" | "read_write";
@@ -31,31 +30,39 @@ const COMPUTE_STAGE = 0x4;
 /** Bytes of the window through which a kernel sees its parameters; a `Params` struct may not be larger. */
 export const PARAMS_WINDOW = 256;
 
+/**
+ * Where the parameters are bound: in the group of the storage, beside all that an adapter may have, since each group that
+ * is set costs a call for each dispatch.
+ */
+export const PARAMS_BINDING = 32;
+
+const UNIFORM_COPY_DST = 0x40 | 0x8;
+
+/** What a bind group is made of and dies with. */
+export interface Bound {
+  /** Unique among the buffers of its kind. */
+  readonly id: number;
+  readonly gpu: GPUBuffer;
+  /** Keys of cached bind groups that hold it. */
+  readonly groups: Set<string>;
+}
+
 /** Compiles kernels and makes bind groups, each once. */
 export class PipelineCache {
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, BindingLayout>();
-  readonly #groups = new Map<string, GPUBindGroup>();
-  readonly paramsLayout: GPUBindGroupLayout;
+  readonly #groups = new Map<string, { readonly group: GPUBindGroup; readonly holds: readonly Bound[] }>();
   /** Checks of compilations that WebGPU has not answered yet. */
   readonly #checks = new Set<Promise<void>>();
   /** Bind groups ever made; a steady training step makes none. */
   groupsCreated = 0;
+  #paramsBuffers = 0;
 
   /**
    * @param gpu The device
    * @param onError Takes compile errors, which WebGPU reports later
    */
-  constructor(readonly gpu: GPUDevice, readonly onError: (error: Error) => void) {
-    this.paramsLayout = gpu.createBindGroupLayout({
-      label: "params",
-      entries: [{
-        binding: 0,
-        visibility: COMPUTE_STAGE,
-        buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: 0 },
-      }],
-    });
-  }
+  constructor(readonly gpu: GPUDevice, readonly onError: (error: Error) => void) {}
 
   /** The compiled kernel for `key`, compiling it from `source()` the first time. */
   pipeline(
@@ -90,44 +97,67 @@ export class PipelineCache {
     return this.#pipelines.get(key);
   }
 
-  /** The bind group of these buffers for this layout. */
-  group(layout: BindingLayout, buffers: readonly PooledBuffer[]): GPUBindGroup {
+  /**
+   * The bind group of these buffers for this layout.
+   *
+   * @param layout The kernel's
+   * @param buffers Its storage bindings, in order
+   * @param params Where its parameters lie, if it has any
+   */
+  group(layout: BindingLayout, buffers: readonly Bound[], params: Bound): GPUBindGroup {
     let key = layout.key;
     for (const buffer of buffers) key += "," + buffer.id;
-    let group = this.#groups.get(key);
-    if (group === undefined) {
-      group = this.gpu.createBindGroup({
-        layout: layout.group,
-        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer: buffer.gpu } })),
-      });
+    if (layout.hasParams) key += ";" + params.id;
+    let cached = this.#groups.get(key);
+    if (cached === undefined) {
+      const entries: GPUBindGroupEntry[] = buffers.map((buffer, binding) => ({
+        binding,
+        resource: { buffer: buffer.gpu },
+      }));
+      if (layout.hasParams) {
+        entries.push({ binding: PARAMS_BINDING, resource: { buffer: params.gpu, size: PARAMS_WINDOW } });
+      }
+      const holds = layout.hasParams ? [...buffers, params] : buffers;
+      cached = { group: this.gpu.createBindGroup({ layout: layout.group, entries }), holds };
       this.groupsCreated++;
-      this.#groups.set(key, group);
-      for (const buffer of buffers) buffer.groups.push(key);
+      this.#groups.set(key, cached);
+      for (const bound of holds) bound.groups.add(key);
     }
-    return group;
+    return cached.group;
   }
 
-  /** Forgets a bind group whose buffer is destroyed. */
-  dropGroup(key: string): void {
-    this.#groups.delete(key);
+  /** A buffer for parameters of kernels. */
+  paramsBuffer(label: string, size: number): Bound {
+    const gpu = this.gpu.createBuffer({ label, size, usage: UNIFORM_COPY_DST });
+    return { id: this.#paramsBuffers++, gpu, groups: new Set() };
+  }
+
+  /** Forgets the bind groups of a buffer that is destroyed. */
+  dropGroupsOf(buffer: Bound): void {
+    for (const key of [...buffer.groups]) {
+      for (const bound of this.#groups.get(key)!.holds) bound.groups.delete(key);
+      this.#groups.delete(key);
+    }
   }
 
   #layout(access: readonly Access[], hasParams: boolean): BindingLayout {
     const key = access.map((a) => a === "read" ? "r" : "w").join("") + (hasParams ? "p" : "");
     let layout = this.#layouts.get(key);
     if (layout === undefined) {
-      const group = this.gpu.createBindGroupLayout({
-        label: key,
-        entries: access.map((a, binding) => ({
-          binding,
+      const entries: GPUBindGroupLayoutEntry[] = access.map((a, binding) => ({
+        binding,
+        visibility: COMPUTE_STAGE,
+        buffer: { type: a === "read" ? "read-only-storage" : "storage" },
+      }));
+      if (hasParams) {
+        entries.push({
+          binding: PARAMS_BINDING,
           visibility: COMPUTE_STAGE,
-          buffer: { type: a === "read" ? "read-only-storage" : "storage" },
-        })),
-      });
-      const pipeline = this.gpu.createPipelineLayout({
-        label: key,
-        bindGroupLayouts: hasParams ? [group, this.paramsLayout] : [group],
-      });
+          buffer: { type: "uniform", hasDynamicOffset: true },
+        });
+      }
+      const group = this.gpu.createBindGroupLayout({ label: key, entries });
+      const pipeline = this.gpu.createPipelineLayout({ label: key, bindGroupLayouts: [group] });
       this.#layouts.set(key, layout = { key, group, hasParams, pipeline });
     }
     return layout;

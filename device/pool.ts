@@ -12,7 +12,7 @@ export interface PooledBuffer {
   /** The recorder batch that used it last: a buffer of the open batch may not be written from the host. */
   batch: number;
   /** Keys of cached bind groups that hold this buffer; dropped with it. */
-  readonly groups: string[];
+  readonly groups: Set<string>;
   /** The operation that holds it now, for reports. */
   label: string;
 }
@@ -67,13 +67,13 @@ export class BufferPool {
    *
    * @param gpu The device
    * @param maxBytes The largest buffer that can be bound
-   * @param dropGroup Called with each cached bind-group key that dies with a buffer
+   * @param destroyed Called with each buffer that is destroyed
    * @param onError Takes errors found later (out of memory)
    */
   constructor(
     readonly gpu: GPUDevice,
     readonly maxBytes: number,
-    readonly dropGroup: (key: string) => void,
+    readonly destroyed: (buffer: PooledBuffer) => void,
     readonly onError: (error: Error) => void,
   ) {}
 
@@ -133,7 +133,7 @@ export class BufferPool {
     const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     new Uint8Array(gpu.getMappedRange()).set(source);
     gpu.unmap();
-    return { id: this.#nextId++, gpu, size: SMALLEST_CLASS, batch: -1, groups: [], label };
+    return { id: this.#nextId++, gpu, size: SMALLEST_CLASS, batch: -1, groups: new Set(), label };
   }
 
   /** Gives a buffer back; work recorded before this call may still use it, since the queue keeps its order. */
@@ -162,7 +162,7 @@ export class BufferPool {
   trim(): void {
     for (const list of this.#free.values()) {
       for (const buffer of list) {
-        for (const key of buffer.groups) this.dropGroup(key);
+        this.destroyed(buffer);
         buffer.gpu.destroy();
       }
     }
@@ -198,6 +198,6 @@ export class BufferPool {
       }, this.onError);
     }
     this.#created++;
-    return { id: this.#nextId++, gpu, size, batch: -1, groups: [], label };
+    return { id: this.#nextId++, gpu, size, batch: -1, groups: new Set(), label };
   }
 }

@@ -1,8 +1,7 @@
-import { PARAMS_WINDOW, type Pipeline, type PipelineCache } from "./pipelines.ts";
+import { type Bound, PARAMS_WINDOW, type Pipeline, type PipelineCache } from "./pipelines.ts";
 import type { PooledBuffer } from "./pool.ts";
 import type { Recording } from "./recording.ts";
 
-const UNIFORM_COPY_DST = 0x40 | 0x8;
 const PARAMS_BYTES = 65536;
 /** A batch is submitted after this many dispatches, so that the device starts while the host goes on recording. */
 const BATCH_DISPATCHES = 96;
@@ -42,8 +41,7 @@ export class Recorder {
   recording: Recording | null = null;
 
   readonly #align: number;
-  readonly #params: GPUBuffer;
-  readonly #paramsGroup: GPUBindGroup;
+  readonly #params: Bound;
   readonly #staged = new ArrayBuffer(PARAMS_BYTES);
   readonly #u32 = new Uint32Array(this.#staged);
   #paramsUsed = 0;
@@ -55,12 +53,7 @@ export class Recorder {
 
   constructor(readonly gpu: GPUDevice, readonly pipelines: PipelineCache) {
     this.#align = gpu.limits.minUniformBufferOffsetAlignment;
-    this.#params = gpu.createBuffer({ label: "params", size: PARAMS_BYTES, usage: UNIFORM_COPY_DST });
-    this.#paramsGroup = gpu.createBindGroup({
-      label: "params",
-      layout: pipelines.paramsLayout,
-      entries: [{ binding: 0, resource: { buffer: this.#params, size: PARAMS_WINDOW } }],
-    });
+    this.#params = pipelines.paramsBuffer("params", PARAMS_BYTES);
   }
 
   /**
@@ -77,16 +70,16 @@ export class Recorder {
     params: Uint32Array | null,
     groups: readonly [number, number, number],
   ): void {
-    let offset = 0;
+    let offset: number[] | null = null;
     if (params !== null) {
       if (this.#paramsUsed + PARAMS_WINDOW > PARAMS_BYTES) this.flush();
-      offset = this.#paramsUsed;
-      this.#u32.set(params, offset >> 2);
-      this.#paramsUsed = Math.ceil((offset + params.length * 4) / this.#align) * this.#align;
+      const at = this.#paramsUsed;
+      this.#u32.set(params, at >> 2);
+      this.#paramsUsed = Math.ceil((at + params.length * 4) / this.#align) * this.#align;
+      offset = [at];
     }
     this.recording?.dispatch(pipeline, buffers, params, groups);
-    const group = this.pipelines.group(pipeline.layout, buffers);
-    this.play(pipeline, group, params === null ? null : this.#paramsGroup, [offset], groups);
+    this.play(pipeline, this.pipelines.group(pipeline.layout, buffers, this.#params), offset, groups);
     for (const buffer of buffers) buffer.batch = this.batch;
     this.played();
   }
@@ -95,22 +88,20 @@ export class Recorder {
    * Encodes one dispatch, new or replayed.
    *
    * @param pipeline The kernel
-   * @param group Its storage bindings
-   * @param params The group of its parameters, `null` when it has none
-   * @param offset Where in them its own begin
+   * @param group Its bindings
+   * @param offset Where its parameters begin, as WebGPU takes it; `null` when it has none
    * @param groups Workgroups in x, y and z
    */
   play(
     pipeline: Pipeline,
     group: GPUBindGroup,
-    params: GPUBindGroup | null,
     offset: number[] | null,
     groups: readonly [number, number, number],
   ): void {
     const pass = this.#openPass(pipeline.label);
     if (pipeline !== this.#pipeline) pass.setPipeline((this.#pipeline = pipeline).gpu);
-    pass.setBindGroup(0, group);
-    if (params !== null) pass.setBindGroup(1, params, offset!);
+    if (offset === null) pass.setBindGroup(0, group);
+    else pass.setBindGroup(0, group, offset);
     pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
     this.counts.dispatches++;
     this.#inBatch++;
@@ -156,7 +147,13 @@ export class Recorder {
     this.#endPass();
     this.timer?.resolve(this.#encoder);
     if (this.#paramsUsed > 0) {
-      this.gpu.queue.writeBuffer(this.#params, 0, this.#staged, 0, Math.min(PARAMS_BYTES, (this.#paramsUsed + 3) & ~3));
+      this.gpu.queue.writeBuffer(
+        this.#params.gpu,
+        0,
+        this.#staged,
+        0,
+        Math.min(PARAMS_BYTES, (this.#paramsUsed + 3) & ~3),
+      );
       this.#paramsUsed = 0;
     }
     this.gpu.queue.submit([this.#encoder.finish()]);

@@ -1,9 +1,7 @@
 import type { Device } from "./device.ts";
-import { PARAMS_WINDOW, type Pipeline } from "./pipelines.ts";
+import { type Bound, PARAMS_WINDOW, type Pipeline } from "./pipelines.ts";
 import type { PooledBuffer } from "./pool.ts";
 import { type Command, type DispatchCommand, isStay, type Place, type Recording, type Stay } from "./recording.ts";
-
-const UNIFORM_COPY_DST = 0x40 | 0x8;
 
 /** Memory of a plan: which buffer each stay gets. Stays share a buffer when no command lies between first and last of both. */
 export interface MemoryPlan {
@@ -94,8 +92,7 @@ export class Replay {
   readonly #owned: PooledBuffer[];
   readonly #places = new Map<Stay, PooledBuffer>();
   readonly #touched: ReadonlySet<PooledBuffer>;
-  readonly #params: GPUBuffer | null;
-  readonly #paramsGroup: GPUBindGroup | null;
+  readonly #params: Bound;
 
   /**
    * @param device Where it was recorded
@@ -137,12 +134,7 @@ export class Replay {
       end = Math.ceil((at + 4 * command.params.length) / align) * align;
       return [at];
     });
-    this.#params = end === 0 ? null : this.#uploadParams(commands, offsets, end + PARAMS_WINDOW);
-    this.#paramsGroup = this.#params && device.gpu.createBindGroup({
-      label: "params",
-      layout: device.pipelines.paramsLayout,
-      entries: [{ binding: 0, resource: { buffer: this.#params, size: PARAMS_WINDOW } }],
-    });
+    this.#params = this.#uploadParams(commands, offsets, end + PARAMS_WINDOW);
     this.#plays = commands.map((command, i) => {
       const places = placesOf(command).map(resolve);
       const fixed = places.every((place) => typeof place !== "number");
@@ -150,7 +142,7 @@ export class Replay {
         return { pipeline: null, group: null, places, offset: null, groups: [0, 0, 0], copy: command };
       }
       const { pipeline, groups } = command;
-      const group = fixed ? device.pipelines.group(pipeline.layout, places as PooledBuffer[]) : null;
+      const group = fixed ? device.pipelines.group(pipeline.layout, places as PooledBuffer[], this.#params) : null;
       return { pipeline, group, places, offset: offsets[i], groups, copy: null };
     });
     this.#touched = new Set(this.#plays.flatMap(({ places }) => places.filter((place) => typeof place !== "number")));
@@ -176,8 +168,8 @@ export class Replay {
         group ?? pipelines.group(
           pipeline.layout,
           places.map((place) => typeof place === "number" ? args[place] : place),
+          this.#params,
         ),
-        offset && this.#paramsGroup,
         offset,
         groups,
       );
@@ -192,17 +184,18 @@ export class Replay {
     for (const buffer of this.#owned.splice(0)) this.#device.pool.release(buffer);
     // Work that was recorded with them may not have been submitted yet.
     this.#device.flush();
-    this.#params?.destroy();
+    this.#device.pipelines.dropGroupsOf(this.#params);
+    this.#params.gpu.destroy();
   }
 
-  #uploadParams(commands: readonly Command[], offsets: readonly (number[] | null)[], size: number): GPUBuffer {
+  #uploadParams(commands: readonly Command[], offsets: readonly (number[] | null)[], size: number): Bound {
     const words = new Uint32Array(size >> 2);
     commands.forEach((command, i) => {
       const at = offsets[i];
       if (at !== null) words.set((command as DispatchCommand).params!, at[0] >> 2);
     });
-    const buffer = this.#device.gpu.createBuffer({ label: "params of a capture", size, usage: UNIFORM_COPY_DST });
-    this.#device.gpu.queue.writeBuffer(buffer, 0, words);
+    const buffer = this.#device.pipelines.paramsBuffer("params of a capture", size);
+    this.#device.gpu.queue.writeBuffer(buffer.gpu, 0, words);
     return buffer;
   }
 }

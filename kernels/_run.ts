@@ -49,7 +49,7 @@ export function fold(count: number, limit: number): [number, number, number] {
  *   struct Params { count: u32 }
  *   @group(0) @binding(0) var<storage, read> x: array<f32>;
  *   @group(0) @binding(1) var<storage, read_write> y: array<f32>;
- *   @group(1) @binding(0) var<uniform> params: Params;
+ *   @group(0) @binding(32) var<uniform> params: Params;
  *   @compute @workgroup_size(64)
  *   fn main(@builtin(global_invocation_id) id: vec3u) {
  *     if (id.x < params.count) { y[id.x] = x[id.x] + 1.0; }

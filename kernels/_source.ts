@@ -1,4 +1,5 @@
 import type { Access } from "../device/mod.ts";
+import { PARAMS_BINDING } from "../device/pipelines.ts";
 
 /** Types that a kernel's parameters may have. */
 export type ParamType = "u32" | "i32" | "f32" | "vec4u" | "vec4i" | "vec4f" | `array<vec4u,${number}>`;
@@ -24,7 +25,7 @@ const own = new Map<string, Map<string, AnyKernel>>();
 
 /**
  * Reads the bindings and parameters of a kernel from its WGSL: storage in `@group(0)` from binding 0 on without gaps, and
- * `struct Params` bound as `@group(1) @binding(0) var<uniform> params`.
+ * `struct Params` bound as `@group(0) @binding(32) var<uniform> params`.
  *
  * @param name The kernel's name, for labels and errors
  * @param code Its WGSL, with the entry point `main`
@@ -39,7 +40,7 @@ const own = new Map<string, Map<string, AnyKernel>>();
  *   struct Params { count: u32 }
  *   @group(0) @binding(0) var<storage, read> x: array<f32>;
  *   @group(0) @binding(1) var<storage, read_write> y: array<f32>;
- *   @group(1) @binding(0) var<uniform> params: Params;
+ *   @group(0) @binding(32) var<uniform> params: Params;
  *   @compute @workgroup_size(64)
  *   fn main(@builtin(global_invocation_id) id: vec3u) {
  *     if (id.x < params.count) { y[id.x] = 2.0 * x[id.x]; }
@@ -64,9 +65,9 @@ function bindingsIn(kernel: string, code: string): Record<string, Access> {
   const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]+)>\s*(\w+)\s*:/g;
   for (const [, group, binding, space, name] of code.matchAll(pattern)) {
     if (space === "uniform") {
-      if (group !== "1" || binding !== "0" || name !== "params") {
+      if (group !== "0" || Number(binding) !== PARAMS_BINDING || name !== "params") {
         throw new TypeError(
-          `Cannot read the kernel ${kernel}: the uniform must be @group(1) @binding(0) params, got ${name}`,
+          `Cannot read the kernel ${kernel}: the uniform must be @group(0) @binding(${PARAMS_BINDING}) params, got ${name}`,
         );
       }
       continue;

@@ -3731,7 +3731,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
 @group(0) @binding(1) var<storage, read_write> y: array<Quad>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 alias Quad = vec4f;
 
@@ -3770,7 +3770,6 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
 // values[o, i] = max over r of x[o, r, i], indices[o, i] = the first r where it is; the order is that of key()
 // One invocation makes one item of a result for one slice of the row; neighbours differ in i, then in o, then in the slice.
 // uses: place
-alias In = u32;
 alias Item = u32;
 alias Row = u32;
 
@@ -3782,15 +3781,15 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<In>;
+@group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read> places: array<Item>;
 @group(0) @binding(2) var<storage, read_write> values: array<Row>;
 @group(0) @binding(3) var<storage, read_write> indices: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 
-fn key(v: In) -> Item {
+fn key(v: Item) -> Item {
   return v;
 }
 
@@ -3875,7 +3874,6 @@ fn fold_tree(lane: u32, value: Leaf) -> Leaf {
 // values[row] = max over r of x[row, r], indices[row] = the first r where it is; the order is that of key()
 // \`width\` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
 // uses: place, tree
-alias In = u32;
 alias Item = u32;
 alias Leaf = vec2u;
 
@@ -3886,13 +3884,13 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<In>;
+@group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read> places: array<Item>;
 @group(0) @binding(2) var<storage, read_write> values: array<u32>;
 @group(0) @binding(3) var<storage, read_write> indices: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
-fn key(v: In) -> Item {
+fn key(v: Item) -> Item {
   return v;
 }
 
@@ -4022,7 +4020,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // The most taps of a window.
 override taps_down: u32 = 2u;
@@ -4136,7 +4134,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> dx: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // The most outputs along an axis that read one place.
 override readers_down: u32 = 1u;
@@ -4206,7 +4204,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> variance: array<f32>;
 @group(0) @binding(4) var<storage, read_write> running_mean: array<f32>;
 @group(0) @binding(5) var<storage, read_write> running_variance: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override running: bool = true;
@@ -4302,7 +4300,7 @@ alias Word = u32;
 @group(0) @binding(5) var<storage, read> x5: array<Word>;
 @group(0) @binding(6) var<storage, read> x6: array<Word>;
 @group(0) @binding(7) var<storage, read_write> y: array<Word>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // How many inputs there are; the branches of the others fold away.
 override inputs: u32 = 7u;
@@ -4411,7 +4409,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> variances: array<Row>;
 @group(0) @binding(4) var<storage, read_write> a: array<Row>;
 @group(0) @binding(5) var<storage, read_write> b: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 const block = 64u;
@@ -4533,7 +4531,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> variances: array<f32>;
 @group(0) @binding(4) var<storage, read_write> a: array<f32>;
 @group(0) @binding(5) var<storage, read_write> b: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 fn join(a: Leaf, b: Leaf) -> Leaf {
   return a + b;
@@ -4590,7 +4588,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> keys: array<i32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<atomic<u32>>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -4622,7 +4620,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> count: array<i32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(1)
 fn main() {
@@ -4744,7 +4742,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> counts: array<f32>;
 // The largest element, log Σ exp(x − largest), and the sum of all weights.
 @group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override smooth_labels: bool = false;
@@ -4880,7 +4878,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
 @group(0) @binding(5) var<storage, read> factor: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dx: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override shared_rows: bool = false;
@@ -4981,7 +4979,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> counts: array<f32>;
 @group(0) @binding(2) var<storage, read_write> total: array<f32>;
 @group(0) @binding(3) var<storage, read_write> factor: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override averaged: bool = true;
 
@@ -5089,7 +5087,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(4) var<storage, read_write> counts: array<f32>;
 @group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override smooth_labels: bool = false;
 
@@ -5187,157 +5185,6 @@ fn main(
 `,
 };
 
-/** kernels/scatter_reduce/extreme_claim.wgsl */
-export const extremeClaim: KernelSource<{ src: "read", index: "read", keys: "read_write" }, { length: "vec4u", inner: "vec4u", size: "u32", count: "u32" }> = {
-  name: "extremeClaim",
-  bindings: { src: "read", index: "read", keys: "read_write" },
-  params: { length: "vec4u", inner: "vec4u", size: "u32", count: "u32" },
-  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
-fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
-  return (id.z * count.y + id.y) * count.x + id.x;
-}
-
-// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
-fn mul_high(a: u32, b: u32) -> u32 {
-  let al = a & 0xffffu;
-  let ah = a >> 16u;
-  let bl = b & 0xffffu;
-  let bh = b >> 16u;
-  let upper = ah * bl + ((al * bl) >> 16u);
-  let lower = al * bh + (upper & 0xffffu);
-  return ah * bh + (upper >> 16u) + (lower >> 16u);
-}
-
-// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
-// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
-fn divide(n: u32, m: u32, s: u32) -> u32 {
-  return mul_high(n << 1u, m) >> s;
-}
-
-// uses: divide
-// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
-fn split(n: u32, by: vec4u) -> vec2u {
-  let quotient = divide(n, by.y, by.z);
-  return vec2u(quotient, n - quotient * by.x);
-}
-
-// keys[o, index[o, j, i], i] = the largest of the key that is there and the key of src[o, j, i]
-// One invocation brings one element of src. The largest of whole numbers does not depend on who comes first.
-// uses: place, split
-struct Params {
-  length: vec4u,
-  inner: vec4u,
-  size: u32,
-  count: u32,
-}
-
-@group(0) @binding(0) var<storage, read> src: array<u32>;
-@group(0) @binding(1) var<storage, read> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> keys: array<atomic<u32>>;
-@group(1) @binding(0) var<uniform> params: Params;
-
-fn to_key(word: u32) -> u32 {
-  return word;
-}
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = workgroup_index(id, groups) * 64u + lane;
-  if (at >= params.count) {
-    return;
-  }
-  let k = index[at];
-  if (k >= 0 && u32(k) < params.size) {
-    let row = split(at, params.inner);
-    let o = split(row.x, params.length).x;
-    atomicMax(&keys[(o * params.size + u32(k)) * params.inner.x + row.y], to_key(src[at]));
-  }
-}
-`,
-};
-
-/** kernels/scatter_reduce/extreme_keys.wgsl */
-export const extremeKeys: KernelSource<{ x: "read", keys: "read_write" }, { count: "u32" }> = {
-  name: "extremeKeys",
-  bindings: { x: "read", keys: "read_write" },
-  params: { count: "u32" },
-  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
-fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
-  return (id.z * count.y + id.y) * count.x + id.x;
-}
-
-// keys[at] = a whole number for the element x[at], the larger the better it is
-// One invocation makes one key.
-// uses: place
-struct Params {
-  count: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> keys: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
-
-fn to_key(word: u32) -> u32 {
-  return word;
-}
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = workgroup_index(id, groups) * 64u + lane;
-  if (at < params.count) {
-    keys[at] = to_key(x[at]);
-  }
-}
-`,
-};
-
-/** kernels/scatter_reduce/extreme_values.wgsl */
-export const extremeValues: KernelSource<{ keys: "read", y: "read_write" }, { count: "u32" }> = {
-  name: "extremeValues",
-  bindings: { keys: "read", y: "read_write" },
-  params: { count: "u32" },
-  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
-fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
-  return (id.z * count.y + id.y) * count.x + id.x;
-}
-
-// y[at] = the element that keys[at] stands for
-// One invocation makes one element.
-// uses: place
-struct Params {
-  count: u32,
-}
-
-@group(0) @binding(0) var<storage, read> keys: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
-
-fn from_key(key: u32) -> u32 {
-  return key;
-}
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = workgroup_index(id, groups) * 64u + lane;
-  if (at < params.count) {
-    y[at] = from_key(keys[at]);
-  }
-}
-`,
-};
-
 /** kernels/gather/fill.wgsl */
 export const fill: KernelSource<{ y: "read_write" }, { count: "u32", value: "u32" }> = {
   name: "fill",
@@ -5357,7 +5204,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> y: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5421,7 +5268,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5463,7 +5310,7 @@ struct Params {
 // Whether any optimizer's step is skipped before the next update.
 @group(0) @binding(2) var<storage, read_write> skipped: array<f32>;
 @group(0) @binding(3) var<storage, read_write> norm: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 var<workgroup> parts: array<vec2f, 64>;
 
@@ -5626,7 +5473,7 @@ alias Row = f32;
 @group(0) @binding(1) var<storage, read> order: array<u32>;
 @group(0) @binding(2) var<storage, read> sorted: array<u32>;
 @group(0) @binding(3) var<storage, read_write> heads: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5706,7 +5553,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> index: array<i32>;
 @group(0) @binding(1) var<storage, read_write> keys: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5780,7 +5627,7 @@ alias Word = u32;
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y: array<Word>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5827,7 +5674,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> sorted: array<u32>;
 @group(0) @binding(1) var<storage, read_write> starts: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5910,7 +5757,7 @@ alias Row = f32;
 @group(0) @binding(2) var<storage, read> starts: array<u32>;
 @group(0) @binding(3) var<storage, read> heads: array<Row>;
 @group(0) @binding(4) var<storage, read_write> y: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -5996,7 +5843,7 @@ alias Row = f32;
 @group(0) @binding(0) var<storage, read> src: array<Row>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -6084,7 +5931,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<Item>;
 @group(0) @binding(4) var<storage, read_write> means: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rstds: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 // Whether the mean is subtracted; otherwise it is taken to be 0 (rmsNorm).
@@ -6207,7 +6054,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> means: array<f32>;
 @group(0) @binding(4) var<storage, read> rstds: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override centred: bool = true;
@@ -6333,7 +6180,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> means: array<f32>;
 @group(0) @binding(4) var<storage, read> rstds: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override centred: bool = true;
 // Items of an invocation that stay in registers; with \`all_held\` that is all of them, and each input is read once.
@@ -6462,7 +6309,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> rstds: array<f32>;
 @group(0) @binding(4) var<storage, read_write> a: array<Item>;
 @group(0) @binding(5) var<storage, read_write> b: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 const block = 64u;
@@ -6580,7 +6427,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<Item>;
 @group(0) @binding(4) var<storage, read_write> means: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rstds: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override centred: bool = true;
 // Items of an invocation that stay in registers; with \`all_held\` that is all of them, and x is read once.
@@ -6765,7 +6612,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read_write> y: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 
@@ -6881,7 +6728,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(256)
 fn main(
@@ -6952,7 +6799,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 fn offset(index: u32, sizes: vec4u, strides: vec4u) -> u32 {
   let w = index % sizes.w;
@@ -7108,7 +6955,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> indices: array<i32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // The most taps of a window.
 override taps_down: u32 = 2u;
@@ -7224,7 +7071,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> indices: array<i32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // The most outputs along an axis that read one place.
 override readers_down: u32 = 1u;
@@ -7320,7 +7167,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read_write> means: array<Row>;
 @group(0) @binding(2) var<storage, read_write> squares: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 // Elements in an item along the row.
@@ -7402,7 +7249,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> squares: array<f32>;
 @group(0) @binding(2) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 
@@ -7521,7 +7368,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read_write> means: array<f32>;
 @group(0) @binding(2) var<storage, read_write> squares: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override parts: u32 = 1u;
 
@@ -7590,7 +7437,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // The bits of a word that are 0 for the number 0: a float's sign is not among them.
 override bits: u32 = 0xffffffffu;
@@ -7640,7 +7487,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> places: array<i32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override bits: u32 = 0xffffffffu;
 
@@ -7687,7 +7534,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> partials: array<Part>;
 @group(0) @binding(1) var<storage, read_write> total: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 var<workgroup> parts: array<Part, 64>;
 
@@ -7733,7 +7580,7 @@ struct Params {
 // 0: whether this step is skipped, 1: the factor of the gradients.
 @group(0) @binding(1) var<storage, read> control: array<f32>;
 @group(0) @binding(2) var<storage, read_write> numbers: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // 1 - exp(-x) for x >= 0, exact to the last places also where x is small and the difference would cancel.
 fn rise(x: f32) -> f32 {
@@ -7863,7 +7710,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 fn value(i: u32) -> f32 {
   return x[i];
@@ -7922,7 +7769,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> keys: array<u32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(32)
 fn main(
@@ -7977,7 +7824,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> places: array<u32>;
 @group(0) @binding(3) var<storage, read_write> nextKeys: array<u32>;
 @group(0) @binding(4) var<storage, read_write> nextOrder: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // Whether keys are still in their first order, so that \`order\` has nothing to say.
 override first: bool = false;
@@ -8035,7 +7882,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> sums: array<u32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(32)
 fn main(
@@ -8086,7 +7933,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> counts: array<u32>;
 @group(0) @binding(1) var<storage, read_write> sums: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(32)
 fn main(
@@ -8134,7 +7981,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> keys: array<u32>;
 @group(0) @binding(1) var<storage, read_write> order: array<u32>;
 @group(0) @binding(2) var<storage, read_write> sorted: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override packed: bool = false;
 
@@ -8594,7 +8441,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(0) @binding(6) var<storage, read_write> c: array<f32>;
 @group(0) @binding(7) var<storage, read_write> saved: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override gates: u32 = 4u;
@@ -9043,7 +8890,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dh: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dc: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override gates: u32 = 4u;
@@ -9179,7 +9026,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read_write> y: array<Out>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 // Long rows are summed block by block, so that rounding errors do not pile up.
@@ -9282,7 +9129,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read_write> y: array<Out>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 const block = 16u;
 
@@ -9423,7 +9270,7 @@ alias Row = f32;
 
 @group(0) @binding(0) var<storage, read> x: array<Row>;
 @group(0) @binding(1) var<storage, read_write> y: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override taps: u32 = 2u;
 override lead: i32 = 0;
@@ -9537,7 +9384,7 @@ alias Row = f32;
 
 @group(0) @binding(0) var<storage, read> dy: array<Row>;
 @group(0) @binding(1) var<storage, read_write> dx: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override taps: u32 = 2u;
 override lead: i32 = 0;
@@ -9826,7 +9673,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read> before: array<Out>;
 @group(0) @binding(2) var<storage, read_write> y: array<Out>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override reversed: bool = false;
@@ -9947,7 +9794,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> index: array<i32>;
 @group(0) @binding(2) var<storage, read> src: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override constant: bool = false;
 
@@ -10028,7 +9875,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> index: array<i32>;
 @group(0) @binding(1) var<storage, read_write> claims: array<atomic<u32>>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -10046,84 +9893,6 @@ fn main(
     let o = split(row.x, params.length).x;
     atomicMax(&claims[(o * params.size + u32(k)) * params.inner.x + row.y], at + 1u);
   }
-}
-`,
-};
-
-/** kernels/scatter_reduce/scatter_product.wgsl */
-export const scatterProduct: KernelSource<{ x: "read", src: "read", index: "read", y: "read_write" }, { size: "vec4u", inner: "vec4u", length: "u32", count: "u32" }> = {
-  name: "scatterProduct",
-  bindings: { x: "read", src: "read", index: "read", y: "read_write" },
-  params: { size: "vec4u", inner: "vec4u", length: "u32", count: "u32" },
-  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
-fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
-  return (id.z * count.y + id.y) * count.x + id.x;
-}
-
-// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
-fn mul_high(a: u32, b: u32) -> u32 {
-  let al = a & 0xffffu;
-  let ah = a >> 16u;
-  let bl = b & 0xffffu;
-  let bh = b >> 16u;
-  let upper = ah * bl + ((al * bl) >> 16u);
-  let lower = al * bh + (upper & 0xffffu);
-  return ah * bh + (upper >> 16u) + (lower >> 16u);
-}
-
-// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
-// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
-fn divide(n: u32, m: u32, s: u32) -> u32 {
-  return mul_high(n << 1u, m) >> s;
-}
-
-// uses: divide
-// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
-fn split(n: u32, by: vec4u) -> vec2u {
-  let quotient = divide(n, by.y, by.z);
-  return vec2u(quotient, n - quotient * by.x);
-}
-
-// y[o, k, i] = x[o, k, i] · Π src[o, j, i] over the places j with index[o, j, i] = k, in increasing j
-// One invocation makes one element of y; neighbours differ in i, then in k.
-// uses: place, split
-struct Params {
-  size: vec4u,
-  inner: vec4u,
-  length: u32,
-  count: u32,
-}
-
-alias Item = f32;
-
-@group(0) @binding(0) var<storage, read> x: array<Item>;
-@group(0) @binding(1) var<storage, read> src: array<Item>;
-@group(0) @binding(2) var<storage, read> index: array<i32>;
-@group(0) @binding(3) var<storage, read_write> y: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = workgroup_index(id, groups) * 64u + lane;
-  if (at >= params.count) {
-    return;
-  }
-  let row = split(at, params.inner);
-  let place = split(row.x, params.size);
-  let k = i32(place.y);
-  let base = place.x * params.length * params.inner.x + row.y;
-  var product = x[at];
-  for (var j = 0u; j < params.length; j++) {
-    let here = base + j * params.inner.x;
-    if (index[here] == k) {
-      product *= src[here];
-    }
-  }
-  y[at] = product;
 }
 `,
 };
@@ -10150,7 +9919,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> claims: array<u32>;
 @group(0) @binding(2) var<storage, read> src: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override constant: bool = false;
 
@@ -10225,7 +9994,7 @@ alias Row = f32;
 @group(0) @binding(0) var<storage, read> src: array<Row>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -10300,7 +10069,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> src: array<u32>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -10425,7 +10194,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read_write> y: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 
@@ -10517,7 +10286,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> y: array<Item>;
 @group(0) @binding(1) var<storage, read> dy: array<Item>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 
@@ -10635,7 +10404,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> y: array<Item>;
 @group(0) @binding(1) var<storage, read> dy: array<Item>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // Items of an invocation that stay in registers; with \`all_held\` that is all of them, and each input is read once.
 alias Held = array<Item, 1>;
@@ -10786,7 +10555,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read_write> y: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // Items of an invocation that stay in registers; with \`all_held\` that is all of them, and x is read once.
 alias Held = array<Item, 1>;
@@ -10883,7 +10652,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> keys: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 fn key(word: u32) -> u32 {
   let size = word & 0x7fffffffu;
@@ -10958,7 +10727,7 @@ alias Word = u32;
 
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<Word>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override rank: u32 = 7u;
 override stepped: bool = true;
@@ -11029,7 +10798,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> partial_b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> a: array<f32>;
 @group(0) @binding(3) var<storage, read_write> b: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 const block = 32u;
@@ -11081,7 +10850,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read_write> y: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -11151,7 +10920,7 @@ alias Word = u32;
 
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<Word>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 fn source(p: i32, n: i32) -> i32 {
   return select(select(p, p - n, p >= n), p + n, p < 0);
@@ -11226,7 +10995,7 @@ alias Row = f32;
 
 @group(0) @binding(0) var<storage, read> dy: array<Row>;
 @group(0) @binding(1) var<storage, read_write> dx: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // The t-th place that reads p, or one outside of dy.
 fn reader(p: i32, t: i32) -> i32 {

@@ -5,8 +5,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** Frees gradients, or makes them zeros. */
 export function clearGradients(params: Iterable<Tensor>, setToNull: boolean): void {
   for (const p of params) {
-    if (p.grad === null) continue;
-    p.grad.dispose();
-    p.grad = setToNull ? null : keep(zeros(p.shape, { dtype: p.dtype }));
+    if (setToNull) p.clearGrad();
+    else if (p.grad !== null) {
+      p.grad.dispose();
+      p.grad = keep(zeros(p.shape, { dtype: p.dtype }));
+    }
   }
 }

@@ -77,13 +77,13 @@ export class Variant {
       return standing;
     };
     this.#template = rebuild(result, stand);
-    this.#gradients = [...watch.gradients].map(([leaf, { start, read, used }]) => ({
+    this.#gradients = [...watch.gradients].map(([leaf, { start, access, used }]) => ({
       leaf,
-      present: read ? start !== null : null,
+      present: access === "get" ? start !== null : null,
       buffer: used,
       changed: start !== null && watch.changed.delete(start.storage),
-      frees: start !== null && start.disposed,
-      after: leaf.grad === start ? undefined : leaf.grad && stand(leaf.grad),
+      frees: access === "clear" || (start !== null && start.disposed),
+      after: leaf.grad === start && access !== "clear" ? undefined : leaf.grad && stand(leaf.grad),
     }));
     // What the host wrote and somebody holds is his.
     const left = [...watch.recording.open].filter((stay) => stay.fromHost || !kept.has(stay));

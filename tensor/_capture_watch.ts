@@ -5,13 +5,13 @@ import type { Generator } from "./generator.ts";
 import { keep } from "./scope.ts";
 import type { Storage } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
-import { type Watcher, watching } from "./watcher.ts";
+import { type GradientAccess, type Watcher, watching } from "./watcher.ts";
 
 /** The gradient of a leaf when the function began, and what it did with it. */
 export interface GradientWatch {
   readonly start: Tensor | null;
-  /** Whether the function looked at it before it replaced it. */
-  readonly read: boolean;
+  /** What the function did first: with "get" it depends on whether there is one. */
+  readonly access: GradientAccess;
   /** The buffer that it had, if recorded work touched it. */
   used: PooledBuffer | null;
 }
@@ -79,10 +79,10 @@ export class Watch implements Watcher {
     if (!this.#blind && this.stayOf(storage) === undefined) this.changed.add(storage);
   }
 
-  gradient(of: Tensor, access: "get" | "set"): void {
+  gradient(of: Tensor, access: GradientAccess): void {
     if (this.#blind || this.gradients.has(of)) return;
     const start = this.#unseen(() => of.grad);
-    const gradient: GradientWatch = { start, read: access === "get", used: null };
+    const gradient: GradientWatch = { start, access, used: null };
     this.gradients.set(of, gradient);
     if (start !== null) this.#starts.set(start.storage, gradient);
   }

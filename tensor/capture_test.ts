@@ -95,6 +95,32 @@ gpuTest("a replay is one pass without new bind groups and buffers", async (devic
   optimizer.dispose();
 });
 
+gpuTest("a step that frees gradients first is recorded once, whether there are some or not", async () => {
+  const w = tensor([1, 2], { dtype: "f32", requiresGrad: true }),
+    idle = tensor([3], { dtype: "f32", requiresGrad: true });
+  const optimizer = new SGD([w, idle], { lr: 1 });
+  const plain = (x: Tensor) => {
+    optimizer.zeroGrad();
+    backward(mul(w, x).sum());
+    optimizer.step();
+  };
+  using step = capture(plain);
+  plain(ones([2])); // makes the optimizer's state
+  optimizer.zeroGrad();
+  step(ones([2]));
+  idle.grad = ones([1]);
+  step(tensor([2, 3], { dtype: "f32" }));
+  assertEquals([step.statistics.runs, step.statistics.replays], [1, 1]);
+  assertEquals(idle.grad, null);
+  assertEquals(await w.grad!.array(), [2, 3]);
+  optimizer.zeroGrad();
+  step(ones([2]));
+  assertEquals([step.statistics.runs, step.statistics.replays], [1, 2]);
+  assertEquals(await w.array(), [-4, -4]);
+  optimizer.zeroGrad();
+  optimizer.dispose();
+});
+
 function counts({ recorder, pipelines, pool }: Device): number[] {
   const { dispatches, submits, passes } = recorder.counts;
   return [dispatches, submits, passes, pipelines.groupsCreated, pool.created];

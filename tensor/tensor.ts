@@ -149,6 +149,26 @@ export class Tensor {
     this.#grad = gradient;
   }
 
+  /**
+   * Frees its gradient, if it has one.
+   *
+   * @example
+   * ```ts
+   * import { backward, init, tensor } from "@fulgurite/core";
+   *
+   * await init();
+   * const w = tensor([1, 2], { dtype: "f32", requiresGrad: true });
+   * backward(w.sum());
+   * w.clearGrad();
+   * console.log(w.grad); // null
+   * ```
+   */
+  clearGrad(): void {
+    watching.by?.gradient(this, "clear");
+    this.#grad?.dispose();
+    this.#grad = null;
+  }
+
   /** Whether gradients flow to this tensor. */
   get requiresGrad(): boolean {
     if (this.node === null) watching.by?.flag(this);

@@ -2,14 +2,17 @@ import type { Generator } from "./generator.ts";
 import type { Storage } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** How a gradient is used: looked at, replaced, or freed whatever it is. */
+export type GradientAccess = "get" | "set" | "clear";
+
 /** Hears what a function does while it is captured, beyond the commands that the recorder takes down. */
 export interface Watcher {
   /** Recorded work touches a storage. */
   uses(storage: Storage): void;
   /** A storage is changed in place. */
   changes(storage: Storage): void;
-  /** The gradient of a tensor is about to be looked at or replaced. */
-  gradient(of: Tensor, access: "get" | "set"): void;
+  /** The gradient of a tensor is about to be used. */
+  gradient(of: Tensor, access: GradientAccess): void;
   /** What the function does depends on whether a leaf requires a gradient. */
   flag(of: Tensor): void;
   /** What the function does depends on something of the host, which `read` reads. */

@@ -9,7 +9,7 @@ const mapping = (expression: string) => `
   struct Params { scale: f32, count: u32 }
   @group(0) @binding(0) var<storage, read> x: array<f32>;
   @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-  @group(1) @binding(0) var<uniform> params: Params;
+  @group(0) @binding(32) var<uniform> params: Params;
   @compute @workgroup_size(64)
   fn main(@builtin(global_invocation_id) id: vec3u) {
     if (id.x < params.count) { y[id.x] = params.scale * (${expression}); }

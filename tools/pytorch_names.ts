@@ -156,7 +156,6 @@ hypot: float
 index_add
 index_copy: any
 index_fill: any
-index_reduce
 index_put ! scatter and indexCopy
 index_select: any
 inner: float
@@ -262,7 +261,7 @@ round: float
 rsqrt: float
 scatter: any
 scatter_add
-scatter_reduce
+scatter_reduce ! scatterAdd for sums; maxima and products are not yet
 searchsorted: none
 select: any
 select_scatter ! where, or cat of slices

@@ -176,7 +176,7 @@ class Writer {
       ...bindings.map(([name, access], i) =>
         `@group(0) @binding(${i}) var<storage, ${access}> ${name}: array<${types[name] ?? element}>;`
       ),
-      "@group(1) @binding(0) var<uniform> params: Params;",
+      "@group(0) @binding(32) var<uniform> params: Params;",
       shared.place.trim(),
       shared.bits.trim(),
       ...(type === "f32" ? [] : [shared.halves.trim()]),

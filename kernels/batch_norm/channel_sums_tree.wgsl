@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> variances: array<f32>;
 @group(0) @binding(4) var<storage, read_write> a: array<f32>;
 @group(0) @binding(5) var<storage, read_write> b: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 fn join(a: Leaf, b: Leaf) -> Leaf {
   return a + b;

@@ -19,7 +19,7 @@ alias Word = u32;
 @group(0) @binding(5) var<storage, read> x5: array<Word>;
 @group(0) @binding(6) var<storage, read> x6: array<Word>;
 @group(0) @binding(7) var<storage, read_write> y: array<Word>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // How many inputs there are; the branches of the others fold away.
 override inputs: u32 = 7u;

@@ -57,7 +57,7 @@ export function writeUnfold(spec: UnfoldKernel): string {
       writeOperand("a", 0, spec.typeA, quadsA),
       writeOperand("x", 1, spec.typeX, false),
       writeSink(sink, width, 2),
-      "@group(1) @binding(0) var<uniform> params: Params;",
+      "@group(0) @binding(32) var<uniform> params: Params;",
       ...(kind === "image" ? imageFunctions(spec) : weightFunctions(spec)),
     ],
     place: [

@@ -111,7 +111,7 @@ export function writeImage(spec: ImageKernel): string {
       writeOperand("x", 0, spec.typeX, spec.quadsX),
       writeOperand("w", 1, spec.typeW, false),
       writeSink(sink, spec.width, 2),
-      "@group(1) @binding(0) var<uniform> params: Params;",
+      "@group(0) @binding(32) var<uniform> params: Params;",
       `@compute @workgroup_size(${lanes})`,
       "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {",
       ...new Writer(spec).body().map((line) => `  ${line}`),

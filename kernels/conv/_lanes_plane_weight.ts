@@ -60,7 +60,7 @@ export function writePlaneWeight(spec: PlaneWeightKernel): string {
       writeOperand("x", 0, spec.typeX, spec.quadsX),
       writeOperand("dy", 1, spec.typeDy, spec.quads),
       writeSink(sink, 1, 2),
-      "@group(1) @binding(0) var<uniform> params: Params;",
+      "@group(0) @binding(32) var<uniform> params: Params;",
       `@compute @workgroup_size(${lanes})`,
       "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {",
       ...body(spec).map((line) => `  ${line}`),

@@ -19,7 +19,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> counts: array<f32>;
 // The largest element, log Σ exp(x − largest), and the sum of all weights.
 @group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override smooth_labels: bool = false;

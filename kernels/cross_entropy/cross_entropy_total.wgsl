@@ -11,7 +11,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> counts: array<f32>;
 @group(0) @binding(2) var<storage, read_write> total: array<f32>;
 @group(0) @binding(3) var<storage, read_write> factor: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override averaged: bool = true;
 

@@ -215,7 +215,7 @@ class Writer {
       `struct Params { ${fields.join(", ")} }`,
       ...leaves.map((_, k) => `@group(0) @binding(${k}) var<storage, read> b${k}: array<${this.#boundType(k)}>;`),
       `@group(0) @binding(${leaves.length}) var<storage, read_write> out: array<${this.#storedType()}>;`,
-      "@group(1) @binding(0) var<uniform> params: Params;",
+      "@group(0) @binding(32) var<uniform> params: Params;",
     ].join("\n");
     return [functionsFor(body), declarations, body].join("\n");
   }

@@ -14,7 +14,7 @@ alias Row = f32;
 @group(0) @binding(0) var<storage, read> src: array<Row>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(

@@ -9,7 +9,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // The bits of a word that are 0 for the number 0: a float's sign is not among them.
 override bits: u32 = 0xffffffffu;

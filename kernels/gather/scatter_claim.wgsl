@@ -10,7 +10,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> index: array<i32>;
 @group(0) @binding(1) var<storage, read_write> claims: array<atomic<u32>>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(

@@ -175,7 +175,7 @@ export function writeSweep(sweep: Sweep, dtype: DType, count: number, family: Fa
     ...Array.from({ length: count }, (_, i) => bind(access, `x${i}`, quad)),
     ...(kind ? [bind("read_write", "partials", kind.part)] : []),
     ...(reads ? [bind("read", "numbers", "f32")] : []),
-    "@group(1) @binding(0) var<uniform> params: Params;",
+    "@group(0) @binding(32) var<uniform> params: Params;",
     ...helpers,
     ...(kind
       ? [

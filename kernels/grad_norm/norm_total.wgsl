@@ -9,7 +9,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> partials: array<Part>;
 @group(0) @binding(1) var<storage, read_write> total: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 var<workgroup> parts: array<Part, 64>;
 

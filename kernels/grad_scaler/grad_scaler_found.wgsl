@@ -11,7 +11,7 @@ struct Params {
 // Whether any optimizer's step is skipped before the next update.
 @group(0) @binding(2) var<storage, read_write> skipped: array<f32>;
 @group(0) @binding(3) var<storage, read_write> norm: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 var<workgroup> parts: array<vec2f, 64>;
 

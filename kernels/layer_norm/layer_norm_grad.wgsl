@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> means: array<f32>;
 @group(0) @binding(4) var<storage, read> rstds: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 override centred: bool = true;

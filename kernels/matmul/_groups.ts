@@ -78,7 +78,7 @@ export function writeGroups(spec: GroupsKernel): string {
       writeOperand("a", 0, spec.typeA, quadsA),
       writeOperand("b", 1, spec.typeB, quadsB),
       writeSink(sink, width, 2),
-      "@group(1) @binding(0) var<uniform> params: Params;",
+      "@group(0) @binding(32) var<uniform> params: Params;",
       "var<private> base_a: u32;",
       "var<private> base_b: u32;",
       "var<private> base_y: u32;",

@@ -83,7 +83,7 @@ export function writeLanes(spec: LanesKernel): string {
     writeOperand("a", 0, spec.typeA, spec.quadsA),
     writeOperand("b", 1, spec.typeB, spec.quadsB),
     writeSink(sink, spec.width, 2),
-    "@group(1) @binding(0) var<uniform> params: Params;",
+    "@group(0) @binding(32) var<uniform> params: Params;",
     `@compute @workgroup_size(${lanes})`,
     "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
     ...new Writer(spec).body().map((line) => `  ${line}`),

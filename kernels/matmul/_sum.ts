@@ -34,7 +34,7 @@ export function writeSum(sink: Sink, width: Width): string {
   const body = [
     `@group(0) @binding(0) var<storage, read> x: array<${item}>;`,
     writeSink(sink, width, 1),
-    "@group(1) @binding(0) var<uniform> params: Params;",
+    "@group(0) @binding(32) var<uniform> params: Params;",
     "@compute @workgroup_size(64)",
     "fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {",
     "  let own = workgroup_index(id, groups) * 64u + lane;",

@@ -8,7 +8,7 @@ struct Params {
 // 0: whether this step is skipped, 1: the factor of the gradients.
 @group(0) @binding(1) var<storage, read> control: array<f32>;
 @group(0) @binding(2) var<storage, read_write> numbers: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // 1 - exp(-x) for x >= 0, exact to the last places also where x is small and the difference would cancel.
 fn rise(x: f32) -> f32 {

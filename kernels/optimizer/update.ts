@@ -106,7 +106,7 @@ export function updateText<O>(rule: Rule<O>, dtypes: readonly (readonly [param: 
       declare("read_write", `param_${n}`, param),
       ...fields.map((field) => declare("read_write", `${field}_${n}`, "f32")),
     ]),
-    "@group(1) @binding(0) var<uniform> params: Params;",
+    "@group(0) @binding(32) var<uniform> params: Params;",
     "struct Cell { p: vec4f, a: vec4f, b: vec4f, c: vec4f }",
   ];
   const end = (n: number) => `params.ends[${n >> 2}].${"xyzw"[n & 3]}`;

@@ -12,7 +12,7 @@ alias Word = u32;
 
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<Word>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override rank: u32 = 7u;
 override stepped: bool = true;

@@ -13,7 +13,7 @@ alias Word = u32;
 
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<Word>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 fn source(p: i32, n: i32) -> i32 {
   return select(select(p, p - n, p >= n), p + n, p < 0);

@@ -15,7 +15,7 @@ alias Row = f32;
 
 @group(0) @binding(0) var<storage, read> dy: array<Row>;
 @group(0) @binding(1) var<storage, read_write> dx: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // The t-th place that reads p, or one outside of dy.
 fn reader(p: i32, t: i32) -> i32 {

@@ -17,7 +17,7 @@ alias Row = f32;
 
 @group(0) @binding(0) var<storage, read> dy: array<Row>;
 @group(0) @binding(1) var<storage, read_write> dx: array<Row>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override taps: u32 = 2u;
 override lead: i32 = 0;

@@ -10,7 +10,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> y: array<Item>;
 @group(0) @binding(1) var<storage, read> dy: array<Item>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 override group: u32 = 64u;
 

@@ -11,7 +11,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> y: array<Item>;
 @group(0) @binding(1) var<storage, read> dy: array<Item>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // Items of an invocation that stay in registers; with `all_held` that is all of them, and each input is read once.
 alias Held = array<Item, 1>;

@@ -8,7 +8,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Item>;
 @group(0) @binding(1) var<storage, read_write> y: array<Item>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // Items of an invocation that stay in registers; with `all_held` that is all of them, and x is read once.
 alias Held = array<Item, 1>;

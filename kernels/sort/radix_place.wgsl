@@ -15,7 +15,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> places: array<u32>;
 @group(0) @binding(3) var<storage, read_write> nextKeys: array<u32>;
 @group(0) @binding(4) var<storage, read_write> nextOrder: array<u32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 
 // Whether keys are still in their first order, so that `order` has nothing to say.
 override first: bool = false;

@@ -59,7 +59,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
 fn put(at: u32, x: f32) {
   y[at] = x;
 }
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 var<private> group: u32;
 var<private> slice: u32;
 var<private> summing: bool;

@@ -38,7 +38,7 @@ fn w_at(i: u32) -> f32 {
 fn put(at: u32, x: vec4f) {
   y[at >> 2u] = x;
 }
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {
   var rest = workgroup_index(id, count);

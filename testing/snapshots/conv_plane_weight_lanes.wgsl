@@ -28,7 +28,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
 fn put(at: u32, x: f32) {
   y[at] = x;
 }
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {
   var rest = workgroup_index(id, count);

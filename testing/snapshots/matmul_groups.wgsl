@@ -72,7 +72,7 @@ fn bias_at(j: u32) -> f32 {
 fn put(at: u32, x: vec2f) {
   y[at >> 1u] = pack_bf16(x);
 }
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 var<private> base_a: u32;
 var<private> base_b: u32;
 var<private> base_y: u32;

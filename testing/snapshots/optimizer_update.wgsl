@@ -24,7 +24,7 @@ struct Params { ends: array<vec4u, 2> }
 @group(0) @binding(6) var<storage, read_write> param_1: array<vec2u>;
 @group(0) @binding(7) var<storage, read_write> a_1: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> b_1: array<vec4f>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 struct Cell { p: vec4f, a: vec4f, b: vec4f, c: vec4f }
 fn rule(gradient: vec4f, cell: Cell) -> Cell {
   let lr = numbers[4u];

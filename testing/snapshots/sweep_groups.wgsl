@@ -78,7 +78,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> x1: array<vec2u>;
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(3) var<storage, read> numbers: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 // The last quad may hold fewer than four elements; what lies behind them is anything.
 fn used(v: vec4f, at: u32, length: u32) -> vec4f {
   return select(vec4f(), v, 4u * at + vec4u(0u, 1u, 2u, 3u) < vec4u(length));

@@ -15,7 +15,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read_write> x0: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> x1: array<vec4f>;
 @group(0) @binding(2) var<storage, read> numbers: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(32) var<uniform> params: Params;
 fn changed(v: vec4f) -> vec4f {
   let number = params.number;
   return v * numbers[0];
