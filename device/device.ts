@@ -1,7 +1,7 @@
 import { env } from "../platform/mod.ts";
 import { waitPolitely } from "../platform/webgpu.ts";
 import { type Backend, checkBackend, describe, findAdapter, fits, type InitOptions, isSoftware } from "./adapter.ts";
-import { DeviceLostError, KernelError } from "./errors.ts";
+import { DeviceLostError, KernelError, OutOfMemoryError } from "./errors.ts";
 import { checkNames } from "./option_names.ts";
 import { PARAMS_BINDING, PipelineCache } from "./pipelines.ts";
 import { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
@@ -60,40 +60,42 @@ export class Device {
   /** An error that only follows from another, which is reported later: told only if that one does not come. */
   #consequence: Error | null = null;
   #lost: DeviceLostError | null = null;
-  readonly #whenLost: Promise<never>;
+  /** What rejects the waits that are pending. Racing each with `gpu.lost` would keep them all until the device is lost. */
+  readonly #waits = new Set<(reason: DeviceLostError) => void>();
 
   /**
    * Users call `await init()` or `await openDevice()` instead.
    *
    * @param gpu The WebGPU device
    * @param info What is known of its adapter
+   * @param caps Limits below those that it was opened with
    */
-  constructor(gpu: GPUDevice, info: DeviceInfo) {
+  constructor(gpu: GPUDevice, info: DeviceInfo, caps: LimitCaps = {}) {
     this.gpu = gpu;
     this.info = info;
-    this.limits = plain(gpu.limits);
+    this.limits = capped(plain(gpu.limits), caps);
     this.features = new Set([...gpu.features].map(String));
     const fail = (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error)));
     this.pipelines = new PipelineCache(gpu, fail);
-    const maxBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
-    this.pool = new BufferPool(gpu, maxBytes, (buffer) => this.pipelines.dropGroupsOf(buffer), fail);
+    const maxBytes = Math.min(this.limits.maxStorageBufferBindingSize, this.limits.maxBufferSize);
+    const dropGroups = (buffer: PooledBuffer) => this.pipelines.dropGroupsOf(buffer);
+    this.pool = new BufferPool(gpu, maxBytes, dropGroups, fail, () => this.recorder.flush());
     this.recorder = new Recorder(gpu, this.pipelines);
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault?.();
       const error = (event as GPUUncapturedErrorEvent).error;
+      if (isOutOfMemory(error)) return fail(new OutOfMemoryError(`Cannot allocate: ${error.message.trim()}`));
       const op = /(?:ComputePipeline|ComputePass|Buffer)[^"]*"([^"]+)"/.exec(error.message)?.[1] ??
         "a recorded operation";
       fail(new KernelError(op, `Cannot run ${op}: ${error.message.trim()}`));
     });
-    this.#whenLost = new Promise((_, reject) => {
-      gpu.lost.then((lost) => {
-        this.#lost = new DeviceLostError(`The device is lost (${lost.reason || "unknown"}): ${lost.message.trim()}`);
-        this.recorder.abandon();
-        reject(this.#lost);
-      });
+    gpu.lost.then((lost) => {
+      const reason = this.#lost = new DeviceLostError(
+        `The device is lost (${lost.reason || "unknown"}): ${lost.message.trim()}`,
+      );
+      this.recorder.abandon();
+      for (const reject of this.#waits) reject(reason);
     });
-    // Someone who waits hears of the loss through the race below; nobody else has to.
-    this.#whenLost.catch(() => {});
   }
 
   /** Submits what is recorded, without waiting. */
@@ -241,7 +243,7 @@ export class Device {
 
   /** Waits for the device, politely where it needs our cores, and reports what failed meanwhile. */
   async #wait(work: Promise<unknown>): Promise<void> {
-    const guarded = Promise.race([Promise.all([work, this.pipelines.settled()]), this.#whenLost]);
+    const guarded = this.#unlessLost(Promise.all([work, this.pipelines.settled()]));
     try {
       await (this.info.software && this.info.backend === "dawn" ? waitPolitely(guarded) : guarded);
     } catch (error) {
@@ -250,6 +252,23 @@ export class Device {
     }
     this.throwFailure();
   }
+
+  /** The outcome of some work, or the loss of the device if that comes first. */
+  #unlessLost<T>(work: Promise<T>): Promise<T> {
+    if (this.#lost !== null) {
+      work.catch(() => {}); // it fails for the same reason
+      return Promise.reject(this.#lost);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waits.add(reject);
+      work.then(resolve, reject).finally(() => this.#waits.delete(reject));
+    });
+  }
+}
+
+/** Bindings may not have WebGPU's classes; what Dawn says then begins with its name for the error. */
+function isOutOfMemory(error: GPUError): boolean {
+  return error.constructor.name === "GPUOutOfMemoryError" || /out.of.memory/i.test(error.message);
 }
 
 /**
@@ -276,8 +295,37 @@ const WANTED_LIMITS = [
   "minUniformBufferOffsetAlignment",
 ] as const;
 
-/** Opens a device of its own; {@link init} is what programs use. */
-export async function openDevice(options: InitOptions = {}): Promise<Device> {
+/** Limits to stay below, by WebGPU's names: a device with them does what it would on a smaller adapter. */
+export type LimitCaps = { readonly [K in Exclude<typeof WANTED_LIMITS[number], `min${string}`>]?: number };
+
+function capped(limits: GPUSupportedLimits, caps: LimitCaps): GPUSupportedLimits {
+  const lower = Object.entries(caps).map(([name, cap]) => [name, Math.min(cap, limits[name as keyof LimitCaps])]);
+  return { ...limits, ...Object.fromEntries(lower) };
+}
+
+/**
+ * Opens a device of its own; {@link init} is what programs use.
+ *
+ * @param options Which backend and adapter; by default the best that answers
+ * @param caps Limits to stay below, to see how a program does on a smaller adapter
+ * @returns The device; {@link setDevice} puts tensors on it
+ * @throws {NoAdapterError} If nothing answers; the message lists what was tried
+ *
+ * @example
+ * ```ts
+ * import { init, openDevice, OutOfMemoryError, setDevice, zeros } from "@fulgurite/core";
+ *
+ * const first = await init();
+ * setDevice(await openDevice({}, { maxStorageBufferBindingSize: 2 ** 20 }));
+ * try {
+ *   await zeros([2 ** 19]).add(1).data(); // 2 MiB
+ * } catch (error) {
+ *   console.log(error instanceof OutOfMemoryError); // true
+ * }
+ * setDevice(first)!.destroy();
+ * ```
+ */
+export async function openDevice(options: InitOptions = {}, caps: LimitCaps = {}): Promise<Device> {
   const { backend, adapter } = await findAdapter(options);
   const requiredLimits: Record<string, number> = {};
   for (const limit of WANTED_LIMITS) requiredLimits[limit] = adapter.limits[limit];
@@ -294,7 +342,7 @@ export async function openDevice(options: InitOptions = {}): Promise<Device> {
     vendor: adapter.info.vendor,
     architecture: adapter.info.architecture,
     software: env("FULGURITE_SOFTWARE") !== undefined ? env("FULGURITE_SOFTWARE") === "1" : isSoftware(adapter),
-  });
+  }, caps);
 }
 
 let current: Device | null = null;

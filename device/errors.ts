@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MemoryReport } from "./pool.ts";
 
 /** No usable WebGPU adapter was found; the message says what was tried and what to do. */
 export class NoAdapterError extends Error {
@@ -37,22 +38,34 @@ export class KernelError extends Error {
   }
 }
 
-/** The device ran out of memory; the failed tensors are unusable, everything else goes on. */
-export class OutOfMemoryError extends Error {
+/**
+ * Memory on the device does not suffice: a tensor is larger than one binding, the pool's limit is reached, or the driver
+ * refused a buffer. The first two are thrown where the memory is wanted, before anything is recorded; what the driver says
+ * arrives later and is thrown at the next wait. Tensors that did not come about are unusable, everything else goes on.
+ */
+export class OutOfMemoryError extends RangeError {
   /** Name of the class. */
   override name = "OutOfMemoryError";
+  /** The operation that wanted the memory, empty if unknown. */
+  readonly op: string;
   /** Bytes that were asked for, 0 if unknown. */
   readonly bytes: number;
+  /** What was held at that moment, if known. */
+  readonly memory: MemoryReport | null;
 
   /**
-   * Waits throw it; the library makes it.
+   * The library makes it.
    *
    * @param message What was attempted
+   * @param op The operation that wanted the memory, empty if unknown
    * @param bytes Bytes that were asked for, 0 if unknown
+   * @param memory What was held at that moment, if known
    */
-  constructor(message: string, bytes = 0) {
+  constructor(message: string, op = "", bytes = 0, memory: MemoryReport | null = null) {
     super(message);
+    this.op = op;
     this.bytes = bytes;
+    this.memory = memory;
   }
 }
 

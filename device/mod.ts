@@ -4,7 +4,17 @@
  * @module
  */
 export type { Backend, InitOptions } from "./adapter.ts";
-export { Device, device, type DeviceInfo, init, isOpen, openDevice, setDevice, whenOpen } from "./device.ts";
+export {
+  Device,
+  device,
+  type DeviceInfo,
+  init,
+  isOpen,
+  type LimitCaps,
+  openDevice,
+  setDevice,
+  whenOpen,
+} from "./device.ts";
 export { DeviceLostError, KernelError, NoAdapterError, OutOfMemoryError } from "./errors.ts";
 export type { Access, Pipeline } from "./pipelines.ts";
 export { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";

@@ -30,6 +30,9 @@ const COMPUTE_STAGE = 0x4;
 /** Bytes of the window through which a kernel sees its parameters; a `Params` struct may not be larger. */
 export const PARAMS_WINDOW = 256;
 
+/** Bind groups that are kept: a steady step needs some dozens, but where buffers keep changing places they never end. */
+const MOST_GROUPS = 8192;
+
 /**
  * Where the parameters are bound: in the group of the storage, beside all that an adapter may have, since each group that
  * is set costs a call for each dispatch.
@@ -120,10 +123,21 @@ export class PipelineCache {
       const holds = layout.hasParams ? [...buffers, params] : buffers;
       cached = { group: this.gpu.createBindGroup({ layout: layout.group, entries }), holds };
       this.groupsCreated++;
+      if (this.#groups.size >= MOST_GROUPS) this.#dropOldest();
       this.#groups.set(key, cached);
       for (const bound of holds) bound.groups.add(key);
     }
     return cached.group;
+  }
+
+  /** Forgets half of the bind groups, those that were made first. */
+  #dropOldest(): void {
+    let left = MOST_GROUPS / 2;
+    for (const [key, { holds }] of this.#groups) {
+      if (left-- === 0) break;
+      for (const bound of holds) bound.groups.delete(key);
+      this.#groups.delete(key);
+    }
   }
 
   /** A buffer for parameters of kernels. */

@@ -15,6 +15,8 @@ export interface PooledBuffer {
   readonly groups: Set<string>;
   /** The operation that holds it now, for reports. */
   label: string;
+  /** Whether the driver had no memory for it: it must not be used again. */
+  refused: boolean;
 }
 
 /** What the pool holds, in bytes and buffers. */
@@ -55,6 +57,12 @@ export class BufferPool {
   #pooledBytes = 0;
   #peakBytes = 0;
   #created = 0;
+  #refusals = 0;
+  /**
+   * The most bytes that live and idle buffers may take together. Where it is reached, idle buffers are freed; what still
+   * does not fit is refused with an {@link OutOfMemoryError}.
+   */
+  limit: number = Infinity;
   /**
    * What takes down who has which buffer when, while something is captured.
    *
@@ -69,13 +77,20 @@ export class BufferPool {
    * @param maxBytes The largest buffer that can be bound
    * @param destroyed Called with each buffer that is destroyed
    * @param onError Takes errors found later (out of memory)
+   * @param submit Submits what is recorded, so that idle buffers can be destroyed
    */
   constructor(
     readonly gpu: GPUDevice,
     readonly maxBytes: number,
     readonly destroyed: (buffer: PooledBuffer) => void,
     readonly onError: (error: Error) => void,
+    readonly submit: () => void,
   ) {}
+
+  /** Number of buffers that the driver refused; values that were made meanwhile may be missing. */
+  get refusals(): number {
+    return this.#refusals;
+  }
 
   /** Number of GPU buffers ever created, for tests of reuse. */
   get created(): number {
@@ -89,13 +104,11 @@ export class BufferPool {
    * @param label The operation that will hold it
    * @param idleSince Only reuse a buffer whose last batch is older than this (for writes from the host)
    * @returns The buffer; its contents are undefined
-   * @throws {RangeError} If `bytes` exceeds what the adapter can bind
+   * @throws {OutOfMemoryError} If `bytes` exceeds what the adapter can bind, or what is left of {@link limit}
    */
   acquire(bytes: number, label: string, idleSince = Infinity): PooledBuffer {
     if (bytes > this.maxBytes) {
-      throw new RangeError(
-        `Cannot allocate a tensor in ${label}: this adapter binds at most ${this.maxBytes} bytes, asked for ${bytes}`,
-      );
+      throw this.#outOfMemory(label, bytes, `this adapter binds at most ${this.maxBytes} bytes at once`);
     }
     const size = Math.min(sizeClass(bytes), Math.max(Math.floor(this.maxBytes / 16) * 16, Math.ceil(bytes / 16) * 16));
     const list = this.#free.get(size);
@@ -107,8 +120,10 @@ export class BufferPool {
         if (at >= 0) buffer = list.splice(at, 1)[0];
       }
     }
-    if (buffer === undefined) buffer = this.#create(size, label);
-    else this.#pooledBytes -= size;
+    if (buffer === undefined) {
+      this.#makeRoom(size, label);
+      buffer = this.#create(size, label);
+    } else this.#pooledBytes -= size;
     buffer.label = label;
     this.#live.add(buffer);
     this.#liveBytes += size;
@@ -133,7 +148,7 @@ export class BufferPool {
     const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     new Uint8Array(gpu.getMappedRange()).set(source);
     gpu.unmap();
-    return { id: this.#nextId++, gpu, size: SMALLEST_CLASS, batch: -1, groups: new Set(), label };
+    return { id: this.#nextId++, gpu, size: SMALLEST_CLASS, batch: -1, groups: new Set(), label, refused: false };
   }
 
   /** Gives a buffer back; work recorded before this call may still use it, since the queue keeps its order. */
@@ -141,6 +156,7 @@ export class BufferPool {
     if (this.recording?.released(buffer) === false) return;
     if (!this.#live.delete(buffer)) throw new Error(`Cannot release a buffer of ${buffer.label}: it is not in use`);
     this.#liveBytes -= buffer.size;
+    if (buffer.refused) return this.#destroy(buffer);
     this.#pooledBytes += buffer.size;
     let list = this.#free.get(buffer.size);
     if (list === undefined) this.#free.set(buffer.size, list = []);
@@ -160,12 +176,7 @@ export class BufferPool {
 
   /** Destroys all idle buffers. Call only when nothing recorded and not yet submitted uses them. */
   trim(): void {
-    for (const list of this.#free.values()) {
-      for (const buffer of list) {
-        this.destroyed(buffer);
-        buffer.gpu.destroy();
-      }
-    }
+    for (const list of this.#free.values()) for (const buffer of list) this.#destroy(buffer);
     this.#free.clear();
     this.#pooledBytes = 0;
   }
@@ -188,16 +199,59 @@ export class BufferPool {
     };
   }
 
+  /** Frees idle buffers where the limit is reached, and throws where that does not suffice. */
+  #makeRoom(size: number, label: string): void {
+    if (this.#liveBytes + this.#pooledBytes + size <= this.limit) return;
+    this.#freeIdle();
+    if (this.#liveBytes + size <= this.limit) return;
+    throw this.#outOfMemory(label, size, `tensors may take ${this.limit} bytes in all`);
+  }
+
+  #freeIdle(): void {
+    this.submit();
+    this.trim();
+  }
+
+  #destroy(buffer: PooledBuffer): void {
+    for (const key of buffer.groups) this.dropGroup(key);
+    buffer.gpu.destroy();
+  }
+
   #create(size: number, label: string): PooledBuffer {
-    const guarded = size >= GUARDED_FROM;
-    if (guarded) this.gpu.pushErrorScope("out-of-memory");
-    const gpu = this.gpu.createBuffer({ label, size, usage: STORAGE_COPY_USAGE });
-    if (guarded) {
-      this.gpu.popErrorScope().then((error) => {
-        if (error) this.onError(new OutOfMemoryError(`Cannot allocate ${size} bytes in ${label}: out of memory`, size));
-      }, this.onError);
-    }
     this.#created++;
-    return { id: this.#nextId++, gpu, size, batch: -1, groups: new Set(), label };
+    const descriptor = { label, size, usage: STORAGE_COPY_USAGE };
+    const make = (gpu: GPUBuffer): PooledBuffer => ({
+      id: this.#nextId++,
+      gpu,
+      size,
+      batch: -1,
+      groups: new Set(),
+      label,
+      refused: false,
+    });
+    if (size < GUARDED_FROM) return make(this.gpu.createBuffer(descriptor));
+    // A batch that uses a refused buffer is dropped as a whole: what was recorded before is not to be lost with it.
+    this.submit();
+    this.gpu.pushErrorScope("out-of-memory");
+    const buffer = make(this.gpu.createBuffer(descriptor));
+    this.gpu.popErrorScope().then((error) => {
+      if (error) this.#refuse(buffer, label);
+    }, this.onError);
+    return buffer;
+  }
+
+  /** The driver had no memory for a buffer: nobody gets it again, and idle ones make room for the next step. */
+  #refuse(buffer: PooledBuffer, label: string): void {
+    buffer.refused = true;
+    this.#refusals++;
+    this.onError(this.#outOfMemory(label, buffer.size, "the driver has no memory for it"));
+    this.#freeIdle();
+  }
+
+  #outOfMemory(op: string, bytes: number, why: string): OutOfMemoryError {
+    const memory = this.report();
+    const largest = Object.entries(memory.byOp).slice(0, 4).map(([op, bytes]) => `${op} ${bytes}`).join(", ");
+    const held = `${memory.liveBytes} bytes are live${largest && ` (${largest})`}, ${memory.pooledBytes} idle`;
+    return new OutOfMemoryError(`Cannot allocate ${bytes} bytes in ${op}: ${why}, ${held}`, op, bytes, memory);
   }
 }

@@ -89,7 +89,7 @@ export class Replay {
   readonly bytes: number;
   readonly #device: Device;
   readonly #plays: readonly Play[];
-  readonly #owned: PooledBuffer[];
+  readonly #owned: PooledBuffer[] = [];
   readonly #places = new Map<Stay, PooledBuffer>();
   readonly #touched: ReadonlySet<PooledBuffer>;
   readonly #params: Bound;
@@ -116,9 +116,18 @@ export class Replay {
     const { sizes, slots } = planMemory(stays);
     const shared = scratch.take(sizes);
     for (const [stay, slot] of slots) this.#places.set(stay, shared[slot]);
-    for (const stay of kept) this.#places.set(stay, device.pool.acquire(stay.bytes, stay.label));
+    try {
+      for (const stay of kept) {
+        const buffer = device.pool.acquire(stay.bytes, stay.label);
+        this.#owned.push(buffer);
+        this.#places.set(stay, buffer);
+      }
+    } catch (error) {
+      for (const buffer of this.#owned) device.pool.release(buffer);
+      throw error;
+    }
+    for (const { buffer } of constants) this.#owned.push(buffer);
     for (const stay of constants) this.#places.set(stay, stay.buffer);
-    this.#owned = [...kept, ...constants].map((stay) => this.#places.get(stay)!);
     this.bytes = this.#owned.reduce((sum, { size }) => sum + size, 0);
 
     const resolve = (place: Place): PooledBuffer | number => {

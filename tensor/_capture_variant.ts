@@ -104,7 +104,12 @@ export class Variant {
       place,
       count: generator.stream - stream,
     }));
-    this.#replay = new Replay(device, watch.recording, storages.map((storage) => storage.buffer), kept, scratch);
+    try {
+      this.#replay = new Replay(device, watch.recording, storages.map((storage) => storage.buffer), kept, scratch);
+    } catch (error) {
+      for (const storage of watch.externals) storage.release();
+      throw error;
+    }
     // Gradients move at once to where replays will leave them, so that other recordings find them there.
     for (const { leaf, after } of this.#gradients) {
       const origin = after && this.#origins.get(after);

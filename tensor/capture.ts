@@ -95,6 +95,8 @@ class Capture<A extends readonly unknown[], R> {
   readonly #variants: Variant[] = [];
   readonly #places = new Map<Generator, Tensor>();
   #device: Device | null = null;
+  /** Buffers that the driver had refused when the recordings were begun: one of theirs may be among later ones. */
+  #refusals = 0;
   #scratch: Scratch | null = null;
   #unsteady = 0;
 
@@ -105,10 +107,11 @@ class Capture<A extends readonly unknown[], R> {
   call(args: A): R {
     // Inside another captured function this one is a part of that.
     if (watching.by !== null) return this.#fn(...args);
-    const now = device();
-    if (now !== this.#device) {
+    const now = device(), { refusals } = now.pool;
+    if (now !== this.#device || refusals !== this.#refusals) {
       this.dispose();
       this.#device = now;
+      this.#refusals = refusals;
     }
     const { tensors, key } = flatten(args);
     for (const t of tensors) {
