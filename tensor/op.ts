@@ -121,8 +121,14 @@ function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs:
   });
   if (lazy) { for (const y of outputs) registerReaders(x, y); }
   else if (!op.alias && specs.some((spec) => numel(spec.shape) > 0)) {
-    const waits = waitsForDevice([...x, ...outputs], (held) => compute(op, held, attrs, specs));
-    if (!waits) op.forward?.(x, attrs, outputs);
+    try {
+      const waits = waitsForDevice([...x, ...outputs], (held) => compute(op, held, attrs, specs));
+      if (!waits) op.forward?.(x, attrs, outputs);
+    } catch (error) {
+      // After a refused allocation nothing may wait for the garbage collector: not what was made, nor what was saved.
+      for (const y of outputs) y.dispose();
+      throw error;
+    }
   }
   node?.saveOutputs(outputs);
   return outputs;
