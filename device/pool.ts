@@ -213,7 +213,7 @@ export class BufferPool {
   }
 
   #destroy(buffer: PooledBuffer): void {
-    for (const key of buffer.groups) this.dropGroup(key);
+    this.destroyed(buffer);
     buffer.gpu.destroy();
   }
 
