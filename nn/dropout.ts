@@ -1,5 +1,5 @@
 import { checkNames } from "../device/option_names.ts";
-import { alphaDropout, dropout, dropout1d, dropout2d } from "../kernels/random/dropout.ts";
+import { alphaDropout, dropout, dropout1d, dropout2d, featureAlphaDropout } from "../kernels/random/dropout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -78,5 +78,13 @@ export class AlphaDropout extends DropoutLayer {
   /** The input, thinned out in training. */
   forward(x: Tensor): Tensor {
     return alphaDropout(x, { p: this.p, training: this.training });
+  }
+}
+
+/** {@link AlphaDropout} of whole channels of [batch, channels, …]. */
+export class FeatureAlphaDropout extends DropoutLayer {
+  /** The input, thinned out in training. */
+  forward(x: Tensor): Tensor {
+    return featureAlphaDropout(x, { p: this.p, training: this.training });
   }
 }

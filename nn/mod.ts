@@ -18,7 +18,15 @@ export {
 } from "./batch_norm.ts";
 export { ModuleDict, ModuleList, Sequential } from "./containers.ts";
 export * from "./conv.ts";
-export { AlphaDropout, Dropout, Dropout1d, Dropout2d, DropoutLayer, type DropoutModuleOptions } from "./dropout.ts";
+export {
+  AlphaDropout,
+  Dropout,
+  Dropout1d,
+  Dropout2d,
+  DropoutLayer,
+  type DropoutModuleOptions,
+  FeatureAlphaDropout,
+} from "./dropout.ts";
 export { Embedding, type EmbeddingModuleOptions } from "./embedding.ts";
 export {
   GroupNorm,
@@ -36,6 +44,8 @@ export * from "./loss.ts";
 export { Module, type Slot } from "./module.ts";
 export { LayerNorm, type LayerNormModuleOptions, RMSNorm, type RMSNormModuleOptions } from "./normalization.ts";
 export { Buffer, Parameter } from "./parameter.ts";
+export { parametersToVector, vectorToParameters } from "./parameter_vector.ts";
+export { isParametrized, Parametrization, registerParametrization, removeParametrizations } from "./parametrize.ts";
 export * from "./patches.ts";
 export * from "./pooling.ts";
 export * from "./pooling_more.ts";
@@ -86,3 +96,4 @@ export {
   TransformerLayer,
   type TransformerLayerOptions,
 } from "./transformer_layer.ts";
+export { spectralNorm, type SpectralNormOptions, weightNorm, type WeightNormOptions } from "./weight_norm.ts";

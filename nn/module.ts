@@ -114,6 +114,11 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
     return module;
   }
 
+  /** Forgets what was registered under a name; the caller frees it. */
+  unregister(name: string): void {
+    this.#registered.delete(name);
+  }
+
   /** A parameter by the name it was registered under. */
   protected registeredParameter(name: string): Parameter | null {
     const value = this.#registered.get(name);

@@ -41,6 +41,7 @@ export {
   type MaxPool3dOptions,
 } from "./pooling3d.ts";
 export { pixelShuffle, type PixelShuffleOptions, pixelUnshuffle, type PixelUnshuffleOptions } from "./pixel_shuffle.ts";
+export { padSequence, type PadSequenceOptions, unpadSequence, type UnpadSequenceOptions } from "./pad_sequence.ts";
 export { oneHot, type OneHotOptions } from "./one_hot.ts";
 export {
   binaryCrossEntropy,

@@ -1230,6 +1230,21 @@ export interface TensorMethods {
   expm1(): Tensor;
 
   /**
+   * `alphaDropout` of whole channels: all elements behind the second axis are dropped together.
+   *
+   * @param options Probability, whether this is training, and source
+   * @returns A tensor of the same shape
+   */
+  featureAlphaDropout(options?: {
+    /** The probability that an element is dropped; default 0.5. */
+    p?: number;
+    /** Only in training anything is dropped; default true. */
+    training?: boolean;
+    /** Where the choice comes from; default: the generator that `manualSeed` seeds. */
+    generator?: Generator;
+  }): Tensor;
+
+  /**
    * Makes neighbouring axes one.
    *
    * @param options The first and the last axis
@@ -3541,6 +3556,18 @@ export interface TensorMethods {
   }>;
 
   /**
+   * The sequences of a filled-up tensor: `padSequence` the other way round.
+   *
+   * @param lengths The length of each sequence
+   * @param options Layout
+   * @returns A tensor [length, …] for each
+   */
+  unpadSequence(lengths: readonly number[], options?: {
+    /** Whether the tensor is [batch, time, …]; default false, [time, batch, …]. */
+    batchFirst?: boolean;
+  }): Tensor[];
+
+  /**
    * Adds an axis of size 1.
    *
    * @param dim The new axis' place in the result; negative counts from its end
@@ -3750,6 +3777,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "expand",
   "expandAs",
   "expm1",
+  "featureAlphaDropout",
   "flatten",
   "flip",
   "fliplr",
@@ -3958,6 +3986,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "unfoldDim",
   "unique",
   "uniqueConsecutive",
+  "unpadSequence",
   "unsqueeze",
   "vander",
   "var",

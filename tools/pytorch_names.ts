@@ -385,7 +385,7 @@ dropout3d
 elu
 embedding
 embedding_bag
-feature_alpha_dropout ! not yet
+feature_alpha_dropout
 fold
 fractional_max_pool2d ! its windows are drawn on the host in PyTorch; rarely used
 gaussian_nll_loss
@@ -457,6 +457,8 @@ triplet_margin_loss
 triplet_margin_with_distance_loss
 unfold
 upsample = interpolate
+utils.rnn.pad_sequence = padSequence: any
+utils.rnn.unpad_sequence = unpadSequence: any
 torchvision.ops.sigmoid_focal_loss = sigmoidFocalLoss
 `,
   },
@@ -507,7 +509,7 @@ Dropout3d
 ELU
 Embedding
 EmbeddingBag
-FeatureAlphaDropout ! not yet
+FeatureAlphaDropout
 Flatten
 Fold
 FractionalMaxPool2d ! see the function
@@ -608,10 +610,13 @@ UpsamplingNearest2d
 ZeroPad1d
 ZeroPad2d
 ZeroPad3d
-utils.parameters_to_vector ! cat of flattened parameters
-utils.prune ! not yet
+utils.parameters_to_vector = parametersToVector
+utils.vector_to_parameters = vectorToParameters
+utils.parametrize.register_parametrization = registerParametrization
+utils.parametrize.remove_parametrizations = removeParametrizations
+utils.parametrize.is_parametrized = isParametrized
+utils.prune ! a parametrization with a mask, see Parametrization
 utils.rnn.pack_padded_sequence ! forward takes lengths
-utils.rnn.pad_sequence = padSequence
 utils.spectral_norm = spectralNorm
 utils.weight_norm = weightNorm
 `,

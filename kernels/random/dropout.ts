@@ -4,7 +4,8 @@ import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { defaultGenerator, type Generator } from "../../tensor/generator.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { mul } from "../elementwise/arithmetic.ts";
+import { add, mul } from "../elementwise/arithmetic.ts";
+import { to } from "../elementwise/cast.ts";
 import { Chain, type Operand, read } from "../elementwise/chain.ts";
 import type { RandomDraw } from "../elementwise/operand.ts";
 import { drawn, keyInputs } from "./_drawn.ts";
@@ -113,9 +114,55 @@ export function alphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
   checkFloat("alphaDropout", x);
   if (!training || p === 0) return x;
   if (p === 1) return mul(x, 0);
+  return drop(x, generator, { keep: 1 - p, ...selfNormalising(p) });
+}
+
+/** How elements are scaled and shifted, and what those that are dropped become, so that mean and variance stay. */
+function selfNormalising(p: number): Pick<Attrs, "scale" | "shift" | "rest"> {
   const scale = 1 / Math.sqrt((SELU_FLOOR * SELU_FLOOR * p + 1) * (1 - p));
   const shift = SELU_FLOOR * scale * p;
-  return drop(x, generator, { keep: 1 - p, scale, shift, rest: shift - SELU_FLOOR * scale });
+  return { scale, shift, rest: shift - SELU_FLOOR * scale };
+}
+
+/**
+ * {@link alphaDropout} of whole channels: all elements behind the second axis are dropped together.
+ *
+ * @param x [batch, channels, …], floating-point
+ * @param options Probability, whether this is training, and source
+ * @returns A tensor of the same shape
+ * @throws {RangeError} If `p` is not between 0 and 1
+ * @throws {ShapeError} If there are less than two axes
+ *
+ * @example
+ * ```ts
+ * import { featureAlphaDropout, init, manualSeed, ones } from "@fulgurite/core";
+ *
+ * await init();
+ * manualSeed(1);
+ * console.log(await featureAlphaDropout(ones([1, 3, 2])).array());
+ * ```
+ */
+export function featureAlphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  checkNames("compute featureAlphaDropout", options, { p: true, training: true, generator: true });
+  const { p = 0.5, training = true, generator = defaultGenerator } = options;
+  checkProbability("featureAlphaDropout", p);
+  checkFloat("featureAlphaDropout", x);
+  if (x.ndim < 2) checkRank("featureAlphaDropout", x, [2, 3, 4, 5]);
+  if (!training || p === 0) return x;
+  if (p === 1) return mul(x, 0);
+  const { scale, shift, rest } = selfNormalising(p);
+  const shape = x.shape.map((size, i) => i < 2 ? size : 1);
+  const kept = drawn(
+    "featureAlphaDropout",
+    "select(0.0, 1.0, x < y)",
+    { shape, dtype: "f32" },
+    generator.take(),
+    "uniform_quad",
+    [
+      { value: 1 - p, as: "f32" },
+    ],
+  );
+  return to(add(mul(x, mul(kept, scale)), add(mul(kept, shift - rest), rest)), x.dtype);
 }
 
 /** Drops whole channels: all elements along the axes after the first `leading`. */

@@ -1,5 +1,13 @@
 /** Random tensors and dropout. */
-export { alphaDropout, dropout, dropout1d, dropout2d, dropout3d, type DropoutOptions } from "./dropout.ts";
+export {
+  alphaDropout,
+  dropout,
+  dropout1d,
+  dropout2d,
+  dropout3d,
+  type DropoutOptions,
+  featureAlphaDropout,
+} from "./dropout.ts";
 export {
   bernoulli,
   type BernoulliOptions,
