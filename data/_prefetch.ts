@@ -7,8 +7,12 @@ export interface ProducedBatch<B> {
 /** Makes the next batch, or begins to; `null` at the end. Batches that are begun one after the other may overlap. */
 export interface ProduceBatch<B> {
   (): ProducedBatch<B> | Promise<ProducedBatch<B> | null> | null;
-  /** Ends it before its end. */
+  /** Ends it, at its end or before. */
   close?: () => Promise<void>;
+  /** Whether others make the batches: then all are begun at once, since beginning takes no time from the work at hand. */
+  elsewhere?: boolean;
+  /** Watches over a batch that is now waited for. */
+  wait?: <T>(batch: Promise<T>) => Promise<T>;
 }
 
 /**
@@ -44,9 +48,10 @@ export class Prefetcher<B> implements AsyncIterableIterator<B> {
 
   async next(): Promise<IteratorResult<B, undefined>> {
     const upcoming = this.#ready.shift() ?? this.#begin();
-    this.#fillLater();
+    if (this.#produce.elsewhere) { while (this.#wanted()) this.#ready.push(this.#begin()); }
+    else this.#fillLater();
     try {
-      const produced = await upcoming;
+      const produced = await (this.#produce.wait?.(upcoming) ?? upcoming);
       if (produced !== null && !this.#closed) {
         this.#handedOut(produced.samples);
         return { done: false, value: produced.batch };
@@ -89,8 +94,12 @@ export class Prefetcher<B> implements AsyncIterableIterator<B> {
     return begun;
   }
 
+  #wanted(): boolean {
+    return !this.#ended && this.#ready.length < this.#depth;
+  }
+
   #fillLater(): void {
-    if (this.#timer !== undefined || this.#ended || this.#ready.length >= this.#depth) return;
+    if (this.#timer !== undefined || !this.#wanted()) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#ended) return;

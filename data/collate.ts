@@ -1,6 +1,7 @@
 import { ShapeError, showShapes } from "../tensor/errors.ts";
 import { type HostDType, type HostTensor, hostTensor, isHostTensor } from "../tensor/host.ts";
 import { sameShape } from "../tensor/shape.ts";
+import { ReadContext } from "./read_context.ts";
 
 /**
  * What {@link collate} makes of samples of a type, the rule of PyTorch's `default_collate`:
@@ -38,6 +39,7 @@ export type Collated<T> = [T] extends [HostTensor] ? T
  * Labels are usually wanted as i32: give them as `bigint`, or as a host tensor without axes.
  *
  * @param samples At least one; all of the same form and shapes
+ * @param at Where the joined arrays get their memory from (default: new memory)
  * @throws {ShapeError} if arrays of one field differ in shape
  * @throws {TypeError} if a field differs in kind between samples, or cannot be joined; names the field
  *
@@ -49,13 +51,13 @@ export type Collated<T> = [T] extends [HostTensor] ? T
  * console.assert(x.shape.join() === "2,2" && y.dtype === "i32");
  * ```
  */
-export function collate<T>(samples: readonly T[]): Collated<T> {
+export function collate<T>(samples: readonly T[], at: ReadContext = new ReadContext()): Collated<T> {
   if (samples.length === 0) throw new TypeError("Cannot join samples in collate: there must be one at least, got none");
   // Collated<T> is the type-level form of what `join` does case by case.
-  return join(samples, "") as Collated<T>;
+  return join(samples, "", at) as Collated<T>;
 }
 
-function join(values: readonly unknown[], path: string): unknown {
+function join(values: readonly unknown[], path: string, at: ReadContext): unknown {
   const first = values[0];
   const where = path === "" ? "samples" : `field ${path}`;
   const kind = kindOf(first);
@@ -68,7 +70,7 @@ function join(values: readonly unknown[], path: string): unknown {
   }
   switch (kind) {
     case "host tensor":
-      return stack(values as HostTensor[], where);
+      return stack(values as HostTensor[], where, at);
     case "number":
       return hostTensor(Float32Array.from(values as number[]), { dtype: "f32" });
     case "bigint":
@@ -86,7 +88,7 @@ function join(values: readonly unknown[], path: string): unknown {
           `Cannot join samples in collate: ${where} must have one length in all of them, got ${length} and ${other.length}`,
         );
       }
-      return lists[0].map((_, i) => join(lists.map((list) => list[i]), `${path}[${i}]`));
+      return lists[0].map((_, i) => join(lists.map((list) => list[i]), `${path}[${i}]`, at));
     }
     case "object": {
       const objects = values as Record<string, unknown>[];
@@ -99,14 +101,15 @@ function join(values: readonly unknown[], path: string): unknown {
           `Cannot join samples in collate: ${where} must have the same keys in all of them, ${odd} is not`,
         );
       }
-      const joined = (key: string) => join(objects.map((object) => object[key]), path === "" ? key : `${path}.${key}`);
+      const joined = (key: string) =>
+        join(objects.map((object) => object[key]), path === "" ? key : `${path}.${key}`, at);
       return Object.fromEntries(keys.map((key) => [key, joined(key)]));
     }
   }
   const typed = ARRAYS.get(kind);
   if (typed !== undefined) {
     const tensors = (values as ArrayLike<number>[]).map((value) => hostTensor(typed.of(value), { dtype: typed.dtype }));
-    return stack(tensors, where);
+    return stack(tensors, where, at);
   }
   throw new TypeError(
     `Cannot join samples in collate: ${where} must be host tensors, typed arrays, numbers, booleans, strings, or objects ` +
@@ -149,7 +152,7 @@ function toI32(value: bigint, where: string): number {
 }
 
 /** Host tensors of one shape side by side along a new first axis. */
-function stack(tensors: readonly HostTensor[], where: string): HostTensor {
+function stack(tensors: readonly HostTensor[], where: string, at: ReadContext): HostTensor {
   const { dtype, shape, data } = tensors[0];
   const odd = tensors.find((tensor) => tensor.dtype !== dtype);
   if (odd !== undefined) {
@@ -166,8 +169,7 @@ function stack(tensors: readonly HostTensor[], where: string): HostTensor {
       shapes,
     );
   }
-  // Every host array can be made by its length; TypeScript knows the constructor only as a function.
-  const out = new (data.constructor as new (length: number) => typeof data)(tensors.length * data.length);
+  const out = at.allocate<HostDType>(dtype, tensors.length * data.length);
   for (let i = 0; i < tensors.length; i++) out.set(tensors[i].data, i * data.length);
   return hostTensor<HostDType>(out, { dtype, shape: [tensors.length, ...shape] });
 }

@@ -2,6 +2,7 @@ import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
 import { type HostDType, type HostTensor, hostTensor } from "../tensor/host.ts";
 import { PhiloxStream } from "../tensor/philox.ts";
 import type { Collated } from "./collate.ts";
+import { ReadContext } from "./read_context.ts";
 
 /**
  * Samples that can be had by number: what a class must offer to be read by a `DataLoader`.
@@ -23,23 +24,63 @@ import type { Collated } from "./collate.ts";
 export interface Dataset<T, B = Collated<T>> {
   /** How many samples there are. */
   readonly length: number;
-  /** The sample with a number from 0 to `length` − 1, at once or as a promise. */
-  get(index: number): T | Promise<T>;
+  /** The sample with a number from 0 to `length` − 1, at once or as a promise; `at` has random numbers that belong to it. */
+  get(index: number, at: ReadContext): T | Promise<T>;
   /** A whole batch in one go, where the data set can do better than sample by sample. */
-  getBatch?(indices: ArrayLike<number>): B | Promise<B>;
+  getBatch?(indices: ArrayLike<number>, at: ReadContext): B | Promise<B>;
+  /** Joins samples into a batch, where `collate` would do it wrong. As a method it is there in workers, too. */
+  collate?(samples: T[], at: ReadContext): B | Promise<B>;
 }
 
 /**
  * Samples that come one after the other, from a file or a stream; how many may be unknown.
  *
  * It is iterated anew for each epoch; `setEpoch`, where it is there, is called before.
+ *
+ * @typeParam T A sample
+ * @typeParam B What samples become in a batch; by default what `collate` makes of them
  */
-export type IterableDataset<T> = (Iterable<T> | AsyncIterable<T>) & {
+export type IterableDataset<T, B = Collated<T>> = (Iterable<T> | AsyncIterable<T>) & {
   /** How many samples there are, where that is known. */
   readonly length?: number;
   /** Told the epoch before it is iterated. */
   setEpoch?(epoch: number): void;
+  /** Joins samples into a batch, where `collate` would do it wrong. */
+  collate?(samples: T[], at: ReadContext): B | Promise<B>;
 };
+
+/**
+ * Records that come one after the other, and how a sample is made of one.
+ *
+ * With workers, each of n workers walks all records and takes every n-th batch, so that batches are the same for any number of
+ * workers; `prepare` runs only for the batches that a worker takes: what costs time belongs there.
+ *
+ * @typeParam T A sample
+ * @typeParam R A record
+ * @typeParam B What samples become in a batch; by default what `collate` makes of them
+ *
+ * @example
+ * ```ts
+ * import { DataLoader, type RecordDataset } from "@fulgurite/core/data";
+ *
+ * const words: RecordDataset<number, string> = {
+ *   records: () => "a flash of glass".split(" "),
+ *   prepare: (word) => word.length,
+ * };
+ * const [batch] = await Array.fromAsync(new DataLoader(words, { batchSize: 4 }));
+ * console.assert(batch.data.join() === "1,5,2,5");
+ * ```
+ */
+export interface RecordDataset<T, R, B = Collated<T>> {
+  /** How many records there are, where that is known. */
+  readonly length?: number;
+  /** The records of an epoch, in order. */
+  records(epoch: number): Iterable<R> | AsyncIterable<R>;
+  /** Makes a sample of the record with a number from 0 on; `at` has random numbers that belong to it. */
+  prepare(record: R, index: number, at: ReadContext): T | Promise<T>;
+  /** Joins samples into a batch, where `collate` would do it wrong. */
+  collate?(samples: T[], at: ReadContext): B | Promise<B>;
+}
 
 /** Arrays on the host by name or by place, all with the same first size. */
 export type HostFields = Readonly<Record<string, HostTensor>> | readonly HostTensor[];
@@ -108,20 +149,21 @@ export class ArrayDataset<const F extends HostFields> implements Dataset<F, F> {
   /**
    * Rows of each array, copied side by side.
    *
+   * @param indices Which rows, in order
+   * @param at Where their memory comes from (default: new memory)
    * @throws {RangeError} if there is no such sample
    */
-  getBatch(indices: ArrayLike<number>): F {
+  getBatch(indices: ArrayLike<number>, at: ReadContext = new ReadContext()): F {
     for (let i = 0; i < indices.length; i++) checkIndex("ArrayDataset", indices[i], this.length);
-    return mapFields(this.fields, (field) => gatherRows(field, indices));
+    return mapFields(this.fields, (field) => gatherRows(field, indices, at));
   }
 }
 
 /** Rows of an array along its first axis, in the order of the indices, which are not checked. */
-function gatherRows(field: HostTensor, indices: ArrayLike<number>): HostTensor {
+function gatherRows(field: HostTensor, indices: ArrayLike<number>, at: ReadContext): HostTensor {
   const { dtype, shape, data } = field;
   const row = shape.slice(1).reduce((product, size) => product * size, 1);
-  // Every host array can be made by its length; TypeScript knows the constructor only as a function.
-  const out = new (data.constructor as new (length: number) => typeof data)(indices.length * row);
+  const out = at.allocate<HostDType>(dtype, indices.length * row);
   if (row === 1) {
     for (let i = 0; i < indices.length; i++) out[i] = data[indices[i]];
   } else {
@@ -161,7 +203,9 @@ export class Subset<T, B = Collated<T>> implements Dataset<T, B> {
   /** Which samples of it, in order. */
   readonly indices: ArrayLike<number>;
   /** A whole batch in one go, where the data set can. */
-  readonly getBatch?: (indices: ArrayLike<number>) => B | Promise<B>;
+  readonly getBatch?: (indices: ArrayLike<number>, at?: ReadContext) => B | Promise<B>;
+  /** How the data set joins samples, where it has a way of its own. */
+  readonly collate?: (samples: T[], at: ReadContext) => B | Promise<B>;
 
   /**
    * Chooses samples, without a copy.
@@ -175,8 +219,10 @@ export class Subset<T, B = Collated<T>> implements Dataset<T, B> {
     this.dataset = dataset;
     this.indices = indices;
     if (dataset.getBatch !== undefined) {
-      this.getBatch = (batch) => dataset.getBatch!(Array.from(batch, (index) => this.#place(index)));
+      this.getBatch = (batch, at = new ReadContext()) =>
+        dataset.getBatch!(Array.from(batch, (index) => this.#place(index)), at);
     }
+    if (dataset.collate !== undefined) this.collate = (samples, at) => dataset.collate!(samples, at);
   }
 
   /** How many samples there are. */
@@ -187,10 +233,12 @@ export class Subset<T, B = Collated<T>> implements Dataset<T, B> {
   /**
    * One sample of the data set.
    *
+   * @param index Its number in this part
+   * @param at Random numbers for it (default: those of epoch 0)
    * @throws {RangeError} if there is no such sample
    */
-  get(index: number): T | Promise<T> {
-    return this.dataset.get(this.#place(index));
+  get(index: number, at: ReadContext = new ReadContext()): T | Promise<T> {
+    return this.dataset.get(this.#place(index), at);
   }
 
   #place(index: number): number {

@@ -17,3 +17,28 @@ export class DataError extends Error {
     this.file = file;
   }
 }
+
+/** A worker of a `DataLoader` failed; `cause` is what was thrown there, with its stack. */
+export class WorkerError extends Error {
+  /** The error's name. */
+  override readonly name: string = "WorkerError";
+  /** The worker's number, from 0 on. */
+  readonly worker: number;
+  /** The sample that could not be read, `null` where it is not the fault of one. */
+  readonly index: number | null;
+
+  /**
+   * Makes the error.
+   *
+   * @param worker The worker's number
+   * @param index The sample that could not be read, if it is the fault of one
+   * @param what What it could not do: `"It cannot read sample 7"`
+   * @param cause What was thrown there, or why it ended; `undefined` where there is nothing to tell
+   */
+  constructor(worker: number, index: number | null, what: string, cause: unknown) {
+    const why = cause === undefined ? "" : `: ${cause instanceof Error ? cause.message : String(cause)}`;
+    super(`Cannot read in worker ${worker} of a DataLoader: ${what[0].toLowerCase()}${what.slice(1)}${why}`, { cause });
+    this.worker = worker;
+    this.index = index;
+  }
+}

@@ -84,22 +84,22 @@ export class ImageDataModule extends LightningDataModule<ImageBatch> {
   }
 
   /** Training images, shuffled anew each epoch. */
-  override trainDataloader(): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
+  override trainDataloader(): DataLoader<LabelledImages, LabelledImages, HostImageBatch> {
     return this.#loader(this.#split()[0], { shuffle: true });
   }
 
   /** The images held back, or the test images where none are. */
-  override valDataloader(): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
+  override valDataloader(): DataLoader<LabelledImages, LabelledImages, HostImageBatch> {
     return this.#options.valSize ? this.#loader(this.#split()[1], {}) : this.testDataloader();
   }
 
   /** Test images, in their order. */
-  override testDataloader(): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
+  override testDataloader(): DataLoader<LabelledImages, LabelledImages, HostImageBatch> {
     return this.#loader(loaded(this.#test), {});
   }
 
   /** Test images, in their order. */
-  override predictDataloader(): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
+  override predictDataloader(): DataLoader<LabelledImages, LabelledImages, HostImageBatch> {
     return this.testDataloader();
   }
 
@@ -112,8 +112,8 @@ export class ImageDataModule extends LightningDataModule<ImageBatch> {
   #loader(
     dataset: Dataset<LabelledImages, LabelledImages>,
     { shuffle = false }: { shuffle?: boolean },
-  ): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
-    return new DataLoader<LabelledImages, HostImageBatch, LabelledImages>(dataset, {
+  ): DataLoader<LabelledImages, LabelledImages, HostImageBatch> {
+    return new DataLoader<LabelledImages, LabelledImages, HostImageBatch>(dataset, {
       batchSize: shuffle ? this.#batchSize : this.#options.evalBatchSize ?? 4 * this.#batchSize,
       shuffle,
       seed: this.#options.seed ?? 0,

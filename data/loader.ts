@@ -1,39 +1,21 @@
-import { checkNames } from "../device/option_names.ts";
 import { Prefetcher, type ProduceBatch, type ProducedBatch } from "./_prefetch.ts";
+import { type AnyWalk, BatchWalk, readSamples, SampleFailure } from "./_read_batch.ts";
+import { buffersIn, StagingPool } from "./_staging.ts";
+import { WorkerPool } from "./_worker_pool.ts";
 import { collate as defaultCollate, type Collated } from "./collate.ts";
-import type { Dataset, IterableDataset } from "./dataset.ts";
-import { BatchSampler, type BatchSource, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
+import type { Dataset, IterableDataset, RecordDataset } from "./dataset.ts";
+import { crossDataset, type CrossedDataset } from "./define_dataset.ts";
+import { checkLoaderOptions, type DataLoaderOptions } from "./loader_options.ts";
+import { ReadContext } from "./read_context.ts";
+import { BatchSampler, type BatchSource, RandomSampler, SequentialSampler } from "./sampler.ts";
 
-/** What a `DataLoader` reads: samples by number, an array of them, or samples that come one after the other. */
-export type AnyDataset<T, C> = Dataset<T, C> | IterableDataset<T> | readonly T[];
-
-/**
- * How a `DataLoader` makes batches.
- *
- * @typeParam T A sample
- * @typeParam B What the loader yields
- * @typeParam C What `collate` makes, before `transform`
- */
-export interface DataLoaderOptions<T, B, C = Collated<T>> {
-  /** Samples in a batch (default 1). */
-  batchSize?: number;
-  /** A new order each epoch (default false). */
-  shuffle?: boolean;
-  /** What the orders depend on, with the epoch (default 0). */
-  seed?: number;
-  /** Leaves out a last batch that is not full (default false). */
-  dropLast?: boolean;
-  /** Chooses samples and their order; instead of `shuffle`. */
-  sampler?: Sampler;
-  /** Chooses whole batches; instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
-  batchSampler?: BatchSource;
-  /** Joins samples into a batch (default: `collate`, or the data set's own `getBatch`). */
-  collate?: (samples: T[]) => C;
-  /** Changes a joined batch: scaling, augmentation. */
-  transform?: (batch: C) => B | Promise<B>;
-  /** How many batches are made ahead, while the GPU works on others (default 2; 0 makes each when it is asked for). */
-  prefetch?: number;
-}
+/** What a `DataLoader` reads: samples by number, an array of them, or samples or records that come one after the other. */
+export type AnyDataset<T, C> =
+  | Dataset<T, C>
+  | IterableDataset<T, C>
+  // deno-lint-ignore no-explicit-any -- what the records are is between the iteration and `prepare`
+  | RecordDataset<T, any, C>
+  | readonly T[];
 
 /** Where a `DataLoader` stands in an epoch; JSON holds it. */
 export interface DataLoaderState {
@@ -51,11 +33,11 @@ export interface DataLoaderState {
  * Batches are arrays on the host (`HostTensor` in the form of the samples); the trainer moves them to the GPU. The order is a
  * pure function of `seed` and epoch. An iteration belongs to the epoch told to `setEpoch`, else to the one after the epoch of
  * the iteration before, counted from 0. Upcoming batches are made between the turns of the event loop in which the GPU is
- * awaited.
+ * awaited, or with `numWorkers` in other threads, with the same result.
  *
  * @typeParam T A sample
+ * @typeParam C What samples become in a batch, before `transform`
  * @typeParam B What the loader yields
- * @typeParam C What `collate` makes, before `transform`
  *
  * @example
  * ```ts
@@ -69,12 +51,21 @@ export interface DataLoaderState {
  * for await (const { x } of loader) console.assert(x.shape[1] === 2);
  * ```
  */
-export class DataLoader<T, B = Collated<T>, C = Collated<T>> implements AsyncIterable<B> {
+export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
   /** What it reads. */
   readonly dataset: AnyDataset<T, C>;
-  readonly #options: DataLoaderOptions<T, B, C>;
+  readonly #options: DataLoaderOptions<T, C, B>;
   readonly #batches: BatchSource | null;
   readonly #batchSize: number;
+  readonly #crossed: CrossedDataset | null;
+  /** Memory of batches that this thread makes, and of those that workers do. */
+  readonly #staging: StagingPool = new StagingPool();
+  readonly #workersStaging: StagingPool = new StagingPool();
+  /** What was made on the way to a batch, and is no part of it. */
+  readonly #joined: WeakMap<object, unknown> = new WeakMap();
+  /** Workers at work, and those that wait for the next epoch. */
+  readonly #pools: Set<WorkerPool> = new Set();
+  #idle: WorkerPool | null = null;
   #nextEpoch = 0;
   #resume: DataLoaderState | null = null;
   #at: { -readonly [K in keyof DataLoaderState]: DataLoaderState[K] } = { epoch: 0, batches: 0, samples: 0 };
@@ -87,22 +78,12 @@ export class DataLoader<T, B = Collated<T>, C = Collated<T>> implements AsyncIte
    * @throws {TypeError} if options exclude each other, or one does not exist
    * @throws {RangeError} if one is out of range
    */
-  constructor(dataset: AnyDataset<T, C>, options: DataLoaderOptions<T, B, C> = {}) {
-    checkNames("make a DataLoader", options, {
-      batchSize: true,
-      shuffle: true,
-      seed: true,
-      dropLast: true,
-      sampler: true,
-      batchSampler: true,
-      collate: true,
-      transform: true,
-      prefetch: true,
-    });
+  constructor(dataset: AnyDataset<T, C>, options: DataLoaderOptions<T, C, B> = {}) {
+    checkLoaderOptions(options as DataLoaderOptions<never, unknown, unknown>, isIndexed(dataset));
     this.dataset = dataset;
     this.#options = { ...options };
     this.#batchSize = options.batchSize ?? 1;
-    checkOptions(options, isIndexed(dataset));
+    this.#crossed = options.numWorkers ? crossDataset(dataset) : null;
     this.#batches = isIndexed(dataset) ? batchSourceOf(dataset.length, options, this.#batchSize) : null;
   }
 
@@ -123,12 +104,12 @@ export class DataLoader<T, B = Collated<T>, C = Collated<T>> implements AsyncIte
    *
    * @param changes The options that change; `sampler: undefined` and the like take one back
    */
-  with(changes: DataLoaderOptions<T, B, C>): DataLoader<T, B, C> {
-    return new DataLoader<T, B, C>(this.dataset, { ...this.#options, ...changes });
+  with(changes: DataLoaderOptions<T, C, B>): DataLoader<T, C, B> {
+    return new DataLoader<T, C, B>(this.dataset, { ...this.#options, ...changes });
   }
 
   /** The same loader without a random order: in the order of the data set, where it shuffles or a random sampler chooses. */
-  sequential(): DataLoader<T, B, C> {
+  sequential(): DataLoader<T, C, B> {
     const { shuffle, sampler } = this.#options;
     if (!shuffle && !(sampler instanceof RandomSampler)) return this;
     return this.with({ shuffle: undefined, sampler: undefined });
@@ -173,84 +154,177 @@ export class DataLoader<T, B = Collated<T>, C = Collated<T>> implements AsyncIte
   /** Begins an iteration over one epoch. */
   [Symbol.asyncIterator](): AsyncIterableIterator<B> {
     const start = this.#resume ?? { epoch: this.#nextEpoch, batches: 0, samples: 0 };
-    const at = { ...start };
+    const place = { ...start };
     this.#resume = null;
-    this.#nextEpoch = at.epoch + 1;
-    this.#at = at;
-    const produce = this.#batches !== null && isIndexed(this.dataset)
-      ? this.#byIndex(this.dataset, this.#batches, start)
-      : this.#inOrder(start);
-    return new Prefetcher<B>(produce, this.#options.prefetch ?? 2, (samples) => {
-      at.batches++;
-      at.samples += samples;
+    this.#nextEpoch = place.epoch + 1;
+    this.#at = place;
+    const { seed, prefetch = 2, numWorkers = 0, prefetchFactor = 2 } = this.#options;
+    const at = new ReadContext({ seed, epoch: start.epoch, take: (bytes) => this.#staging.take(bytes) });
+    const produce = this.#crossed !== null
+      ? this.#inWorkers(this.#crossed, start, at)
+      : this.#batches !== null && isIndexed(this.dataset)
+      ? this.#byIndex(this.dataset, this.#batches, start, at)
+      : this.#inOrder(start, at);
+    const depth = numWorkers > 0 ? numWorkers * prefetchFactor : prefetch;
+    return new Prefetcher<B>(produce, depth, (samples) => {
+      place.batches++;
+      place.samples += samples;
     });
   }
 
-  /** Batches of a data set that is read by number: each can be made apart from the others. */
-  #byIndex(dataset: Dataset<T, C> | readonly T[], source: BatchSource, start: DataLoaderState): ProduceBatch<B> {
+  /**
+   * Takes back the memory of a batch that this loader gave, to use it for later ones: for a consumer that is done with the
+   * batch, as the trainer is when it lies on the device. Nobody may read the batch's arrays afterwards.
+   *
+   * @param batch A batch of this loader; what is not is ignored
+   */
+  recycle(batch: B): void {
+    const buffers = buffersIn(batch);
+    if (typeof batch === "object" && batch !== null) {
+      buffersIn(this.#joined.get(batch), buffers);
+      this.#joined.delete(batch);
+    }
+    for (const buffer of buffers) {
+      const from = [this.#staging, this.#workersStaging].find((pool) => pool.lends(buffer));
+      from?.give(buffer);
+    }
+  }
+
+  /** Stops the workers, also those that stay from epoch to epoch; the next iteration starts new ones. */
+  async close(): Promise<void> {
+    this.#idle = null;
+    const pools = [...this.#pools];
+    this.#pools.clear();
+    await Promise.all(pools.map((pool) => pool.close()));
+  }
+
+  /** Stops the workers: `await using loader = new DataLoader(…)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The batches of indices that are still to come in an epoch. */
+  #upcoming(source: BatchSource, start: DataLoaderState): Iterator<ArrayLike<number>> {
     const all = source instanceof BatchSampler
       ? source.batches(start.epoch, start.samples)
       : skipped(source.batches(start.epoch), start.batches);
-    const upcoming = all[Symbol.iterator]();
-    const { collate } = this.#options;
+    return all[Symbol.iterator]();
+  }
+
+  /** Batches that other threads make, each apart from the others. */
+  #inWorkers(dataset: CrossedDataset, start: DataLoaderState, at: ReadContext): ProduceBatch<B> {
+    const { numWorkers = 0, seed = 0, persistentWorkers, dropLast = false, timeout = 0, worker } = this.#options;
+    const pool = this.#idle?.alive
+      ? this.#idle
+      : new WorkerPool(dataset, { workers: numWorkers, seed, staging: this.#workersStaging, start: worker });
+    this.#idle = null;
+    this.#pools.add(pool);
+    const upcoming = this.#batches === null ? null : this.#upcoming(this.#batches, start);
+    if (upcoming === null) pool.walk(start.epoch, { batchSize: this.#batchSize, dropLast, skip: start.samples });
+    let number = 0;
+    const produce: ProduceBatch<B> = () => {
+      const indices = upcoming?.next();
+      if (indices?.done) return null;
+      const made = indices === undefined ? pool.next(number++) : pool.read(start.epoch, indices.value);
+      // What crosses keeps its form: workers join samples as this thread would.
+      return made.then((made) => made === null ? null : this.#finish(made.batch as C, made.samples, at));
+    };
+    produce.elsewhere = true;
+    produce.close = async () => {
+      if (persistentWorkers && pool.alive && this.#pools.has(pool) && this.#idle === null) this.#idle = pool;
+      else {
+        this.#pools.delete(pool);
+        await pool.close();
+      }
+    };
+    if (timeout > 0) {
+      produce.wait = async (batch) => {
+        const timer = setTimeout(() => pool.giveUp(`No batch came within ${timeout} s`), 1000 * timeout);
+        try {
+          return await batch;
+        } finally {
+          clearTimeout(timer);
+        }
+      };
+    }
+    return produce;
+  }
+
+  /** Batches of a data set that is read by number: each can be made apart from the others. */
+  #byIndex(
+    dataset: Dataset<T, C> | readonly T[],
+    source: BatchSource,
+    start: DataLoaderState,
+    at: ReadContext,
+  ): ProduceBatch<B> {
+    const upcoming = this.#upcoming(source, start);
     return () => {
       const { done, value: indices } = upcoming.next();
       if (done) return null;
       const samples = indices.length;
-      if (collate === undefined && "getBatch" in dataset && dataset.getBatch !== undefined) {
-        return this.#finish(dataset.getBatch(indices), samples);
+      if (this.#options.collate === undefined && "getBatch" in dataset && dataset.getBatch !== undefined) {
+        return this.#finish(dataset.getBatch(indices, at), samples, at);
       }
-      const read = Array.from(indices, (index) => isArray(dataset) ? dataset[index] : dataset.get(index));
-      if (read.some((sample) => sample instanceof Promise)) {
-        return Promise.all(read).then((whole) => this.#finish(this.#collate(whole), samples));
-      }
-      // None is a promise; what is left is samples.
-      return this.#finish(this.#collate(read as T[]), samples);
+      const read = reading(() =>
+        readSamples(samples, (i) => isArray(dataset) ? dataset[indices[i]] : dataset.get(indices[i], at))
+      );
+      return read instanceof Promise
+        ? read.then((whole) => this.#finish(this.#collate(whole, at), samples, at))
+        : this.#finish(this.#collate(read, at), samples, at);
     };
   }
 
   /** Batches of samples that come one after the other. */
-  #inOrder(start: DataLoaderState): ProduceBatch<B> {
+  #inOrder(start: DataLoaderState, at: ReadContext): ProduceBatch<B> {
+    const { dropLast = false } = this.#options;
+    const options = { batchSize: this.#batchSize, dropLast, skip: start.samples, first: 0, stride: 1 };
     // The constructor has told apart what is read by number.
-    const dataset = this.dataset as IterableDataset<T>;
-    dataset.setEpoch?.(start.epoch);
-    const samples = Symbol.asyncIterator in dataset ? dataset[Symbol.asyncIterator]() : dataset[Symbol.iterator]();
-    let skip = start.samples;
-    let turn: Promise<unknown> = Promise.resolve();
-    const next = async (): Promise<ProducedBatch<B> | null> => {
-      const batch: T[] = [];
-      while (batch.length < this.#batchSize) {
-        const { done, value } = await samples.next();
-        if (done) break;
-        if (skip > 0) skip--;
-        else batch.push(value);
-      }
-      if (batch.length === 0 || (this.#options.dropLast && batch.length < this.#batchSize)) return null;
-      return await this.#finish(this.#collate(batch), batch.length);
+    const walk = new BatchWalk(this.dataset as unknown as AnyWalk, at, options);
+    const produce: ProduceBatch<B> = async () => {
+      const batch = await reading(() => walk.next());
+      return batch === null ? null : await this.#finish(this.#collate(batch, at), batch.length, at);
     };
-    const produce: ProduceBatch<B> = () => {
-      const batch = turn.then(next);
-      turn = batch.catch(() => {}); // who asked for the batch is told; here only its end counts
-      return batch;
-    };
-    produce.close = async () => {
-      await samples.return?.();
-    };
+    produce.close = () => walk.close();
     return produce;
   }
 
-  #collate(samples: T[]): C {
-    const { collate } = this.#options;
+  #collate(samples: unknown[], at: ReadContext): C | Promise<C> {
+    const all = samples as T[]; // they were read from the data set
+    const own = this.#options.collate;
+    if (own !== undefined) return own(all, at);
+    const dataset = this.dataset as Pick<Dataset<T, C>, "collate">;
     // Without a collate function of its own C can only be its default.
-    return collate === undefined ? defaultCollate(samples) as C : collate(samples);
+    return dataset.collate === undefined ? defaultCollate(all, at) as C : dataset.collate(all, at);
   }
 
-  #finish(joined: C | Promise<C>, samples: number): ProducedBatch<B> | Promise<ProducedBatch<B>> {
+  #finish(
+    joined: C | Promise<C>,
+    samples: number,
+    at: ReadContext,
+  ): ProducedBatch<B> | Promise<ProducedBatch<B>> {
     const { transform } = this.#options;
-    if (joined instanceof Promise) return joined.then((batch) => this.#finish(batch, samples));
+    if (joined instanceof Promise) return joined.then((batch) => this.#finish(batch, samples, at));
     // Without a transform B can only be C.
-    const batch = transform === undefined ? joined as unknown as B : transform(joined);
-    return batch instanceof Promise ? batch.then((batch) => ({ batch, samples })) : { batch, samples };
+    if (transform === undefined) return { batch: joined as unknown as B, samples };
+    const made = (batch: B) => {
+      if (typeof batch === "object" && batch !== null) this.#joined.set(batch, joined);
+      return { batch, samples };
+    };
+    const batch = transform(joined, at);
+    return batch instanceof Promise ? batch.then(made) : made(batch);
+  }
+}
+
+/** Reads samples; what fails is thrown as it was, since here its stack tells enough. */
+function reading<R>(read: () => R | Promise<R>): R | Promise<R> {
+  const rethrow = (error: unknown): never => {
+    throw error instanceof SampleFailure ? error.cause : error;
+  };
+  try {
+    const result = read();
+    return result instanceof Promise ? result.catch(rethrow) : result;
+  } catch (error) {
+    return rethrow(error);
   }
 }
 
@@ -270,7 +344,7 @@ function* skipped<T>(items: Iterable<T>, count: number): IterableIterator<T> {
 
 type Choices = Pick<
   DataLoaderOptions<unknown, unknown>,
-  "batchSize" | "shuffle" | "seed" | "dropLast" | "sampler" | "batchSampler" | "prefetch"
+  "shuffle" | "seed" | "dropLast" | "sampler" | "batchSampler"
 >;
 
 function batchSourceOf(length: number, options: Choices, batchSize: number): BatchSource {
@@ -278,24 +352,4 @@ function batchSourceOf(length: number, options: Choices, batchSize: number): Bat
   const sampler = options.sampler ??
     (options.shuffle ? new RandomSampler(length, { seed: options.seed }) : new SequentialSampler(length));
   return new BatchSampler(sampler, { batchSize, dropLast: options.dropLast });
-}
-
-function checkOptions(options: Choices, indexed: boolean): void {
-  const whole = (name: "batchSize" | "prefetch", least: number) => {
-    const value = options[name];
-    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
-    throw new RangeError(`Cannot make a DataLoader: ${name} must be a whole number from ${least} on, is ${value}`);
-  };
-  whole("batchSize", 1);
-  whole("prefetch", 0);
-  const given = (names: readonly (keyof Choices)[]) => names.filter((name) => options[name]);
-  const exclude = (why: string, names: readonly (keyof Choices)[]) => {
-    const found = given(names);
-    if (found.length > 0) throw new TypeError(`Cannot make a DataLoader: ${why}, got ${found.join(" and ")} with it`);
-  };
-  if (!indexed) {
-    exclude("a data set without get(index) has its own order", ["shuffle", "sampler", "batchSampler"]);
-  } else if (options.batchSampler !== undefined) {
-    exclude("a batchSampler decides alone", ["batchSize", "shuffle", "sampler", "dropLast"]);
-  } else if (options.sampler !== undefined) exclude("a sampler decides the order alone", ["shuffle"]);
 }

@@ -5,7 +5,17 @@
  */
 import "../autograd/methods.ts";
 export { collate, type Collated } from "./collate.ts";
-export { ArrayDataset, type Dataset, type HostFields, type IterableDataset, randomSplit, Subset } from "./dataset.ts";
+export { ConcatDataset } from "./concat_dataset.ts";
+export {
+  ArrayDataset,
+  type Dataset,
+  type HostFields,
+  type IterableDataset,
+  randomSplit,
+  type RecordDataset,
+  Subset,
+} from "./dataset.ts";
+export { defineDataset } from "./define_dataset.ts";
 export {
   type DataFile,
   type DataFiles,
@@ -15,7 +25,7 @@ export {
   type MirrorOptions,
   prepareFiles,
 } from "./download.ts";
-export { DataError } from "./errors.ts";
+export { DataError, WorkerError } from "./errors.ts";
 export {
   fashionMnist,
   fashionMnistClasses,
@@ -35,10 +45,13 @@ export {
 export { type ImageSet, type ImageSetOptions, type LabelledImages, labelledImages, type Split } from "./images.ts";
 export { type IdxTensor, parseIdx, readIdx } from "./idx.ts";
 export { type DataModuleTrainer, LightningDataModule } from "./lightning_data_module.ts";
-export { type AnyDataset, DataLoader, type DataLoaderOptions, type DataLoaderState } from "./loader.ts";
+export { type AnyDataset, DataLoader, type DataLoaderState } from "./loader.ts";
+export { type DataLoaderOptions } from "./loader_options.ts";
 export { loadMnist, mnist, mnistMean, mnistStd, prepareMnist } from "./mnist.ts";
 export { debianPackage, npmPackage } from "./packages.ts";
 export type { Awaitable, Loader, Loaders, Stage, StateDict } from "./protocol.ts";
+export { ReadContext } from "./read_context.ts";
 export { BatchSampler, type BatchSource, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
+export { serveDatasets } from "./serve_datasets.ts";
 export { scaleImages } from "./transforms.ts";
 export { CombinedLoader, type CombinedMode, type LoaderGroup } from "./combined_loader.ts";

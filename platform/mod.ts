@@ -38,3 +38,11 @@ export {
 } from "./process.ts";
 export { isTerminal, terminalColumns, writeErr, writeOut } from "./terminal.ts";
 export { sha256 } from "./hash.ts";
+export {
+  type ForeignWorker,
+  startWorker,
+  type WorkerEvents,
+  type WorkerParent,
+  workerParent,
+  type WorkerThread,
+} from "./workers.ts";

@@ -18,6 +18,7 @@ interface NodeModules {
   "fs/promises": typeof import("node:fs/promises");
   "os": typeof import("node:os");
   "path": typeof import("node:path");
+  "worker_threads": typeof import("node:worker_threads");
 }
 
 type NodeProcess = typeof import("node:process");

@@ -31,8 +31,8 @@ export function scaled(images: LabelledImages["image"]): HostImageBatch["image"]
 export function loaderOf(
   set: ArrayDataset<LabelledImages>,
   options: { batchSize: number; shuffle?: boolean },
-): DataLoader<LabelledImages, HostImageBatch, LabelledImages> {
-  return new DataLoader<LabelledImages, HostImageBatch, LabelledImages>(set, {
+): DataLoader<LabelledImages, LabelledImages, HostImageBatch> {
+  return new DataLoader<LabelledImages, LabelledImages, HostImageBatch>(set, {
     ...options,
     seed: 0,
     transform: ({ image, label }) => ({ image: scaled(image), label }),
