@@ -1,5 +1,7 @@
 import { maskedCrc32c } from "./_crc.ts";
+import type { Histogram } from "./_media.ts";
 import { Message } from "./_protobuf.ts";
+import type { Flat } from "./_values.ts";
 
 /** A frame of a TFRecord file: length, its checksum, the data, its checksum. */
 export function frame(data: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -21,6 +23,11 @@ export function summaryEvent(seconds: number, step: number, values: readonly Mes
   const summary = new Message();
   for (const value of values) summary.bytes(1, value);
   return new Message().double(1, seconds).integer(2, step).bytes(5, summary).encode();
+}
+
+/** The event by which TensorBoard forgets what other files of the run have from a step on. */
+export function restartEvent(seconds: number, step: number): Uint8Array {
+  return new Message().double(1, seconds).integer(2, step).bytes(7, new Message().integer(1, 1)).encode();
 }
 
 /** A number, an f32. */
@@ -53,25 +60,11 @@ export function imageValue(
   return new Message().bytes(1, tag).bytes(4, image);
 }
 
-/** How values are distributed: upper ends of bins, and how many are in each. */
-export interface Histogram {
-  readonly min: number;
-  readonly max: number;
-  readonly count: number;
-  readonly sum: number;
-  readonly sumSquares: number;
-  readonly limits: readonly number[];
-  readonly counts: readonly number[];
-}
-
 /** A histogram. */
 export function histogramValue(tag: string, { min, max, count, sum, sumSquares, limits, counts }: Histogram): Message {
   const histogram = new Message().double(1, min).double(2, max).double(3, count).double(4, sum).double(5, sumSquares);
   return new Message().bytes(1, tag).bytes(5, histogram.doubles(6, limits).doubles(7, counts));
 }
-
-/** What a run was configured with. */
-export type Hyperparameters = Readonly<Record<string, string | number | boolean>>;
 
 const DATA_TYPES = { string: 1, boolean: 2, number: 3 } as const;
 
@@ -85,7 +78,7 @@ const hparamsSummary = (tag: string, field: number, content: Message): Message =
 
 /** The values that make a run appear among the hyperparameters: which there are, theirs, and that the run has begun. */
 export function hparamsValues(
-  params: Hyperparameters,
+  params: Flat,
   metrics: readonly string[],
   name: string,
   seconds: number,

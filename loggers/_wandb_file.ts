@@ -1,5 +1,6 @@
 import { crc32 } from "./_crc.ts";
 import { Message } from "./_protobuf.ts";
+import { json } from "./_values.ts";
 
 /** Blocks of the file, counted from its first byte. */
 const BLOCK = 32 * 1024;
@@ -39,15 +40,6 @@ export function chunks(record: Uint8Array, offset: number): Uint8Array<ArrayBuff
     if (ends) break;
   }
   return Uint8Array.from(bytes);
-}
-
-/** JSON as Weights & Biases reads it: numbers that JSON does not have are texts. */
-export function json(value: unknown): string {
-  const text = JSON.stringify(
-    value,
-    (_, one) => typeof one === "number" && !Number.isFinite(one) ? String(one) : one,
-  );
-  return text ?? "null";
 }
 
 /** Who wrote the file, and who can read it. */
@@ -94,6 +86,11 @@ export function historyRecord(step: number, row: Readonly<Record<string, unknown
     history.bytes(1, new Message().bytes(2, key).bytes(16, json(value)));
   }
   return new Message().bytes(2, history.bytes(2, new Message().integer(1, step)));
+}
+
+/** A file below the run's `files` that belongs to a row. */
+export function mediaRecord(path: string): Message {
+  return new Message().bytes(6, new Message().bytes(1, new Message().bytes(1, path).integer(2, 0).integer(3, 2)));
 }
 
 /** The latest values. */

@@ -1,17 +1,27 @@
 import { checkNames } from "../device/option_names.ts";
-import { appendFile, exists, joinPath, readText, writeFileAtomic } from "../platform/mod.ts";
-import type { Logger, LogPoint } from "../trainer/mod.ts";
-import { RunFolder, type RunFolderOptions } from "./_run_folder.ts";
+import { exists, joinPath, readText, writeFileAtomic } from "../platform/mod.ts";
+import type { LogPoint } from "../trainer/mod.ts";
+import { GrowingFile } from "./_growing_file.ts";
+import { Outlet } from "./_outlet.ts";
+import { Rewind, type RowKey } from "./_rewind.ts";
+import type { RunFolderOptions } from "./_run_folder.ts";
+import { json } from "./_values.ts";
+import { FolderLogger } from "./folder_logger.ts";
 
 /** Where a {@link CSVLogger} writes. */
 export type CSVLoggerOptions = RunFolderOptions;
 
 const AXES = ["step", "batch", "epoch", "seconds"];
 
+type Row = Readonly<Record<string, number>>;
+/** A row to write, or the batches after which rows are forgotten. */
+type Item = { readonly row: Row; readonly names: readonly string[] } | { readonly rewindTo: number };
+
 /**
  * Writes metrics to `metrics.csv`: a row for each moment, a column for each metric, empty where there is none. Every row
- * carries step, batch, epoch and seconds. Hyperparameters go to `hparams.json`. A version that exists already is gone on
- * with: its rows stay.
+ * carries step, batch, epoch and seconds; NaN and infinities are `NaN`, `Infinity` and `-Infinity`. Hyperparameters go to
+ * `hparams.json`, pictures and the like to files in `media`. A version that exists already is gone on with: its rows stay,
+ * but for those that a run resumed from a checkpoint makes once more.
  *
  * @example
  * ```ts
@@ -21,10 +31,11 @@ const AXES = ["step", "batch", "epoch", "seconds"];
  * console.log(logger.logDir); // "logs/mnist/first"
  * ```
  */
-export class CSVLogger implements Logger {
-  readonly #folder: RunFolder;
-  /** Columns of the file; `null` before the first row. */
-  #columns: string[] | null = null;
+export class CSVLogger extends FolderLogger {
+  readonly #rows: Outlet<Item> = new Outlet("CSVLogger", (items) => this.#write(items));
+  /** What the file holds; `null` before the first row. */
+  #table: { readonly file: GrowingFile; columns: string[] } | null = null;
+  #rewind: Rewind | null = null;
 
   /**
    * Makes the logger; it writes nothing before training begins.
@@ -34,66 +45,90 @@ export class CSVLogger implements Logger {
    */
   constructor(options: CSVLoggerOptions = {}) {
     checkNames("make a CSVLogger", options, { saveDir: true, name: true, version: true });
-    this.#folder = new RunFolder(options);
+    super(options);
   }
 
-  /** The experiment. */
-  get name(): string {
-    return this.#folder.name;
-  }
-
-  /** The run. */
-  get version(): string {
-    return this.#folder.version;
-  }
-
-  /** The run's folder. */
-  get logDir(): string {
-    return this.#folder.path;
-  }
-
-  /** Chooses the run's folder and makes it; called when training begins, so that every file of the run goes there. */
-  async open(): Promise<void> {
-    await this.#folder.open();
+  /** Forgets the rows of a version that is gone on with which come after the checkpoint. */
+  async resume({ batch }: LogPoint): Promise<void> {
+    await this.#rows.give({ rewindTo: batch });
   }
 
   /** Writes a row. */
-  async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
-    await this.open();
-    const row: Readonly<Record<string, number>> = { ...metrics, ...at };
-    const columns = await this.#columnsFor(Object.keys(metrics));
-    await appendFile(this.#file, columns.map((name) => name in row ? String(row[name]) : "").join(",") + "\n");
+  override async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
+    await this.#rows.give({ row: { ...metrics, ...at }, names: Object.keys(metrics) });
   }
 
   /** Writes the hyperparameters. */
   async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
     await this.open();
-    await writeFileAtomic(joinPath(this.logDir, "hparams.json"), JSON.stringify(params, null, 2) + "\n");
+    await writeFileAtomic(joinPath(this.logDir, "hparams.json"), json(params, 2) + "\n");
   }
 
-  get #file(): string {
-    return joinPath(this.logDir, "metrics.csv");
+  /** Waits until everything is written. */
+  override async save(): Promise<void> {
+    await this.#rows.flush();
+    await super.save();
   }
 
-  /** The file's columns, after those that are new have been added to its heading and to the rows before. */
-  async #columnsFor(names: readonly string[]): Promise<readonly string[]> {
-    const known = this.#columns;
-    const missing = (columns: readonly string[]) => names.filter((name) => !columns.includes(name));
-    if (known !== null && missing(known).length === 0) return known;
-    const text = await exists(this.#file) ? await readText(this.#file) : "";
-    // What follows the last line break is half a row of a process that was cut off.
-    const [heading, ...rows] = text.split("\n").slice(0, -1);
-    const before = known ?? (heading === undefined ? AXES : parseLine(heading));
-    const added = missing(before);
+  /** Ends the run. */
+  override async finalize(status: string): Promise<void> {
+    await this.#rows.close();
+    await super.finalize(status);
+  }
+
+  async #write(items: readonly Item[]): Promise<void> {
+    await this.open();
+    const path = joinPath(this.logDir, "metrics.csv"),
+      rewindTo = items.findLast((item) => "rewindTo" in item)?.rewindTo;
+    if (rewindTo !== undefined) await this.#forget(path, rewindTo);
+    const rows = items.filter((item) => "row" in item)
+      .filter(({ row, names }) => !this.#rewind?.repeats({ batch: row.batch, names }));
+    if (rows.length === 0) return;
+    const { file, columns } = await this.#tableWith(path, rows.flatMap(({ names }) => names));
+    const lines = rows.map(({ row }) => columns.map((name) => name in row ? String(row[name]) : "").join(",") + "\n");
+    await file.append(lines.join(""));
+  }
+
+  /** The file with columns for all metrics: new ones are added to its heading and, empty, to the rows before. */
+  async #tableWith(path: string, names: readonly string[]): Promise<{ file: GrowingFile; columns: readonly string[] }> {
+    const missing = (columns: readonly string[]) => [...new Set(names)].filter((name) => !columns.includes(name));
+    if (this.#table !== null && missing(this.#table.columns).length === 0) return this.#table;
+    const { heading, rows, whole } = await readTable(path);
+    const before = this.#table?.columns ?? heading ?? AXES, added = missing(before);
     const columns = [...before, ...added];
-    const empty = ",".repeat(added.length);
-    const lines = [columns.map(quote).join(","), ...rows.map((row) => row + empty)];
-    if (added.length > 0 || heading === undefined || !text.endsWith("\n")) {
-      await writeFileAtomic(this.#file, lines.join("\n") + "\n");
+    if (added.length > 0 || heading === null || !whole) {
+      const empty = ",".repeat(added.length);
+      await writeFileAtomic(path, textOf(columns, rows.map((row) => row + empty)));
     }
-    this.#columns = columns;
-    return columns;
+    this.#table = { file: new GrowingFile(path), columns };
+    return this.#table;
   }
+
+  /** Removes the rows after a batch. */
+  async #forget(path: string, batch: number): Promise<void> {
+    const { heading, rows } = await readTable(path);
+    if (heading === null) return;
+    const keys = rows.map((row): RowKey => {
+      const cells = row.split(",");
+      const names = heading.filter((name, i) => !AXES.includes(name) && cells[i] !== "");
+      return { batch: Number(cells[heading.indexOf("batch")]), names };
+    });
+    const rewind = this.#rewind = new Rewind(batch, keys);
+    const kept = rows.filter((_, i) => rewind.keeps(keys[i]));
+    if (kept.length < rows.length) await writeFileAtomic(path, textOf(heading, kept));
+    this.#table = null;
+  }
+}
+
+/** What a file holds. Behind the last line break is half a row of a process that was cut off. */
+async function readTable(path: string): Promise<{ heading: string[] | null; rows: string[]; whole: boolean }> {
+  const text = await exists(path) ? await readText(path) : "";
+  const [heading, ...rows] = text.split("\n").slice(0, -1);
+  return { heading: heading === undefined ? null : parseLine(heading), rows, whole: text.endsWith("\n") };
+}
+
+function textOf(columns: readonly string[], rows: readonly string[]): string {
+  return [columns.map(quote).join(","), ...rows].join("\n") + "\n";
 }
 
 function quote(text: string): string {

@@ -1,14 +1,24 @@
 import { checkNames } from "../device/option_names.ts";
-import { appendFile, joinPath } from "../platform/mod.ts";
-import type { Logger, LogPoint } from "../trainer/mod.ts";
-import { RunFolder, type RunFolderOptions } from "./_run_folder.ts";
+import { exists, joinPath, readText, writeFileAtomic } from "../platform/mod.ts";
+import type { LogPoint } from "../trainer/mod.ts";
+import { GrowingFile } from "./_growing_file.ts";
+import { Outlet } from "./_outlet.ts";
+import { Rewind, type RowKey } from "./_rewind.ts";
+import type { RunFolderOptions } from "./_run_folder.ts";
+import { json } from "./_values.ts";
+import { FolderLogger } from "./folder_logger.ts";
 
 /** Where a {@link JSONLLogger} writes. */
 export type JSONLLoggerOptions = RunFolderOptions;
 
+/** A line to write, or the batches after which rows are forgotten. */
+type Item = { readonly line: string; readonly key: RowKey | null } | { readonly rewindTo: number };
+
 /**
  * Writes metrics to `metrics.jsonl`: a JSON object a line, with step, batch, epoch, seconds and the metrics of that moment.
- * Numbers that JSON does not have are the texts `"NaN"`, `"Infinity"` and `"-Infinity"`. Hyperparameters are a line, too.
+ * Numbers that JSON does not have are the texts `"NaN"`, `"Infinity"` and `"-Infinity"`. Hyperparameters are a line, too;
+ * pictures and the like go to files in `media`. A version that exists already is gone on with: its lines stay, but for rows
+ * that a run resumed from a checkpoint makes once more.
  *
  * @example
  * ```ts
@@ -18,8 +28,10 @@ export type JSONLLoggerOptions = RunFolderOptions;
  * console.log(logger.logDir); // "logs/mnist/first"
  * ```
  */
-export class JSONLLogger implements Logger {
-  readonly #folder: RunFolder;
+export class JSONLLogger extends FolderLogger {
+  readonly #lines: Outlet<Item> = new Outlet("JSONLLogger", (items) => this.#write(items));
+  #file: GrowingFile | null = null;
+  #rewind: Rewind | null = null;
 
   /**
    * Makes the logger; it writes nothing before training begins.
@@ -29,45 +41,58 @@ export class JSONLLogger implements Logger {
    */
   constructor(options: JSONLLoggerOptions = {}) {
     checkNames("make a JSONLLogger", options, { saveDir: true, name: true, version: true });
-    this.#folder = new RunFolder(options);
+    super(options);
   }
 
-  /** The experiment. */
-  get name(): string {
-    return this.#folder.name;
-  }
-
-  /** The run. */
-  get version(): string {
-    return this.#folder.version;
-  }
-
-  /** The run's folder. */
-  get logDir(): string {
-    return this.#folder.path;
-  }
-
-  /** Chooses the run's folder and makes it. */
-  async open(): Promise<void> {
-    await this.#folder.open();
+  /** Forgets the rows of a version that is gone on with which come after the checkpoint. */
+  async resume({ batch }: LogPoint): Promise<void> {
+    await this.#lines.give({ rewindTo: batch });
   }
 
   /** Writes a row. */
-  async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
-    await this.#append({ ...at, metrics });
+  override async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
+    const key = { batch: at.batch, names: Object.keys(metrics) };
+    await this.#lines.give({ line: json({ ...at, metrics }), key });
   }
 
   /** Writes the hyperparameters. */
   async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#append({ hparams: params });
+    await this.#lines.give({ line: json({ hparams: params }), key: null });
   }
 
-  async #append(row: unknown): Promise<void> {
-    await this.open();
-    const text = JSON.stringify(
-      row,
-      (_, value) => Number.isFinite(value) || typeof value !== "number" ? value : `${value}`,
-    );
-    await appendFile(joinPath(this.logDir, "metrics.jsonl"), `${text}\n`);
+  /** Waits until everything is written. */
+  override async save(): Promise<void> {
+    await this.#lines.flush();
+    await super.save();
   }
+
+  /** Ends the run. */
+  override async finalize(status: string): Promise<void> {
+    await this.#lines.close();
+    await super.finalize(status);
+  }
+
+  async #write(items: readonly Item[]): Promise<void> {
+    await this.open();
+    const path = joinPath(this.logDir, "metrics.jsonl"),
+      rewindTo = items.findLast((item) => "rewindTo" in item)?.rewindTo;
+    if (this.#file === null || rewindTo !== undefined) await this.#tidy(path, rewindTo ?? Infinity);
+    const lines = items.filter((item) => "line" in item).filter(({ key }) => !(key && this.#rewind?.repeats(key)));
+    if (lines.length > 0) await this.#file!.append(lines.map(({ line }) => `${line}\n`).join(""));
+  }
+
+  /** Removes the rows after a batch, and half a line that a process which was cut off left. */
+  async #tidy(path: string, batch: number): Promise<void> {
+    const text = await exists(path) ? await readText(path) : "", lines = text.split("\n").slice(0, -1);
+    const keys = lines.map(keyOf), rewind = this.#rewind = new Rewind(batch, keys.filter((key) => key !== null));
+    const kept = lines.filter((_, i) => keys[i] === null || rewind.keeps(keys[i])).map((line) => `${line}\n`).join("");
+    if (kept !== text) await writeFileAtomic(path, kept);
+    this.#file = new GrowingFile(path);
+  }
+}
+
+/** What a line is about, or `null` where it is no row. */
+function keyOf(line: string): RowKey | null {
+  const { batch, metrics } = JSON.parse(line) as { batch?: number; metrics?: object };
+  return batch === undefined || metrics === undefined ? null : { batch, names: Object.keys(metrics) };
 }

@@ -53,11 +53,11 @@ Deno.test("rows are numbers of their step, beside the epoch", async () => {
 trainerTest("texts, images and histograms are read back", async () => {
   await inFolder(async (folder) => {
     const logger = new TensorBoardLogger({ saveDir: folder });
-    await logger.addText("note", "**bold**", 1);
-    await logger.addImage("red", tensor([[[1, 0.5]], [[0, 0]], [[0, 2]]]), 2);
-    await logger.addHistogram("weights", tensor([0, 1, 2, 3, NaN, Infinity, 1.5, 3]), 3);
-    await logger.addHistogram("constant", tensor([2, 2], { dtype: "f32" }), 4);
-    await logger.addHistogram("nothing", zeros([0]), 5);
+    await logger.logText("note", "**bold**", { step: 1 });
+    await logger.logImage("red", tensor([[[1, 0.5]], [[0, 0]], [[0, 2]]]), { step: 2 });
+    await logger.logHistogram("weights", tensor([0, 1, 2, 3, NaN, Infinity, 1.5, 3]), { step: 3 });
+    await logger.logHistogram("constant", tensor([2, 2], { dtype: "f32" }), { step: 4 });
+    await logger.logHistogram("nothing", zeros([0]), { step: 5 });
     const [text, image, weights, constant, nothing] = valuesOf(await events(logger)).map(({ value }) => value);
     assertEquals([text.text(1), text.at(8).integer(1), text.at(8).text(8)], ["note/text_summary", 7, "**bold**"]);
     assertEquals([text.at(9, 1).text(1), text.at(9).integer(4)], ["text", 2]);
@@ -72,7 +72,7 @@ trainerTest("texts, images and histograms are read back", async () => {
     assertEquals([counts.length, counts[0], counts[10], counts[15], counts[20], counts[29]], [30, 1, 1, 1, 1, 2]);
     assertEquals([limits[29], limits.every((limit, i) => i === 0 || limit > limits[i - 1])], [3, true]);
     assertEquals([constant.at(5).double(3), constant.at(5).doubles(7)[0], nothing.at(5).double(3)], [2, 2, 0]);
-    await assertRejects(() => logger.addImage("flat", zeros([2, 2]), 0), TypeError, "must be [C, H, W]");
+    await assertRejects(() => logger.logImage("flat", zeros([2, 2]), { step: 0 }), TypeError, "must be [C, H, W]");
   });
 });
 

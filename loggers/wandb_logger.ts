@@ -1,7 +1,13 @@
 import { checkNames } from "../device/option_names.ts";
-import { appendFile, exists, joinPath, makeDir } from "../platform/mod.ts";
-import type { Logger, LogPoint } from "../trainer/mod.ts";
-import type { Message } from "./_protobuf.ts";
+import { dirname, exists, joinPath, makeDir, sha256, writeFile } from "../platform/mod.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Logger, LogPoint, MediaPoint, Table } from "../trainer/mod.ts";
+import { GrowingFile, joined } from "./_growing_file.ts";
+import { checkedTable, histogramOf, mediaName, pixelsOf } from "./_media.ts";
+import { Outlet } from "./_outlet.ts";
+import { encodePng } from "./_png.ts";
+import { Message } from "./_protobuf.ts";
+import { json } from "./_values.ts";
 import {
   axisRecord,
   chunks,
@@ -10,6 +16,7 @@ import {
   HEADER,
   headerRecord,
   historyRecord,
+  mediaRecord,
   type RunInfo,
   runRecord,
   summaryRecord,
@@ -31,13 +38,22 @@ export interface WandbLoggerOptions {
   tags?: readonly string[];
   /** What the run was configured with. */
   config?: Readonly<Record<string, unknown>>;
+  /** Stands before the name of each metric; default nothing. */
+  prefix?: string;
+}
+
+/** A record, and the file that it speaks of. */
+interface Entry {
+  readonly record: Message;
+  readonly file?: { readonly path: string; readonly bytes: Uint8Array };
 }
 
 /**
  * Writes a run of Weights & Biases offline: a folder `wandb/offline-run-…` that `wandb sync` uploads. Nothing leaves the
  * machine here. The format is W&B's own, as wandb 0.30.0 reads it.
  *
- * Every row counts a step of its own, as W&B wants it; `trainer/global_step` is the x axis of all metrics.
+ * Every row counts a step of its own, as W&B wants it; `trainer/global_step` is the x axis of all metrics. Texts are tables
+ * with one cell, as Lightning logs them.
  *
  * @example
  * ```ts
@@ -50,13 +66,13 @@ export interface WandbLoggerOptions {
 export class WandbLogger implements Logger {
   readonly #run: RunInfo;
   readonly #folder: string;
+  readonly #prefix: string;
+  readonly #file: GrowingFile;
+  readonly #entries: Outlet<Entry> = new Outlet("WandbLogger", (entries) => this.#write(entries));
   readonly #summary: Record<string, unknown> = {};
-  #offset = 0;
   #records = 0;
   #rows = 0;
   #opening: Promise<void> | null = null;
-  /** Records are appended one after the other. */
-  #writing: Promise<void> = Promise.resolve();
 
   /**
    * Makes the logger; it writes nothing before training begins.
@@ -66,7 +82,7 @@ export class WandbLogger implements Logger {
    */
   constructor(options: WandbLoggerOptions = {}) {
     checkNames("make a WandbLogger", options, {
-      ...{ saveDir: true, project: true, entity: true, name: true, id: true, tags: true, config: true },
+      ...{ saveDir: true, project: true, entity: true, name: true, id: true, tags: true, config: true, prefix: true },
     });
     const { saveDir = ".", project = "fulgurite_logs", entity = null, name = null, tags = [], config = {} } = options;
     const id = options.id ?? randomId();
@@ -75,8 +91,10 @@ export class WandbLogger implements Logger {
     }
     const now = new Date();
     this.#run = { id, project, entity, displayName: name, tags, config, started: now.getTime() / 1000 };
+    this.#prefix = options.prefix ?? "";
     const time = now.toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
     this.#folder = joinPath(saveDir, "wandb", `offline-run-${time}-${id}`);
+    this.#file = new GrowingFile(joinPath(this.#folder, `run-${id}.wandb`));
   }
 
   /** The project. */
@@ -94,67 +112,140 @@ export class WandbLogger implements Logger {
     return this.#folder;
   }
 
-  /** Makes the run's folder and begins its file. */
+  /**
+   * Makes the run's folder and begins its file.
+   *
+   * @throws {FileError} If it cannot be made: nothing is trained in vain
+   * @throws {Error} If the run exists already
+   */
   async open(): Promise<void> {
     await (this.#opening ??= this.#begin());
   }
 
   /** Writes a row, and the latest values of all metrics. */
   async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
-    await this.open();
-    const now = Date.now() / 1000, { step, epoch } = at;
-    const row = { ...metrics, epoch, "trainer/global_step": step };
-    const times = { _step: this.#rows, _timestamp: now, _runtime: now - this.#run.started };
-    const records = [historyRecord(this.#rows++, { ...row, ...times }), summaryRecord({ ...row, ...times })];
-    Object.assign(this.#summary, row);
-    await this.#write(records);
+    const { step, epoch } = at;
+    const named = Object.entries(metrics).map(([name, value]) => [this.#prefix + name, value]);
+    await this.#row({ ...Object.fromEntries(named), epoch, "trainer/global_step": step });
   }
 
   /** Writes what the run was configured with. */
   async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
     await this.open();
-    await this.#write([configRecord(params)]);
+    await this.#entries.give({ record: configRecord(params) });
+  }
+
+  /**
+   * Writes a picture.
+   *
+   * @param name Its name
+   * @param image [C, H, W] with 1, 3 or 4 channels: floats from 0 to 1, or whole numbers from 0 to 255
+   * @param at The step, and a caption
+   * @throws {TypeError} If it is no image
+   */
+  async logImage(name: string, image: Tensor, at: MediaPoint): Promise<void> {
+    const pixels = await pixelsOf(name, image), { width, height } = pixels;
+    const caption = at.caption === undefined ? {} : { caption: at.caption };
+    const facts = { _type: "image-file", width, height, format: "png", ...caption };
+    await this.#media(name, facts, "images", await encodePng(pixels), "png", at.step);
+  }
+
+  /** Writes a text, as a table with one cell. */
+  async logText(name: string, text: string, at: MediaPoint): Promise<void> {
+    await this.logTable(name, { columns: ["text"], rows: [[text]] }, at);
+  }
+
+  /** Writes how the finite values of a tensor are distributed; they are counted on the device. */
+  async logHistogram(name: string, values: Tensor, { step }: MediaPoint): Promise<void> {
+    const { min, limits, counts } = await histogramOf(values);
+    const histogram = { _type: "histogram", values: counts, bins: [min, ...limits] };
+    await this.#row({ [name]: histogram, "trainer/global_step": step });
+  }
+
+  /**
+   * Writes a table.
+   *
+   * @throws {TypeError} If a row is shorter or longer than the columns are many
+   */
+  async logTable(name: string, table: Table, { step }: MediaPoint): Promise<void> {
+    const { columns, rows } = checkedTable(name, table);
+    const content = new TextEncoder().encode(json({ columns, data: rows }));
+    const facts = { _type: "table-file", ncols: columns.length, nrows: rows.length };
+    await this.#media(name, facts, "table", content, "table.json", step);
   }
 
   /** Waits until everything is written. */
   async save(): Promise<void> {
-    await this.#writing;
+    await this.#entries.flush();
   }
 
   /** Ends the run. */
   async finalize(status: string): Promise<void> {
     if (this.#opening === null) return;
-    await this.open();
-    await this.#write([
-      summaryRecord(this.#summary),
-      exitRecord(status === "success" ? 0 : 1, Date.now() / 1000 - this.#run.started),
-    ]);
-  }
-
-  get #file(): string {
-    return joinPath(this.#folder, `run-${this.#run.id}.wandb`);
+    const code = status === "success" ? 0 : 1;
+    void this.#entries.give(
+      { record: summaryRecord(this.#summary) },
+      { record: exitRecord(code, Date.now() / 1000 - this.#run.started) },
+    );
+    await this.#entries.close();
   }
 
   async #begin(): Promise<void> {
     await makeDir(joinPath(this.#folder, "files"));
-    if (await exists(this.#file)) throw new Error(`Cannot begin a run in ${this.#folder}: there is one already`);
-    await appendFile(this.#file, HEADER);
-    this.#offset = HEADER.length;
-    await this.#write([headerRecord(), runRecord(this.#run), axisRecord("*", "trainer/global_step")]);
+    if (await exists(this.#file.path)) throw new Error(`Cannot begin a run in ${this.#folder}: there is one already`);
+    void this.#entries.give(
+      { record: headerRecord() },
+      { record: runRecord(this.#run) },
+      { record: axisRecord("*", "trainer/global_step") },
+    );
   }
 
-  #write(records: readonly Message[]): Promise<void> {
-    const before = this.#writing;
-    const written = (async () => {
-      await before.catch(() => {}); // told to whom it happened
-      for (const record of records) {
-        const bytes = chunks(record.integer(1, ++this.#records).encode(), this.#offset);
-        await appendFile(this.#file, bytes);
-        this.#offset += bytes.length;
-      }
-    })();
-    this.#writing = written;
-    return written;
+  async #row(values: Readonly<Record<string, unknown>>, file?: Entry["file"]): Promise<void> {
+    await this.open();
+    const now = Date.now() / 1000;
+    const row = { ...values, _step: this.#rows, _timestamp: now, _runtime: now - this.#run.started };
+    Object.assign(this.#summary, row);
+    const about = file === undefined ? [] : [{ record: mediaRecord(file.path), file }];
+    await this.#entries.give(
+      ...about,
+      { record: historyRecord(this.#rows++, row) },
+      { record: summaryRecord(row) },
+    );
+  }
+
+  /** Writes a file, and the row that shows it. */
+  async #media(
+    name: string,
+    facts: Readonly<Record<string, unknown>>,
+    kind: string,
+    bytes: Uint8Array,
+    ending: string,
+    step: number,
+  ): Promise<void> {
+    const hash = await sha256(bytes);
+    const path = `media/${kind}/${mediaName(name, `${step}_${hash.slice(0, 20)}.${ending}`)}`;
+    const shown = { ...facts, path, sha256: hash, size: bytes.length };
+    await this.#row({ [name]: shown, "trainer/global_step": step }, { path, bytes });
+  }
+
+  /** Writes records; each has a number, which none loses and none gets twice. */
+  async #write(entries: readonly Entry[]): Promise<void> {
+    const size = await this.#file.size(), pieces = size === 0 ? [HEADER] : [];
+    let offset = size === 0 ? HEADER.length : size, number = this.#records;
+    for (const { record, file } of entries) {
+      if (file !== undefined) await this.#writeFile(file);
+      const bytes = chunks(joined([new Message().integer(1, ++number).encode(), record.encode()]), offset);
+      pieces.push(bytes);
+      offset += bytes.length;
+    }
+    await this.#file.append(joined(pieces));
+    this.#records = number;
+  }
+
+  async #writeFile({ path, bytes }: NonNullable<Entry["file"]>): Promise<void> {
+    const whole = joinPath(this.#folder, "files", path);
+    await makeDir(dirname(whole));
+    await writeFile(whole, bytes);
   }
 }
 
