@@ -1,0 +1,218 @@
+import { writeErr } from "../platform/mod.ts";
+import { Refused, type Send, ServerAway } from "./_http.ts";
+import type { Spool } from "./_spool.ts";
+
+/** A service that takes items over HTTP. */
+export interface Service<Item> {
+  /** Its name for messages, with the server. */
+  readonly title: string;
+  /** Milliseconds between two requests at least. */
+  readonly gap: number;
+  /**
+   * Sends as many items of the front as fit in one request.
+   *
+   * @param items At least one
+   * @param send Talks to the server
+   * @returns How many were sent
+   */
+  deliver(items: readonly Item[], send: Send): Promise<number>;
+  /** Milliseconds for which the end of training waits for an item without progress, beyond what is usual. */
+  patienceFor(item: Item): number;
+}
+
+/** Items that wait in memory while the server answers. */
+const MOST_HELD = 20_000;
+/** Seconds until the second attempt, doubled from attempt to attempt, up to the most. */
+const FIRST_PAUSE = 0.25, LONGEST_PAUSE = 30, LONGEST_ASKED = 120;
+/** Attempts that fail before somebody is told. */
+const QUIET_FAILURES = 3;
+/** Items that are given to a service at once. */
+const MOST_AT_ONCE = 2000;
+
+/**
+ * Sends items in order and in the background. What a server that is away does not take goes to the spool at once, so that
+ * it outlives this process, and is sent when the server is back. Nothing here throws or makes training wait.
+ */
+export class Outbox<Item> {
+  readonly #service: Service<Item>;
+  readonly #send: Send;
+  readonly #abort: AbortController;
+  readonly #spool: Spool<Item> | null;
+  #memory: Item[] = [];
+  #work: Promise<void> | null = null;
+  #failures = 0;
+  /** Items given to the service at once: fewer after a refusal, until the one that is refused is found. */
+  #atOnce = MOST_AT_ONCE;
+  #stopped = false;
+  #warned = false;
+  #refused = 0;
+  #lost = 0;
+  #progress = 0;
+
+  /**
+   * @param service Where items go
+   * @param send Talks to its server, and stops by the controller
+   * @param abort Ends what is under way
+   * @param spool Takes what cannot be sent; `null` where there are no files
+   */
+  constructor(service: Service<Item>, send: Send, abort: AbortController, spool: Spool<Item> | null) {
+    this.#service = service;
+    this.#send = send;
+    this.#abort = abort;
+    this.#spool = spool;
+  }
+
+  /** Items that are not sent yet. */
+  get left(): number {
+    return this.#memory.length + (this.#spool?.left ?? 0);
+  }
+
+  /** Takes items. */
+  put(...items: readonly Item[]): void {
+    if ((this.#spool?.left ?? 0) === 0 && !this.#stopped && this.#memory.length + items.length <= MOST_HELD) {
+      this.#memory.push(...items);
+    } else if (this.#spool !== null) this.#keep(this.#spool.append(items), items.length);
+    else this.#lost += items.length;
+    this.#start();
+  }
+
+  /** Goes on with what a spool holds. */
+  start(): void {
+    this.#start();
+  }
+
+  /**
+   * Waits until everything is sent, but not longer than some seconds without progress, and keeps the rest in the spool.
+   *
+   * @returns How many items are left
+   */
+  async close(seconds: number): Promise<number> {
+    this.#start();
+    const begun = performance.now();
+    const timer = setInterval(() => {
+      const next = this.#memory[0], patience = next === undefined ? 0 : this.#service.patienceFor(next);
+      if (performance.now() - Math.max(begun, this.#progress) > Math.max(seconds * 1000, patience)) this.#abort.abort();
+    }, 50);
+    await this.#work;
+    clearInterval(timer);
+    await this.#toSpool();
+    this.#tellEnd();
+    return this.left;
+  }
+
+  #start(): void {
+    if (this.#work !== null || this.#stopped) return;
+    this.#work = this.#run().finally(() => {
+      this.#work = null;
+      if (this.#memory.length > 0 && !this.#stopped) this.#start();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      const held = this.#memory.length > 0;
+      try {
+        const items = held ? this.#memory : await this.#spool?.peek() ?? [];
+        if (items.length === 0) return;
+        const some = items.slice(0, this.#atOnce);
+        await this.#advance(await this.#delivered(some), held);
+        this.#failures = 0;
+        if (this.#service.gap > 0) await this.#pause(this.#service.gap / 1000);
+      } catch (error) {
+        if (!(error instanceof ServerAway)) this.#stop(error);
+        else await this.#away(error);
+      }
+      if (this.#abort.signal.aborted) this.#stopped = true;
+    }
+  }
+
+  /** Has items sent, and finds out which one it is that the server refuses. Returns how many are done with. */
+  async #delivered(items: readonly Item[]): Promise<number> {
+    try {
+      const count = await this.#service.deliver(items, this.#send);
+      this.#atOnce = Math.min(MOST_AT_ONCE, this.#atOnce * 2);
+      return count;
+    } catch (error) {
+      if (!(error instanceof Refused) || error.always) throw error;
+      if (items.length > 1) {
+        this.#atOnce = Math.ceil(items.length / 2);
+        return 0;
+      }
+      if (this.#refused++ === 0) this.#say(`does not take an entry: ${error.message}. It is left out`);
+      return 1;
+    }
+  }
+
+  async #advance(count: number, held: boolean): Promise<void> {
+    if (count === 0) return;
+    this.#progress = performance.now();
+    if (held) this.#memory.splice(0, count);
+    else await this.#spool!.advance(count);
+  }
+
+  async #away({ message, after }: ServerAway): Promise<void> {
+    if (this.#abort.signal.aborted) return;
+    this.#failures++;
+    await this.#toSpool();
+    if (this.#failures === QUIET_FAILURES && !this.#warned) {
+      this.#warned = true;
+      const kept = this.#spool === null ? "" : ` Rows are kept in ${this.#spool.path} and sent when it is back.`;
+      this.#say(`cannot be reached: ${message}. Training goes on.${kept}`);
+    }
+    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (this.#failures - 1)) * (0.5 + Math.random() / 2);
+    await this.#pause(Math.max(pause, Math.min(after ?? 0, LONGEST_ASKED)));
+  }
+
+  /** Nothing can be sent any more: what there is, and what comes, is kept. */
+  #stop(error: unknown): void {
+    this.#stopped = true;
+    this.#say(`takes nothing: ${error instanceof Error ? error.message : error}. Training goes on, and rows are kept`);
+  }
+
+  async #toSpool(): Promise<void> {
+    if (this.#spool === null || this.#memory.length === 0) return;
+    const items = this.#memory;
+    this.#memory = [];
+    await this.#keep(this.#spool.prepend(items), items.length);
+  }
+
+  /** Notes when what could not be sent cannot be written, either. */
+  #keep(written: Promise<void>, count: number): Promise<void> {
+    return written.catch((error) => {
+      if (this.#lost === 0) {
+        this.#say(`is away, and rows cannot be kept: ${error instanceof Error ? error.message : error}`);
+      }
+      this.#lost += count;
+    });
+  }
+
+  #pause(seconds: number): Promise<void> {
+    const { signal } = this.#abort;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, seconds * 1000);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  #tellEnd(): void {
+    if (this.#spool !== null && this.#spool.left > 0) {
+      const path = JSON.stringify(this.#spool.path);
+      this.#say(`did not get ${this.#spool.left} entries; replaySpool(${path}) sends them later`);
+    }
+    if (this.#refused > 1) this.#say(`did not take ${this.#refused} entries`);
+    const lost = this.#lost + this.#memory.length;
+    if (lost > 0) this.#say(`did not get ${lost} entries, they are lost`);
+    this.#memory = [];
+    this.#lost = this.#refused = 0;
+  }
+
+  #say(what: string): void {
+    writeErr(`Warning: ${this.#service.title} ${what}\n`);
+  }
+}

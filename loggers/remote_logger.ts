@@ -1,0 +1,244 @@
+import {
+  basename,
+  exists,
+  joinPath,
+  linkFile,
+  listDir,
+  makeDir,
+  processId,
+  remove,
+  runtime,
+  stat,
+  writeErr,
+} from "../platform/mod.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Logger, LogPoint, MediaPoint, Table } from "../trainer/mod.ts";
+import { sender } from "./_http.ts";
+import { base64Of, type FileItem, type FileKind, type Item, sendable } from "./_item.ts";
+import { checkedTable, histogramOf, mediaName, pixelsOf } from "./_media.ts";
+import { Outbox } from "./_outbox.ts";
+import { encodePng } from "./_png.ts";
+import type { RunService } from "./_run_service.ts";
+import { Spool } from "./_spool.ts";
+import { flattened, json } from "./_values.ts";
+
+/** What all loggers that send to a service have in common. */
+export interface RemoteLoggerOptions {
+  /** The folder for what could not be sent; default `"fulgurite_logs"`. */
+  saveDir?: string;
+  /** Stands before the name of each metric; default nothing. */
+  prefix?: string;
+  /**
+   * Which checkpoints are sent: `false` (default) none, `true` those that are left when training ends, `"all"` each when it is
+   * saved.
+   */
+  logModel?: boolean | "all";
+  /** Seconds without progress for which the end of training waits for the server; default 10. */
+  flushSeconds?: number;
+}
+
+/** The names of {@link RemoteLoggerOptions}. */
+export const REMOTE_OPTIONS = { saveDir: true, prefix: true, logModel: true, flushSeconds: true } as const;
+
+let spools = 0;
+
+/**
+ * A logger that sends to a service over HTTP. Rows go into a queue and are sent in the background in batches; training
+ * never waits for a server and never fails with it. While one is away, rows are kept in a file below
+ * `saveDir/unsent` and sent when it is back, or later by {@link replaySpool}.
+ */
+export abstract class RemoteLogger implements Logger {
+  readonly #service: RunService;
+  readonly #outbox: Outbox<Item>;
+  readonly #unsent: string;
+  readonly #prefix: string;
+  readonly #logModel: boolean | "all";
+  readonly #flushSeconds: number;
+  readonly #params = new Map<string, string>();
+  readonly #checkpoints = new Set<string>();
+  #opened = false;
+  #ended = false;
+
+  /**
+   * @param service Where items go
+   * @param options What all loggers of services have in common
+   * @throws {TypeError} If an option is wrong
+   */
+  constructor(service: RunService, options: RemoteLoggerOptions) {
+    const { saveDir = "fulgurite_logs", prefix = "", logModel = false, flushSeconds = 10 } = options;
+    if (logModel !== "all" && typeof logModel !== "boolean") {
+      throw new TypeError(`Cannot make a ${new.target.name}: logModel must be true, false or "all", got ${logModel}`);
+    }
+    if (!(flushSeconds >= 0)) {
+      throw new RangeError(`Cannot make a ${new.target.name}: flushSeconds must be 0 or more, got ${flushSeconds}`);
+    }
+    this.#service = service;
+    this.#prefix = prefix;
+    this.#logModel = logModel;
+    this.#flushSeconds = flushSeconds;
+    this.#unsent = joinPath(saveDir, "unsent");
+    const path = joinPath(this.#unsent, `${service.kind}-${Date.now()}-${processId()}-${spools++}.jsonl`);
+    const spool = runtime === "browser"
+      ? null
+      : new Spool<Item>(path, () => ({ service: service.kind, run: service.run }));
+    const abort = new AbortController();
+    const send = sender(service.base, () => service.headers(), abort.signal);
+    this.#outbox = new Outbox(service, send, abort, spool);
+  }
+
+  /** The experiment or project. */
+  get name(): string {
+    return this.#service.name;
+  }
+
+  /** The run: its id, once the service has given one, before that its name. */
+  get version(): string {
+    return this.#service.version;
+  }
+
+  /** There is no folder for files of the run. */
+  get logDir(): null {
+    return null;
+  }
+
+  /** Entries that are not sent yet. */
+  get unsent(): number {
+    return this.#outbox.left;
+  }
+
+  /** Begins the run; it does not wait for the server. */
+  open(): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    this.#outbox.put(...this.#service.opening());
+  }
+
+  /** Sends a row, in the background. */
+  logMetrics(metrics: Readonly<Record<string, number>>, { step, epoch }: LogPoint): void {
+    const time = Date.now(), withEpoch = this.#service.epochIsMetric ? { epoch, ...metrics } : metrics;
+    this.#put(
+      ...Object.entries(withEpoch).map(([name, value]): Item => ({
+        ...{ kind: "metric", name: this.#service.metricName(this.#prefix + name), value: sendable(value) },
+        ...{ step, epoch, time },
+      })),
+    );
+  }
+
+  /**
+   * Sends the hyperparameters; nested ones get names such as `optimizer/lr`. One that was sent before with the same value is
+   * left out.
+   */
+  logHyperparams(params: Readonly<Record<string, unknown>>): void {
+    const all = Object.entries(flattened(params)).map(([name, value]) => this.#service.param(name, String(value)));
+    const fresh = all.filter(({ name, value }) => this.#params.get(name) !== value);
+    for (const { name, value } of fresh) this.#params.set(name, value);
+    this.#put(...fresh);
+  }
+
+  /**
+   * Sends a picture as PNG.
+   *
+   * @param name Its name; slashes make folders
+   * @param image [C, H, W] with 1, 3 or 4 channels: floats from 0 to 1, or whole numbers from 0 to 255
+   * @param at The step, and a caption
+   * @throws {TypeError} If it is no image
+   */
+  async logImage(name: string, image: Tensor, at: MediaPoint): Promise<void> {
+    this.#file("image", name, at, "png", await encodePng(await pixelsOf(name, image)));
+  }
+
+  /** Sends a text. */
+  logText(name: string, text: string, at: MediaPoint): void {
+    this.#file("text", name, at, "txt", new TextEncoder().encode(text));
+  }
+
+  /** Sends how the finite values of a tensor are distributed, as JSON; they are counted on the device. */
+  async logHistogram(name: string, values: Tensor, at: MediaPoint): Promise<void> {
+    this.#file("histogram", name, at, "histogram.json", new TextEncoder().encode(json(await histogramOf(values))));
+  }
+
+  /**
+   * Sends a table, as JSON with `columns` and `data`.
+   *
+   * @throws {TypeError} If a row is shorter or longer than the columns are many
+   */
+  logTable(name: string, table: Table, at: MediaPoint): void {
+    const { columns, rows } = checkedTable(name, table);
+    this.#file("table", name, at, "json", new TextEncoder().encode(json({ columns, data: rows })));
+  }
+
+  /** Takes a checkpoint to be sent, as `logModel` says. Its files are linked, not copied, and nothing is waited for. */
+  async afterSaveCheckpoint(path: string): Promise<void> {
+    if (this.#logModel === "all") await this.#sendCheckpoint(path, true);
+    else if (this.#logModel) this.#checkpoints.add(path);
+  }
+
+  /** Sends what is left, and says how the run ended. It waits no longer than `flushSeconds` without progress. */
+  async finalize(status: string): Promise<void> {
+    if (!this.#opened || this.#ended) return;
+    this.#ended = true;
+    for (const path of this.#checkpoints) await this.#sendCheckpoint(path, false);
+    this.#put({ kind: "end", status, time: Date.now() });
+    await this.#outbox.close(this.#flushSeconds);
+  }
+
+  #put(...items: readonly Item[]): void {
+    this.open();
+    this.#outbox.put(...items);
+  }
+
+  #file(what: FileKind, name: string, { step, caption }: MediaPoint, ending: string, bytes: Uint8Array): void {
+    const folder = { image: "images", text: "texts", histogram: "histograms", table: "tables", checkpoint: "" }[what];
+    this.#put({
+      ...{
+        kind: "file",
+        what,
+        name: `${folder}/${mediaName(name, `${step}.${ending}`)}`,
+        step,
+        caption: caption ?? null,
+      },
+      ...{ content: { base64: base64Of(bytes) }, size: bytes.length, ours: false },
+    });
+  }
+
+  /** Puts a checkpoint's files into the queue; `held` ones have second names of ours, as the folder may be removed. */
+  async #sendCheckpoint(path: string, held: boolean): Promise<void> {
+    try {
+      if (!await exists(path)) return; // it was not among the best for long
+      this.#put(...await filesOf(path, held ? joinPath(this.#unsent, "checkpoints", crypto.randomUUID()) : null));
+    } catch (error) {
+      writeErr(`Warning: ${this.#service.title} does not get checkpoint ${path}: ${(error as Error).message}\n`);
+    }
+  }
+}
+
+/** The files of a checkpoint folder, each as an item. */
+async function filesOf(folder: string, linkedIn: string | null): Promise<FileItem[]> {
+  if (linkedIn !== null) await makeDir(linkedIn);
+  const items: FileItem[] = [];
+  for (const name of await listDir(folder)) {
+    const from = joinPath(folder, name), path = linkedIn === null ? from : joinPath(linkedIn, name);
+    const { size, isDirectory } = await stat(from);
+    if (isDirectory) continue;
+    if (linkedIn !== null) await linkFile(from, path);
+    items.push({
+      ...{
+        kind: "file",
+        what: "checkpoint",
+        name: `checkpoints/${basename(folder)}/${name}`,
+        step: null,
+        caption: null,
+      },
+      ...{ content: { path }, size, ours: linkedIn !== null },
+    });
+  }
+  return items;
+}
+
+/** Removes a file of ours that was sent, and its folder with the last one. */
+export async function forget({ content, ours }: FileItem): Promise<void> {
+  if (!ours || !("path" in content)) return;
+  const folder = joinPath(content.path, "..");
+  await remove(content.path);
+  if ((await listDir(folder)).length === 0) await remove(folder);
+}
