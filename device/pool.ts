@@ -110,7 +110,28 @@ export class BufferPool {
     if (bytes > this.maxBytes) {
       throw this.#outOfMemory(label, bytes, `this adapter binds at most ${this.maxBytes} bytes at once`);
     }
-    const size = Math.min(sizeClass(bytes), Math.max(Math.floor(this.maxBytes / 16) * 16, Math.ceil(bytes / 16) * 16));
+    const exact = Math.ceil(bytes / 16) * 16;
+    return this.#take(
+      bytes,
+      Math.min(sizeClass(bytes), Math.max(Math.floor(this.maxBytes / 16) * 16, exact)),
+      label,
+      idleSince,
+    );
+  }
+
+  /**
+   * Takes a buffer that is to be kept for long: of the size asked for, where {@link acquire} rounds up so that others find
+   * a use for it.
+   *
+   * @param bytes Size wanted
+   * @param label The operation that will hold it
+   * @returns The buffer; its contents are undefined
+   */
+  acquireExactly(bytes: number, label: string): PooledBuffer {
+    return this.#take(bytes, Math.max(16, Math.ceil(bytes / 16) * 16), label, Infinity);
+  }
+
+  #take(bytes: number, size: number, label: string, idleSince: number): PooledBuffer {
     const list = this.#free.get(size);
     let buffer: PooledBuffer | undefined;
     if (list !== undefined && list.length > 0) {

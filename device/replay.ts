@@ -57,7 +57,7 @@ export class Scratch {
     return sizes.map((bytes) => {
       const at = free.findIndex(({ size }) => size >= bytes);
       if (at >= 0) return free.splice(at, 1)[0];
-      const buffer = this.#device.pool.acquire(bytes, "capture");
+      const buffer = this.#device.pool.acquireExactly(bytes, "capture");
       this.#buffers.push(buffer);
       return buffer;
     });
@@ -118,7 +118,7 @@ export class Replay {
     for (const [stay, slot] of slots) this.#places.set(stay, shared[slot]);
     try {
       for (const stay of kept) {
-        const buffer = device.pool.acquire(stay.bytes, stay.label);
+        const buffer = device.pool.acquireExactly(stay.bytes, stay.label);
         this.#owned.push(buffer);
         this.#places.set(stay, buffer);
       }
