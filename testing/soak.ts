@@ -198,31 +198,24 @@ async function fit(steps: number, compile: boolean, take: (step: number) => Prom
   });
 }
 
-/** Samples of the first tenth are warm-up: buffers, kernels and V8's code come into being. */
-export function settled(samples: readonly Sample[]): readonly Sample[] {
-  return samples.slice(Math.ceil(samples.length / 10));
-}
-
 /** Bytes of heap that may come and go: V8 compiles, and keeps feedback, as long as it likes. */
 const HEAP_SLACK = 2 ** 20;
+/** What must not grow. How much a forgetful loop has at once is up to the collector: there only what stays counts. */
+const STEADY = ["liveBytes", "liveBuffers", "pipelines"] as const;
+const STEADY_IN_SCOPES = [...STEADY, "pooledBytes", "peakBytes", "buffers", "bindGroups"] as const;
 
-/** What has grown between the first settled sample and the last, in words; empty when memory is flat. */
-export function growth(samples: readonly Sample[]): string[] {
-  const rest = settled(samples), first = rest[0], last = rest.at(-1)!;
-  const grown: string[] = [];
-  for (
-    const name of [
-      "liveBytes",
-      "liveBuffers",
-      "pooledBytes",
-      "peakBytes",
-      "buffers",
-      "bindGroups",
-      "pipelines",
-    ] as const
-  ) {
-    if (last[name] > first[name]) grown.push(`${name} from ${first[name]} to ${last[name]}`);
-  }
+/**
+ * What has grown between the end of the warm-up and the last sample, in words; empty when memory is flat.
+ *
+ * @param kind How the steps were made
+ * @param samples What {@link soak} gave
+ * @param warmUp Samples in which buffers, kernels and V8's code come into being
+ */
+export function growth(kind: Soak, samples: readonly Sample[], warmUp: number): string[] {
+  const first = samples[warmUp], last = samples.at(-1)!;
+  const grown = (kind === "forgetful" ? STEADY : STEADY_IN_SCOPES).flatMap((name) =>
+    last[name] > first[name] ? [`${name} from ${first[name]} to ${last[name]}`] : []
+  );
   if (first.heapBytes !== null && last.heapBytes! > first.heapBytes + HEAP_SLACK) {
     grown.push(`heapBytes from ${first.heapBytes} to ${last.heapBytes}`);
   }

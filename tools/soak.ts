@@ -17,7 +17,7 @@ for (const kind of SOAKS) {
   const samples = await soak(kind, steps, Math.floor(steps / 20), (sample) => {
     console.log(Object.entries(sample).map(([name, value]) => `${name} ${value}`).join(", "));
   });
-  const grown = growth(samples);
+  const grown = growth(kind, samples, 2);
   failed ||= grown.length > 0;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${kind}: ${grown.length > 0 ? `grew: ${grown.join("; ")}` : "flat"}, ${seconds} s\n`);
