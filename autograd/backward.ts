@@ -3,6 +3,7 @@ import { accumulate } from "../kernels/accumulate/accumulate.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { autocast } from "../tensor/autocast.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
+import { type DType, isFloat } from "../tensor/dtype.ts";
 import { withGradMode } from "../tensor/grad_mode.ts";
 import type { Node } from "../tensor/node.ts";
 import { sameShape } from "../tensor/shape.ts";
@@ -204,6 +205,12 @@ function checkHooked(next: unknown, { shape, dtype }: Tensor): void {
   }
 }
 
+/** Kernels that read any floating-point type may be given one and make gradients of another: rounded to the input's type. */
+function inTypeOf(dtype: DType, gradient: Tensor, { op: { half } }: Node): Tensor {
+  const any = half === "any" || half === "reads";
+  return any && isFloat(gradient.dtype) ? primitives.cast(gradient, dtype) : gradient;
+}
+
 /** Sends gradients from the outputs through the graph; the callbacks take those that arrive at nodes and leaves. */
 function walk(
   outputs: readonly Tensor[],
@@ -271,9 +278,9 @@ function walk(
         const dy = slots[0] ?? primitives.zeros(node.outputs[0]);
         const gradients = node.op.grad!(dy, node.context(slots), node.attrs);
         node.edges.forEach((edge, i) => {
-          const gradient = gradients[i];
-          if (edge === null || !gradient) return;
+          if (edge === null || !gradients[i]) return;
           const want = node.inputs[i]!;
+          const gradient = inTypeOf(want.dtype, gradients[i]!, node);
           if (!sameShape(gradient.shape, want.shape) || gradient.dtype !== want.dtype) {
             throw new Error(
               `Cannot differentiate ${node.name}: its gradient for input ${i} is ${gradient.dtype} ${

@@ -19,15 +19,17 @@ export function rowsOf(shape: Shape, first: number, last: number = first): Rows 
 }
 
 /**
- * How four neighbouring elements are taken as a vec4: `"along"` the row (rows whose length is a multiple of four),
- * `"across"` four neighbouring rows (where `inner` is), or not at all.
+ * How neighbouring elements are taken as a vector: `"along"` the row (rows whose length is a multiple of its size),
+ * `"across"` neighbouring rows (where `inner` is), or not at all.
  */
 export type Packing = "single" | "along" | "across";
 
 /** Rows in units of what a kernel reads at once. */
 export interface Packed {
   readonly packing: Packing;
-  /** Rows, or groups of four rows. */
+  /** Elements of an item. */
+  readonly parts: 1 | 2 | 4;
+  /** Rows, or groups of neighbouring rows. */
   readonly rows: number;
   /** Items of a row. */
   readonly length: number;
@@ -35,37 +37,53 @@ export interface Packed {
   readonly inner: number;
 }
 
-/** The packing that fits. */
-export function pack({ outer, length, inner }: Rows): Packed {
-  if (inner === 1 && length % 4 === 0) return { packing: "along", rows: outer, length: length / 4, inner: 1 };
-  if (inner % 4 === 0) return { packing: "across", rows: outer * inner / 4, length, inner: inner / 4 };
-  return { packing: "single", rows: outer * inner, length, inner };
+/**
+ * The packing that fits.
+ *
+ * @param rows The rows
+ * @param pairs Whether two at once are worth it where four do not fit: 16-bit results are written word by word
+ */
+export function pack({ outer, length, inner }: Rows, pairs = false): Packed {
+  for (const parts of pairs ? [4, 2] as const : [4] as const) {
+    if (inner === 1 && length % parts === 0) {
+      return { packing: "along", parts, rows: outer, length: length / parts, inner: 1 };
+    }
+    if (inner % parts === 0) {
+      return { packing: "across", parts, rows: outer * inner / parts, length, inner: inner / parts };
+    }
+  }
+  return { packing: "single", parts: 1, rows: outer * inner, length, inner };
 }
 
+/** How items are made of elements. */
+export type Item = Pick<Packed, "packing" | "parts">;
+
 /** WGSL type of an item, and of a value that stands for a row, when elements are `word`s. */
-export function itemTypes(packing: Packing, word: string): { item: string; row: string } {
-  return {
-    item: packing === "single" ? word : `vec4<${word}>`,
-    row: packing === "across" ? `vec4<${word}>` : word,
-  };
+export function itemTypes({ packing, parts }: Item, word: string): { item: string; row: string } {
+  const vector = parts === 1 ? word : `vec${parts}<${word}>`;
+  return { item: vector, row: packing === "across" ? vector : word };
 }
 
 /** Types and folds of `_shared/items.wgsl` for a packing. */
-export function itemKernel(packing: Packing): Required<Pick<Specialisation, "aliases" | "functions">> {
-  const { item, row } = itemTypes(packing, "f32");
-  const bits = itemTypes(packing, "u32");
+export function itemKernel(of: Item): Required<Pick<Specialisation, "aliases" | "functions">> {
+  const { item, row } = itemTypes(of, "f32");
+  const bits = itemTypes(of, "u32");
   const aliases = { Item: item, Bits: bits.item, Row: row, RowBits: bits.row };
-  if (packing !== "along") return { aliases, functions: {} };
-  const parts = (join: (a: string, b: string) => string) => join(join("v.x", "v.y"), join("v.z", "v.w"));
-  const greater = parts((a, b) => `max(${a}, ${b})`);
+  if (of.packing !== "along") return { aliases, functions: {} };
+  const greater = foldParts(of, (a, b) => `max(${a}, ${b})`);
   return {
     aliases,
     functions: {
-      fold_sum: `fn fold_sum(v: Item) -> Row { return ${parts((a, b) => `(${a} + ${b})`)}; }`,
+      fold_sum: `fn fold_sum(v: Item) -> Row { return ${foldParts(of, (a, b) => `(${a} + ${b})`)}; }`,
       fold_max: `fn fold_max(v: Item) -> Row { return ${greater}; }`,
       fold_bits: `fn fold_bits(v: Bits) -> RowBits { return ${greater}; }`,
     },
   };
+}
+
+/** WGSL that makes one of the parts of an item `v` along the row. */
+export function foldParts({ parts }: Item, join: (a: string, b: string) => string): string {
+  return parts === 2 ? join("v.x", "v.y") : join(join("v.x", "v.y"), join("v.z", "v.w"));
 }
 
 /** Invocations in a workgroup that works by lanes: few where there are few rows, so that every core gets some. */
@@ -96,11 +114,11 @@ const HELD_ELEMENTS = 32;
 export function heldItems(
   length: number,
   width: number,
-  packing: Packing,
+  { packing, parts }: Item,
   inputs = 1,
 ): Required<Pick<Specialisation, "aliases" | "overrides">> {
   const items = Math.ceil(length / width);
-  const fits = items * (packing === "along" ? 4 : 1) * inputs <= HELD_ELEMENTS;
+  const fits = items * (packing === "along" ? parts : 1) * inputs <= HELD_ELEMENTS;
   return {
     aliases: { Held: `array<Item, ${fits ? items : 1}>` },
     overrides: { held_items: fits ? items : 1, all_held: fits ? 1 : 0 },

@@ -1,5 +1,10 @@
 import type { Access } from "../device/mod.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { type DType, isHalf } from "../tensor/dtype.ts";
+import { primitives } from "../tensor/op.ts";
+import { numel, type Shape } from "../tensor/shape.ts";
+import { Storage } from "../tensor/storage.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { halfBindings, halvesKey, splitsWords, storeHalves } from "./_halves.ts";
 import {
   type KernelSource,
   packParams,
@@ -71,19 +76,26 @@ export function launch<B extends Record<string, Access>, P extends Record<string
   special?: Specialisation,
 ): void {
   const names = Object.keys(kernel.bindings);
-  const tensors: Record<string, Tensor> = buffers;
+  const tensors: Record<string, Tensor> = { ...buffers };
   for (const name of names) {
     if (tensors[name].disposed) throw new Error(`Cannot run ${kernel.name}: its tensor ${name} is disposed`);
   }
   const device = tensors[names[0]].storage.device;
-  const key = keyOf(kernel.key ?? kernel.name, special);
+  const all = names.some((name) => isHalf(tensors[name].dtype)) ? halfBindings(kernel, tensors, special) : [];
+  // A word must have one owner: elements that are written one by one come in f32, and are rounded afterwards.
+  const split = all.filter(splitsWords), halves = split.length === 0 ? all : all.filter((half) => !splitsWords(half));
+  for (const { name } of split) tensors[name] = temporary(tensors[name].shape, "f32", kernel.name);
+  const key = keyOf(kernel.key ?? kernel.name, special) + halvesKey(halves);
   const hasParams = Object.keys(kernel.params).length > 0;
   const pipeline = device.pipelines.cached(key) ?? device.pipelines.pipeline(
     key,
     kernel.name,
     names.map((name) => kernel.bindings[name]),
     hasParams,
-    () => specialise(kernel.code, special ?? {}),
+    () => {
+      const code = specialise(kernel.code, special ?? {});
+      return halves.length === 0 ? code : storeHalves(code, halves);
+    },
     special?.overrides,
     names.map((name) => tensors[name].shape),
   );
@@ -94,4 +106,21 @@ export function launch<B extends Record<string, Access>, P extends Record<string
     : null;
   const place = typeof groups === "number" ? fold(groups, device.limits.maxComputeWorkgroupsPerDimension) : groups;
   device.recorder.dispatch(pipeline, bound, words, place);
+  for (const { name } of split) {
+    round(tensors[name], (buffers as Record<string, Tensor>)[name]);
+    tensors[name].dispose();
+  }
+}
+
+/** A tensor in f32 or another word, inside a forward function. */
+export function temporary(shape: Shape, dtype: DType, label: string): Tensor {
+  return new Tensor({ shape, storage: new Storage(numel(shape), dtype, label), scoped: false });
+}
+
+/** Rounds f32 elements into a tensor of 16-bit ones. */
+function round(from: Tensor, into: Tensor): void {
+  const cast = primitives.cast(from, into.dtype);
+  const { pending } = cast.storage;
+  pending!.record(into.storage);
+  cast.dispose();
 }

@@ -3770,6 +3770,7 @@ fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
 // values[o, i] = max over r of x[o, r, i], indices[o, i] = the first r where it is; the order is that of key()
 // One invocation makes one item of a result for one slice of the row; neighbours differ in i, then in o, then in the slice.
 // uses: place
+alias In = u32;
 alias Item = u32;
 alias Row = u32;
 
@@ -3781,7 +3782,7 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read> places: array<Item>;
 @group(0) @binding(2) var<storage, read_write> values: array<Row>;
 @group(0) @binding(3) var<storage, read_write> indices: array<Row>;
@@ -3789,7 +3790,7 @@ struct Params {
 
 override group: u32 = 64u;
 
-fn key(v: Item) -> Item {
+fn key(v: In) -> Item {
   return v;
 }
 
@@ -3874,6 +3875,7 @@ fn fold_tree(lane: u32, value: Leaf) -> Leaf {
 // values[row] = max over r of x[row, r], indices[row] = the first r where it is; the order is that of key()
 // \`width\` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
 // uses: place, tree
+alias In = u32;
 alias Item = u32;
 alias Leaf = vec2u;
 
@@ -3884,13 +3886,13 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read> places: array<Item>;
 @group(0) @binding(2) var<storage, read_write> values: array<u32>;
 @group(0) @binding(3) var<storage, read_write> indices: array<u32>;
 @group(0) @binding(32) var<uniform> params: Params;
 
-fn key(v: Item) -> Item {
+fn key(v: In) -> Item {
   return v;
 }
 

@@ -1,6 +1,6 @@
 import { isOpen } from "../device/mod.ts";
 import { show } from "../device/option_names.ts";
-import { autocastInputs } from "./autocast.ts";
+import { autocastDType, autocastInputs } from "./autocast.ts";
 import { type DType, isFloat, isHalf, promote } from "./dtype.ts";
 import { waitsForDevice } from "./before_device.ts";
 import { gradEnabled } from "./grad_mode.ts";
@@ -14,6 +14,9 @@ export type Spec = OutputSpec;
 
 /** How an op behaves under autocast: in 16 bits, in f32, or in what its inputs have. */
 export type Precision = "half" | "full" | "follow";
+
+/** What an op's kernel knows of 16-bit types, see {@link Op.half}. */
+export type Half = "native" | "any" | "reads" | "cast";
 
 /** Inputs of an op; an optional one may be `null`. */
 export type Inputs = readonly (Tensor | null)[];
@@ -51,10 +54,12 @@ export interface Op<Attrs, Result = Spec> {
   /** Behaviour under autocast; default `"follow"`. */
   readonly precision?: Precision;
   /**
-   * `"native"`: the kernel reads and writes f16 and bf16 itself. Default `"cast"`: inputs are read as f32 and floating
-   * results rounded once to the promoted type.
+   * `"native"`: the kernel reads and writes f16 and bf16 itself, as its rule for types says. `"any"`: also any mixture of
+   * them with f32, so that nothing is converted in front of it even where autocast wants f32. `"reads"`: it reads any, and
+   * its floating results are f32, rounded once to what the rule says. Default `"cast"`: inputs are converted to f32 and
+   * floating results rounded once to the promoted type.
    */
-  readonly half?: "native" | "cast";
+  readonly half?: Half;
   /** Shapes and types of the results; throws for inputs that do not fit. */
   infer(x: Inputs, attrs: Attrs): Result;
   /** Records the kernels that fill `y` (never called when all outputs are empty). */
@@ -102,11 +107,33 @@ function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs:
     if (x.disposed) throw new Error(`Cannot use a tensor in ${op.name}: it is disposed`);
   }
   checkOneDevice(op.name, given);
-  const x = autocastInputs(op.precision ?? "follow", given, primitives.cast);
-  if (op.half !== "native" && x.some((t) => t !== null && isHalf(t.dtype))) return runInF32(op, x, attrs);
+  const { precision = "follow", half = "cast" } = op;
+  const direct = half === "any" || half === "reads";
+  // Where autocast wants f32, a kernel that reads 16 bits gives f32 results without a conversion in front.
+  const widened = direct && precision === "full" && autocastDType() !== null;
+  const x = widened ? given : autocastInputs(precision, given, primitives.cast);
+  const halves = half !== "native" && x.some((t) => t !== null && isHalf(t.dtype));
+  if (halves && !direct) return runInF32(op, x, attrs);
+  if (!halves) return runWith(op, x, attrs, specsOf(op, x, attrs));
+  const specs = specsOf(op, x, attrs);
+  const wide = () => specs.map(({ shape, dtype }): Spec => ({ shape, dtype: isHalf(dtype) ? "f32" : dtype }));
+  if (widened) return runWith(op, x, attrs, wide());
+  if (half === "any") return runWith(op, x, attrs, specs);
+  return runWith(op, x, attrs, wide()).map((y, i) => primitives.cast(y, specs[i].dtype));
+}
 
+function specsOf<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, x: Inputs, attrs: Attrs): readonly Spec[] {
   const inferred = op.infer(x, attrs);
-  const specs: readonly Spec[] = Array.isArray(inferred) ? inferred : [inferred as Spec];
+  return Array.isArray(inferred) ? inferred : [inferred as Spec];
+}
+
+/** Runs an op for results of given shapes and types. */
+function runWith<Attrs>(
+  op: Op<Attrs, Spec | readonly Spec[]>,
+  x: Inputs,
+  attrs: Attrs,
+  specs: readonly Spec[],
+): Tensor[] {
   const differentiable = gradEnabled() && x.some((t) => t !== null && t.requiresGrad);
   const node = differentiable && op.grad !== null && specs.some((spec) => isFloat(spec.dtype))
     ? new Node(op as unknown as Op<unknown, unknown>, attrs, x, specs)

@@ -84,8 +84,9 @@ export function channelGradSums(
   b: Tensor,
 ): void {
   const { rows, channels, repeat } = channelsOf(x);
-  const { packing, rows: count, length, inner } = pack(rows);
-  const kernel = itemKernel(packing);
+  const packed = pack(rows);
+  const { packing, rows: count, length, inner } = packed;
+  const kernel = itemKernel(packed);
   const { slices, count: elements } = cut(rows);
   const parts = slices * repeat;
   const slice = packing === "along" ? elements / 4 : elements;

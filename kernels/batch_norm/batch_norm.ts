@@ -42,6 +42,7 @@ interface Attrs {
 /** x → mean and biased variance of each channel; running statistics change on the way. */
 const momentsOp: Op<{ running: Running | null }, readonly Spec[]> = {
   name: "batchNorm",
+  half: "any",
   infer: ([x]) => [{ shape: [x!.shape[1]], dtype: "f32" }, { shape: [x!.shape[1]], dtype: "f32" }],
   forward: ([x], { running }, [mean, variance]) => channelMoments(x!, running, mean, variance),
   // The gradient of what is done with them includes their own.
@@ -90,7 +91,7 @@ function fusedGrad(dy: Tensor, { x, needs, inputs }: GradContext, attrs: Attrs):
   if (!needs[0] && !needs[3]) return [null, null, null, null, needs[4] ? biasOnly() : null];
   const weight = inputs[3] ? x(3) : null;
   const [products, sums] = attrs.own || needs[3] || needs[4]
-    ? applyAll(sumsOp, [to(x(0), "f32"), to(dy, "f32"), to(x(1), "f32"), to(x(2), "f32")], attrs)
+    ? applyAll(sumsOp, [x(0), dy, x(1), x(2)], attrs)
     : [null, null];
   return [
     needs[0] ? apply(inputGradOp, [dy, x(0), x(1), x(2), weight, products, sums], attrs) : null,
@@ -104,6 +105,7 @@ function fusedGrad(dy: Tensor, { x, needs, inputs }: GradContext, attrs: Attrs):
 /** x, dy, mean, variance → Σ dy · normalised x and Σ dy of each channel: the gradients of weight and bias. */
 const sumsOp: Op<Attrs, readonly Spec[]> = {
   name: "batchNormGrad",
+  half: "any",
   infer: ([x]) => [{ shape: [x!.shape[1]], dtype: "f32" }, { shape: [x!.shape[1]], dtype: "f32" }],
   forward: ([x, dy, mean, variance], { eps }, [products, sums]) =>
     channelGradSums(x!, dy!, mean!, variance!, eps, products, sums),
@@ -245,7 +247,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
     return apply(normOp, [x, zeros(channels), ones(channels), weight, bias], { eps, own: false });
   }
   const running = runningMean && runningVar ? { mean: runningMean, variance: runningVar, momentum } : null;
-  const [mean, variance] = applyAll(momentsOp, [to(x, "f32")], { running });
+  const [mean, variance] = applyAll(momentsOp, [x], { running });
   const y = apply(normOp, [x, mean, variance, weight, bias], { eps, own: true });
   mean.dispose();
   variance.dispose();

@@ -1,3 +1,4 @@
+import { isHalf } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { family } from "../_family.ts";
 import { itemKernel, laneGroup, pack, type Packed, type Rows, rowWidth, sharesRows } from "../_rows.ts";
@@ -17,16 +18,19 @@ export interface LossAttrs {
 }
 
 /** Rows are taken one by one, since each has its own label; only items along a row are packed. */
-function packed({ rows, logarithms }: LossAttrs): Packed {
-  const { packing } = pack(rows);
-  if (packing === "along" && !logarithms) return pack(rows);
-  return { packing: "single", rows: rows.outer * rows.inner, length: rows.length, inner: rows.inner };
+function packed({ rows, logarithms }: LossAttrs, pairs: boolean): Packed {
+  const { outer, length, inner } = rows;
+  const packed = pack(rows, pairs);
+  if (packed.packing === "along" && !logarithms) return packed;
+  return { packing: "single", parts: 1, rows: outer * inner, length, inner };
 }
 
 /** Functions that depend on the packing, the weights, and on what the input holds. */
-function functionsOf(packing: Packed["packing"], weighted: boolean): Record<string, string> {
-  const part = (name: string, c: string) => packing === "along" ? `${name}[${c} / 4u][${c} % 4u]` : `${name}[${c}]`;
-  const functions: Record<string, string> = { ...itemKernel(packing).functions };
+function functionsOf(packed: Packed, weighted: boolean): Record<string, string> {
+  const { parts } = packed;
+  const part = (name: string, c: string) =>
+    parts === 1 ? `${name}[${c}]` : `${name}[${c} / ${parts}u][${c} % ${parts}u]`;
+  const functions: Record<string, string> = { ...itemKernel(packed).functions };
   if (weighted) {
     functions.weight_of = `fn weight_of(c: u32) -> f32 { return ${part("weight", "c")}; }`;
     functions.weights_at = "fn weights_at(r: u32) -> Item { return weight[r]; }";
@@ -45,12 +49,13 @@ export function lossForward(
   factor: Tensor,
 ): void {
   const { rows, reduction, logarithms } = attrs;
-  const { packing, rows: count, length, inner } = packed(attrs);
-  const { aliases } = itemKernel(packing);
-  const functions = functionsOf(packing, weight !== null);
+  const items = packed(attrs, false);
+  const { rows: count, length, inner, parts } = items;
+  const { aliases } = itemKernel(items);
+  const functions = functionsOf(items, weight !== null);
   const shared = sharesRows(rows) && !logarithms;
-  if (packing === "along") {
-    functions.element = "fn element(base: u32, c: u32) -> f32 { return x[base + c / 4u][c % 4u]; }";
+  if (parts > 1) {
+    functions.element = `fn element(base: u32, c: u32) -> f32 { return x[base + c / ${parts}u][c % ${parts}u]; }`;
   }
   if (logarithms) {
     functions.row_exponentials =
@@ -121,12 +126,14 @@ export function lossBackward(
   attrs: LossAttrs,
   dx: Tensor,
 ): void {
-  const { packing, rows: count, length, inner } = packed(attrs);
-  const { aliases } = itemKernel(packing);
-  const functions = functionsOf(packing, weight !== null);
-  if (packing === "along") {
+  const items = packed(attrs, isHalf(dx.dtype));
+  const { rows: count, length, inner, parts: width } = items;
+  const { aliases } = itemKernel(items);
+  const functions = functionsOf(items, weight !== null);
+  if (width > 1) {
+    const vector = `vec${width}i`, places = [0, 1, 2, 3].slice(0, width).join(", ");
     functions.is_class = `fn is_class(r: u32, c: i32) -> Item {
-      return select(Item(0), Item(1), vec4i(i32(r * 4u)) + vec4i(0, 1, 2, 3) == vec4i(c));
+      return select(Item(0), Item(1), ${vector}(i32(r * ${width}u)) + ${vector}(${places}) == ${vector}(c));
     }`;
   }
   if (attrs.logarithms) functions.share = "fn share(v: Item, stat: vec4f) -> Item { return Item(0); }";

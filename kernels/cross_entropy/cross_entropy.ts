@@ -40,6 +40,7 @@ export interface CrossEntropyOptions extends NllLossOptions {
 const lossOp: Op<LossAttrs, readonly Spec[]> = {
   name: "crossEntropy",
   precision: "full",
+  half: "reads",
   infer: ([x, labels], { rows, reduction }) => [
     { shape: reduction === "none" ? labels!.shape : [], dtype: x!.dtype },
     { shape: [rows.outer * rows.inner, 4], dtype: "f32" },
@@ -62,6 +63,7 @@ function fusedGrad(dy: Tensor, { x, output, inputs }: GradContext, attrs: LossAt
 
 const lossGradOp: Op<LossAttrs> = {
   name: "crossEntropyGrad",
+  half: "any",
   infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   forward: ([x, labels, weight, stats, factor, dy], attrs, [dx]) =>
     lossBackward(dy!, x!, labels!, weight, stats!, factor, attrs, dx),

@@ -426,6 +426,13 @@ export function storedType(dtype: DType, width: Width): string {
   return width === 1 ? word : `vec${width}<${word}>`;
 }
 
+/** WGSL of a function's body that returns item `at` (of `width` neighbours) of 16-bit elements, as f32. */
+export function readHalf(dtype: DType, width: Width, name: string, at: string): string {
+  if (width === 1) return `  return unpack_${dtype}(${name}[${at} >> 1u] >> ((${at} & 1u) * 16u)).x;`;
+  if (width === 2) return `  return unpack_${dtype}(${name}[${at}]);`;
+  return `  let words = ${name}[${at}];\n  return vec4f(unpack_${dtype}(words.x), unpack_${dtype}(words.y));`;
+}
+
 /** WGSL of `width` neighbours as they lie in memory. */
 export function stored(dtype: DType, width: Width, y: string): string {
   if (isHalf(dtype)) {

@@ -35,13 +35,15 @@ function callsIn(code: string, known: ReadonlyMap<string, unknown>): string[] {
  * The text of the shared functions that a piece of generated WGSL calls, and of those that they call.
  *
  * @param code The text that calls them
+ * @param around Text that has some of them already
  */
-export function functionsFor(code: string): string {
+export function functionsFor(code: string, around = ""): string {
   library ??= load();
   const needed = new Set<string>();
+  const there = new Set([...around.matchAll(/^fn (\w+)\(/gm)].map(([, name]) => name));
   const waiting = callsIn(code, library);
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    if (needed.has(name)) continue;
+    if (needed.has(name) || there.has(name)) continue;
     if (library.get(name)!.text === AMBIGUOUS) {
       throw new Error(`Cannot generate a kernel: two files of kernels/_shared have a function ${name}`);
     }

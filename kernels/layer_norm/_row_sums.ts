@@ -1,5 +1,5 @@
 import type { Tensor } from "../../tensor/tensor.ts";
-import { itemKernel, laneGroup, slicesOf } from "../_rows.ts";
+import { itemKernel, laneGroup, pack, slicesOf } from "../_rows.ts";
 import { launch } from "../_run.ts";
 import { layerNormParams } from "../_wgsl.ts";
 import { addPairs } from "../reduce/_pairs.ts";
@@ -19,10 +19,10 @@ export function rowSums(
   a: Tensor,
   b: Tensor,
 ): void {
-  const packing = columns % 4 === 0 ? "across" : "single";
-  const items = packing === "across" ? columns / 4 : columns;
+  const packed = pack({ outer: 1, length: rows, inner: columns });
+  const { inner: items } = packed;
   const slices = slicesOf({ outer: 1, length: rows, inner: columns }, false);
-  const { aliases, functions } = itemKernel(packing);
+  const { aliases, functions } = itemKernel(packed);
   const group = laneGroup(items * slices);
   const into = slices === 1 ? { a, b } : {
     a: temporary([slices, columns], "f32", "layerNormGrad"),

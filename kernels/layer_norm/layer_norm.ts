@@ -1,4 +1,4 @@
-import { isFloat } from "../../tensor/dtype.ts";
+import { isFloat, isHalf, promote } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { gradEnabled } from "../../tensor/grad_mode.ts";
 import { apply, applyAll, type GradContext, type Inputs, type Op, type Spec } from "../../tensor/op.ts";
@@ -50,14 +50,18 @@ const rowsOf = (x: Spec | Tensor, { count }: Attrs): number => count === 0 ? 0 :
 const normOp: Op<Attrs, readonly Spec[]> = {
   name: "layerNorm",
   precision: "full",
-  infer: ([x], attrs) => {
-    const statistics: Spec = { shape: [rowsOf(x!, attrs)], dtype: "f32" };
-    return [{ shape: x!.shape, dtype: x!.dtype }, statistics, statistics];
+  half: "any",
+  infer: (given, attrs) => {
+    const x = given[0]!;
+    const statistics: Spec = { shape: [rowsOf(x, attrs)], dtype: "f32" };
+    const dtype = promote(given.flatMap((t) => t === null ? [] : [{ dtype: t.dtype, rank: 1 }]));
+    return [{ shape: x.shape, dtype }, statistics, statistics];
   },
   forward: ([x, weight, bias], attrs, [y, means, rstds]) => {
     const rows = { outer: rowsOf(x!, attrs), length: attrs.count, inner: 1 };
-    const { packing, rows: count, length } = pack(rows);
-    const kernel = itemKernel(packing);
+    const packed = pack(rows, isHalf(y.dtype));
+    const { rows: count, length } = packed;
+    const kernel = itemKernel(packed);
     const affine = `v${weight ? " * weight[r]" : ""}${bias ? " + bias[r]" : ""}`;
     const functions = {
       ...kernel.functions,
@@ -68,7 +72,7 @@ const normOp: Op<Attrs, readonly Spec[]> = {
     const centred = attrs.centred ? 1 : 0;
     if (sharesRows(rows)) {
       const width = rowWidth(length);
-      const held = heldItems(length, width, packing);
+      const held = heldItems(length, width, packed);
       launch(layerNormTree, buffers, params, Math.ceil(count * width / 256), {
         aliases: { ...kernel.aliases, ...held.aliases },
         functions,
@@ -103,11 +107,13 @@ function biasGrad(dy: Tensor, shape: Shape, attrs: Attrs): Tensor {
 
 const normGradOp: Op<Attrs> = {
   name: "layerNormGrad",
+  half: "any",
   infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   forward: ([x, dy, weight, means, rstds], attrs, [dx]) => {
     const rows = { outer: rowsOf(x!, attrs), length: attrs.count, inner: 1 };
-    const { packing, rows: count, length } = pack(rows);
-    const kernel = itemKernel(packing);
+    const packed = pack(rows, isHalf(dx.dtype));
+    const { rows: count, length } = packed;
+    const kernel = itemKernel(packed);
     const functions = {
       ...kernel.functions,
       weighted: `fn weighted(dy: Item, r: u32) -> Item { return dy${weight ? " * weight[r]" : ""}; }`,
@@ -117,7 +123,7 @@ const normGradOp: Op<Attrs> = {
     const centred = attrs.centred ? 1 : 0;
     if (sharesRows(rows)) {
       const width = rowWidth(length);
-      const held = heldItems(length, width, packing, 2);
+      const held = heldItems(length, width, packed, 2);
       launch(layerNormGradTree, buffers, params, Math.ceil(count * width / 256), {
         aliases: { ...kernel.aliases, ...held.aliases },
         functions,
@@ -139,6 +145,7 @@ const normGradOp: Op<Attrs> = {
 /** x, dy, means, rstds → the gradients of weight and bias, flat. */
 const paramsGradOp: Op<Attrs, readonly Spec[]> = {
   name: "layerNormGrad",
+  half: "any",
   infer: (_, { count }) => [{ shape: [count], dtype: "f32" }, { shape: [count], dtype: "f32" }],
   forward: ([x, dy, means, rstds], attrs, [weight, bias]) => {
     rowSums(x!, dy!, means!, rstds!, rowsOf(x!, attrs), attrs.count, weight, bias);

@@ -1,6 +1,6 @@
 import type { Access } from "../../device/mod.ts";
 import { type DType, isHalf } from "../../tensor/dtype.ts";
-import { stored, storedType, type Width } from "../elementwise/codegen.ts";
+import { readHalf, stored, storedType, type Width } from "../elementwise/codegen.ts";
 import type { Finish } from "../elementwise/finish.ts";
 
 /** What a kernel does with the finished sums of a product. Text and key depend on it. */
@@ -90,16 +90,10 @@ export function writeSink(sink: Sink, width: Width, binding: number): string {
 export function writeOperand(name: string, binding: number, dtype: DType, quads: boolean): string {
   const declared = (type: string) => `@group(0) @binding(${binding}) var<storage, read> ${name}: array<${type}>;`;
   if (!isHalf(dtype)) return declared(quads ? "vec4f" : "f32");
-  const body = quads
-    ? [
-      `  let words = ${name}[i >> 2u];`,
-      `  return vec4f(unpack_${dtype}(words.x), unpack_${dtype}(words.y));`,
-    ]
-    : [`  return unpack_${dtype}(${name}[i >> 1u] >> ((i & 1u) * 16u)).x;`];
   return [
     declared(quads ? "vec2u" : "u32"),
     `fn ${name}_at(i: u32) -> ${quads ? "vec4f" : "f32"} {`,
-    ...body,
+    readHalf(dtype, quads ? 4 : 1, name, quads ? "i >> 2u" : "i"),
     "}",
   ].join("\n");
 }

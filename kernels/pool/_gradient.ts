@@ -34,7 +34,7 @@ function through(kernel: Kernel, sink: Sink): Kernel {
     const text = writeSink(sink, 1, Number(binding));
     const fields = Object.entries({ ...sink.finish?.params.types }).map(([name, type]) => `  ${name}: ${type},\n`);
     const code = kernel.code
-      .replace(BINDING, () => `${text}\n${missingFunctions(text, kernel.code)}`)
+      .replace(BINDING, () => `${text}\n${functionsFor(text, kernel.code)}`)
       .replace(STORE, (_, indent, value) => `${indent}put(at, ${value});`)
       .replace(/^struct Params \{\n[^}]*/m, (struct) => struct + fields.join(""));
     const { dx: _, ...inputs } = kernel.bindings;
@@ -42,14 +42,6 @@ function through(kernel: Kernel, sink: Sink): Kernel {
     kernels.set(key, made = { name: kernel.name, key, code, params, bindings: { ...inputs, ...sinkBindings(sink) } });
   }
   return made;
-}
-
-/** Shared functions that a text calls and a kernel does not have yet. */
-function missingFunctions(text: string, code: string): string {
-  const there = new Set([...code.matchAll(/^fn (\w+)\(/gm)].map(([, name]) => name));
-  return [...functionsFor(text).matchAll(/^fn (\w+)\([^]*?^}$/gm)]
-    .filter(([, name]) => !there.has(name))
-    .map(([whole]) => whole).join("\n");
 }
 
 /** Words of parameters that a kernel may have. */

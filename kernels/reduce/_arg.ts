@@ -1,3 +1,4 @@
+import { isHalf } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { itemTypes, laneGroup, pack, type Rows, rowWidth, sharesRows, slicesOf } from "../_rows.ts";
 import { launch } from "../_run.ts";
@@ -45,10 +46,13 @@ function runPass(
   indices: Tensor,
   slice?: number,
 ): void {
-  const { packing, rows: count, length, inner } = pack(rows);
-  const { item, row } = itemTypes(packing, "u32");
+  const packed = pack(rows);
+  const { packing, rows: count, length, inner } = packed;
+  const { item, row } = itemTypes(packed, "u32");
+  // 16-bit elements arrive as f32.
+  const half = isHalf(x.dtype);
   const functions: Record<string, string> = {
-    key: `fn key(v: Item) -> Item { return ${load.key("Item")}; }`,
+    key: `fn key(x: In) -> Item { let v = ${half ? "bitcast<Item>(x)" : "x"}; return ${load.key("Item")}; }`,
     finish: `fn finish(v: ${row}) -> ${row} { return ${store.bits(row)}; }`,
   };
   if (places !== null) functions.place = "fn place(at: u32, r: u32) -> Item { return places[at]; }";
@@ -67,7 +71,7 @@ function runPass(
   if (sharesRows(rows)) {
     const width = rowWidth(params.slice);
     launch(argReduceTree, buffers, params, Math.ceil(count * slices * width / 256), {
-      aliases: { Item: item },
+      aliases: { In: half ? itemTypes(packed, "f32").item : item, Item: item },
       functions,
       overrides: { width },
     });
@@ -75,7 +79,7 @@ function runPass(
   }
   const group = laneGroup(count * slices);
   launch(argReduce, buffers, { ...params, inner }, Math.ceil(count * slices / group), {
-    aliases: { Item: item, Row: row },
+    aliases: { In: half ? itemTypes(packed, "f32").item : item, Item: item, Row: row },
     functions,
     overrides: { group },
   });

@@ -15,9 +15,9 @@ export interface Parts {
 
 /** How rows are cut so that the device has enough to do at once. */
 export function cut(rows: Rows): Parts {
-  const { packing, length } = pack(rows);
+  const { packing, parts, length } = pack(rows);
   const slices = slicesOf(rows);
-  const items = packing === "along" ? 4 : 1;
+  const items = packing === "along" ? parts : 1;
   const slice = Math.max(1, Math.ceil(length / slices));
   const used = Math.max(1, Math.ceil(length / slice));
   return { slices: used, count: slice * items, rest: (length - (used - 1) * slice) * items };
@@ -33,9 +33,10 @@ export function momentsOf(
   finish = "v",
   scale = 1,
 ): void {
-  const { packing, rows: lanes, length, inner } = pack(rows);
-  const kernel = itemKernel(packing);
-  const parts = packing === "along" ? 4 : 1;
+  const packed = pack(rows);
+  const { rows: lanes, length, inner } = packed;
+  const kernel = itemKernel(packed);
+  const parts = packed.packing === "along" ? packed.parts : 1;
   const params = { rows: lanes, length, slices, slice: count / parts, scale };
   const functions = { ...kernel.functions, finish: `fn finish(v: Row) -> Row { return ${finish}; }` };
   if (sharesRows(rows)) {

@@ -1,11 +1,12 @@
-import type { DType } from "../../tensor/dtype.ts";
+import { type DType, isHalf } from "../../tensor/dtype.ts";
 import type { Op, Precision } from "../../tensor/op.ts";
 import { numel, type Shape } from "../../tensor/shape.ts";
-import { Storage } from "../../tensor/storage.ts";
-import { Tensor } from "../../tensor/tensor.ts";
-import { itemTypes, laneGroup, pack, type Rows, rowsOf, rowWidth, sharesRows, slicesOf } from "../_rows.ts";
-import { launch } from "../_run.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { foldParts, itemTypes, laneGroup, pack, type Rows, rowsOf, rowWidth, sharesRows, slicesOf } from "../_rows.ts";
+import { launch, temporary } from "../_run.ts";
 import { reduce, reduceTree } from "../_wgsl.ts";
+
+export { temporary };
 
 /** A WGSL type of 32 bits. */
 export type Word = "f32" | "i32" | "u32";
@@ -48,11 +49,6 @@ export function keptShape(shape: Shape, dims: readonly number[]): number[] {
 /** Number of elements that make one. */
 export function reducedCount(shape: Shape, dims: readonly number[]): number {
   return dims.reduce((n, dim) => n * shape[dim], 1);
-}
-
-/** A temporary in f32 or another word, inside a forward function. */
-export function temporary(shape: Shape, dtype: DType, label: string): Tensor {
-  return new Tensor({ shape, storage: new Storage(numel(shape), dtype, label), scoped: false });
 }
 
 /** Runs of neighbouring axes among `dims`, as first and last axis; axes of size 1 join without cost. */
@@ -123,14 +119,20 @@ export function reduceInto(
 }
 
 function runPass(reduction: Reduction, x: Tensor, rows: Rows, slices: number, y: Tensor, scale: number): void {
-  const { packing, rows: count, length, inner } = pack(rows);
-  const { item, row } = itemTypes(packing, reduction.word);
-  const aliases = { In: itemTypes(packing, reduction.read).item, Acc: item, Out: row };
+  const packed = pack(rows);
+  const { packing, rows: count, length, inner } = packed;
+  const { item, row } = itemTypes(packed, reduction.word);
+  const read = itemTypes(packed, reduction.read).item;
+  // 16-bit elements arrive as f32; who reads bits takes those.
+  const bits = isHalf(x.dtype) && reduction.read !== "f32";
+  const aliases = { In: bits ? itemTypes(packed, "f32").item : read, Acc: item, Out: row };
   const parts = (a: string, b: string) => reduction.combine.replace(/\b[ab]\b/g, (name) => name === "a" ? a : b);
-  const fold = packing === "along" ? parts(`(${parts("v.x", "v.y")})`, `(${parts("v.z", "v.w")})`) : "v";
+  const fold = packing === "along" ? foldParts(packed, (a, b) => `(${parts(a, b)})`) : "v";
   const functions: Record<string, string> = {
     start: `fn start() -> Acc { return Acc(${reduction.start}); }`,
-    load: `fn load(v: In) -> Acc { return ${reduction.load}; }`,
+    load: bits
+      ? `fn load(x: In) -> Acc { let v = bitcast<${read}>(x); return ${reduction.load.replace(/\bIn\b/g, read)}; }`
+      : `fn load(v: In) -> Acc { return ${reduction.load}; }`,
     combine: `fn combine(a: Acc, b: Acc) -> Acc { return ${reduction.combine}; }`,
     fold: `fn fold(v: Acc) -> Out { return ${fold}; }`,
     finish: `fn finish(v: Out) -> Out { return ${reduction.finish}; }`,
@@ -179,6 +181,7 @@ export function reducer(
   return {
     name,
     precision: parts.precision,
+    half: "reads",
     infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: parts.dtype(x!.dtype) }),
     forward: ([x], { dims }, [y]) => {
       const scale = parts.scale?.(reducedCount(x!.shape, dims)) ?? 1;

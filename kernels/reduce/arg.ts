@@ -23,6 +23,7 @@ interface ArgAttrs {
 
 const argOp: Op<ArgAttrs> = {
   name: "argmax",
+  half: "reads",
   infer: ([x], { dim, keepdim }) => {
     const dims = dim === null ? x!.shape.map((_, i) => i) : x!.ndim === 0 ? [] : [dim];
     return { shape: reducedShape(x!.shape, { dims, keepdim }), dtype: "i32" };

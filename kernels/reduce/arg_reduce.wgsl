@@ -1,6 +1,7 @@
 // values[o, i] = max over r of x[o, r, i], indices[o, i] = the first r where it is; the order is that of key()
 // One invocation makes one item of a result for one slice of the row; neighbours differ in i, then in o, then in the slice.
 // uses: place
+alias In = u32;
 alias Item = u32;
 alias Row = u32;
 
@@ -12,7 +13,7 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read> places: array<Item>;
 @group(0) @binding(2) var<storage, read_write> values: array<Row>;
 @group(0) @binding(3) var<storage, read_write> indices: array<Row>;
@@ -20,7 +21,7 @@ struct Params {
 
 override group: u32 = 64u;
 
-fn key(v: Item) -> Item {
+fn key(v: In) -> Item {
   return v;
 }
 

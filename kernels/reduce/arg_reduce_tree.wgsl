@@ -1,6 +1,7 @@
 // values[row] = max over r of x[row, r], indices[row] = the first r where it is; the order is that of key()
 // `width` neighbouring invocations share a slice of a row, each taking every width-th item; a workgroup has 256 / width.
 // uses: place, tree
+alias In = u32;
 alias Item = u32;
 alias Leaf = vec2u;
 
@@ -11,13 +12,13 @@ struct Params {
   slice: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(0) var<storage, read> x: array<In>;
 @group(0) @binding(1) var<storage, read> places: array<Item>;
 @group(0) @binding(2) var<storage, read_write> values: array<u32>;
 @group(0) @binding(3) var<storage, read_write> indices: array<u32>;
 @group(0) @binding(32) var<uniform> params: Params;
 
-fn key(v: Item) -> Item {
+fn key(v: In) -> Item {
   return v;
 }
 

@@ -54,6 +54,7 @@ const along = (
   down: boolean,
 ): Op<AlongAttrs, readonly { shape: number[]; dtype: Tensor["dtype"] }[]> => ({
   name,
+  half: "reads",
   infer: ([x], { dim, keepdim }) => {
     const shape = reducedShape(x!.shape, { dims: x!.ndim === 0 ? [] : [dim], keepdim });
     return [{ shape, dtype: x!.dtype }, { shape, dtype: "i32" }];

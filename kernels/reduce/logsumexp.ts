@@ -21,6 +21,7 @@ const share = pointwise({
 const logsumexpOp: Op<ReduceAttrs> = {
   name: "logsumexp",
   precision: "full",
+  half: "reads",
   infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: x!.dtype }),
   forward: ([x], { dims }, [y]) => {
     // The logsumexp of logsumexps is that of the whole, so slices and axes apart are passes of the same kernel.
@@ -41,8 +42,9 @@ const logsumexpOp: Op<ReduceAttrs> = {
 };
 
 function runPass(x: Tensor, rows: Rows, slices: number, y: Tensor): void {
-  const { packing, rows: count, length, inner } = pack(rows);
-  const kernel = itemKernel(packing);
+  const packed = pack(rows);
+  const { rows: count, length, inner } = packed;
+  const kernel = itemKernel(packed);
   const params = { rows: count, length, slices, slice: Math.ceil(length / slices) };
   if (sharesRows(rows)) {
     const width = rowWidth(params.slice);

@@ -24,6 +24,7 @@ interface NormAttrs {
 const normOp: Op<NormAttrs> = {
   name: "norm",
   precision: "full",
+  half: "reads",
   infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: x!.dtype }),
   // The exponent is a parameter of the kernel: `scale`.
   forward: ([x], { dims, p }, [y]) => reduceInto("norm", reductionOf(p), x!, dims, y, p),

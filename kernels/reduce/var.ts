@@ -71,6 +71,7 @@ function varianceGrad(dy: Tensor, { x, inputs }: GradContext, attrs: VarAttrs): 
 
 const varOp: Op<VarAttrs> = {
   name: "var",
+  half: "reads",
   infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: x!.dtype }),
   forward: ([x], attrs, [y]) => forward("var", false, x!, attrs, y),
   saves: { inputs: [0] },
@@ -79,6 +80,7 @@ const varOp: Op<VarAttrs> = {
 
 const stdOp: Op<VarAttrs> = {
   name: "std",
+  half: "reads",
   infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: x!.dtype }),
   forward: ([x], attrs, [y]) => forward("std", true, x!, attrs, y),
   saves: { inputs: [0], outputs: [0] },

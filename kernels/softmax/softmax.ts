@@ -1,5 +1,5 @@
 import { checkObject } from "../../device/option_names.ts";
-import { isFloat } from "../../tensor/dtype.ts";
+import { type DType, isFloat, isHalf } from "../../tensor/dtype.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -22,6 +22,11 @@ interface Attrs {
   readonly dim: number;
 }
 
+interface GradAttrs extends Attrs {
+  /** The type of the input, whose gradient it is. */
+  readonly dtype: DType;
+}
+
 /** What softmax and its logarithm change in the kernels. */
 const LOG = {
   forward: {
@@ -35,12 +40,13 @@ const LOG = {
 };
 
 function forward(x: Tensor, rows: Rows, log: boolean, y: Tensor): void {
-  const { packing, rows: count, length, inner } = pack(rows);
-  const kernel = itemKernel(packing);
+  const packed = pack(rows, isHalf(y.dtype));
+  const { rows: count, length, inner } = packed;
+  const kernel = itemKernel(packed);
   const functions = { ...kernel.functions, ...(log ? LOG.forward : {}) };
   if (sharesRows(rows)) {
     const width = rowWidth(length);
-    const held = heldItems(length, width, packing);
+    const held = heldItems(length, width, packed);
     launch(softmaxTree, { x, y }, { rows: count, length }, Math.ceil(count * width / 256), {
       aliases: { ...kernel.aliases, ...held.aliases },
       functions,
@@ -57,12 +63,13 @@ function forward(x: Tensor, rows: Rows, log: boolean, y: Tensor): void {
 }
 
 function backward(y: Tensor, dy: Tensor, rows: Rows, log: boolean, dx: Tensor): void {
-  const { packing, rows: count, length, inner } = pack(rows);
-  const kernel = itemKernel(packing);
+  const packed = pack(rows, isHalf(dx.dtype));
+  const { rows: count, length, inner } = packed;
+  const kernel = itemKernel(packed);
   const functions = { ...kernel.functions, ...(log ? LOG.grad : {}) };
   if (sharesRows(rows)) {
     const width = rowWidth(length);
-    const held = heldItems(length, width, packing, 2);
+    const held = heldItems(length, width, packed, 2);
     launch(softmaxGradTree, { y, dy, dx }, { rows: count, length }, Math.ceil(count * width / 256), {
       aliases: { ...kernel.aliases, ...held.aliases },
       functions,
@@ -83,16 +90,18 @@ const axis = (x: Tensor, dim: number): Rows => rowsOf(x.shape, dim);
 const softmaxOp: Op<Attrs> = {
   name: "softmax",
   precision: "full",
+  half: "any",
   infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   forward: ([x], { dim }, [y]) => forward(x!, axis(x!, dim), false, y),
   saves: { outputs: [0] },
-  grad: (dy, { y }, attrs) => [apply(softmaxGradOp, [y, dy], attrs)],
+  grad: (dy, { y, inputs }, { dim }) => [apply(softmaxGradOp, [y, dy], { dim, dtype: inputs[0]!.dtype })],
 };
 
 /** dx of (y, dy). It is linear and symmetric in dy, so its own gradient there is itself. */
-const softmaxGradOp: Op<Attrs> = {
+const softmaxGradOp: Op<GradAttrs> = {
   name: "softmaxGrad",
-  infer: ([y]) => ({ shape: y!.shape, dtype: y!.dtype }),
+  half: "any",
+  infer: ([y], { dtype }) => ({ shape: y!.shape, dtype }),
   forward: ([y, dy], { dim }, [dx]) => backward(y!, dy!, axis(y!, dim), false, dx),
   saves: { inputs: [0, 1] },
   grad: (g, { x, needs }, { dim }) => {
@@ -100,7 +109,7 @@ const softmaxGradOp: Op<Attrs> = {
     const total = (t: Tensor) => sum(t, { dim, keepdim: true });
     return [
       needs[0] ? sub(mul(g, sub(dy, total(mul(dy, y)))), mul(dy, total(mul(y, g)))) : null,
-      needs[1] ? apply(softmaxGradOp, [y, g], { dim }) : null,
+      needs[1] ? apply(softmaxGradOp, [y, g], { dim, dtype: dy.dtype }) : null,
     ];
   },
 };
@@ -108,15 +117,17 @@ const softmaxGradOp: Op<Attrs> = {
 const logSoftmaxOp: Op<Attrs> = {
   name: "logSoftmax",
   precision: "full",
+  half: "any",
   infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   forward: ([x], { dim }, [y]) => forward(x!, axis(x!, dim), true, y),
   saves: { outputs: [0] },
-  grad: (dy, { y }, attrs) => [apply(logSoftmaxGradOp, [y, dy], attrs)],
+  grad: (dy, { y, inputs }, { dim }) => [apply(logSoftmaxGradOp, [y, dy], { dim, dtype: inputs[0]!.dtype })],
 };
 
-const logSoftmaxGradOp: Op<Attrs> = {
+const logSoftmaxGradOp: Op<GradAttrs> = {
   name: "logSoftmaxGrad",
-  infer: ([y]) => ({ shape: y!.shape, dtype: y!.dtype }),
+  half: "any",
+  infer: ([y], { dtype }) => ({ shape: y!.shape, dtype }),
   forward: ([y, dy], { dim }, [dx]) => backward(y!, dy!, axis(y!, dim), true, dx),
   saves: { inputs: [0, 1] },
   grad: (g, { x, needs }, { dim }) => {
