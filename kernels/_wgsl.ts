@@ -5187,6 +5187,157 @@ fn main(
 `,
 };
 
+/** kernels/scatter_reduce/extreme_claim.wgsl */
+export const extremeClaim: KernelSource<{ src: "read", index: "read", keys: "read_write" }, { length: "vec4u", inner: "vec4u", size: "u32", count: "u32" }> = {
+  name: "extremeClaim",
+  bindings: { src: "read", index: "read", keys: "read_write" },
+  params: { length: "vec4u", inner: "vec4u", size: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
+// keys[o, index[o, j, i], i] = the largest of the key that is there and the key of src[o, j, i]
+// One invocation brings one element of src. The largest of whole numbers does not depend on who comes first.
+// uses: place, split
+struct Params {
+  length: vec4u,
+  inner: vec4u,
+  size: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> src: array<u32>;
+@group(0) @binding(1) var<storage, read> index: array<i32>;
+@group(0) @binding(2) var<storage, read_write> keys: array<atomic<u32>>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+fn to_key(word: u32) -> u32 {
+  return word;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let k = index[at];
+  if (k >= 0 && u32(k) < params.size) {
+    let row = split(at, params.inner);
+    let o = split(row.x, params.length).x;
+    atomicMax(&keys[(o * params.size + u32(k)) * params.inner.x + row.y], to_key(src[at]));
+  }
+}
+`,
+};
+
+/** kernels/scatter_reduce/extreme_keys.wgsl */
+export const extremeKeys: KernelSource<{ x: "read", keys: "read_write" }, { count: "u32" }> = {
+  name: "extremeKeys",
+  bindings: { x: "read", keys: "read_write" },
+  params: { count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// keys[at] = a whole number for the element x[at], the larger the better it is
+// One invocation makes one key.
+// uses: place
+struct Params {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> keys: array<u32>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+fn to_key(word: u32) -> u32 {
+  return word;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at < params.count) {
+    keys[at] = to_key(x[at]);
+  }
+}
+`,
+};
+
+/** kernels/scatter_reduce/extreme_values.wgsl */
+export const extremeValues: KernelSource<{ keys: "read", y: "read_write" }, { count: "u32" }> = {
+  name: "extremeValues",
+  bindings: { keys: "read", y: "read_write" },
+  params: { count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y[at] = the element that keys[at] stands for
+// One invocation makes one element.
+// uses: place
+struct Params {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> keys: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+fn from_key(key: u32) -> u32 {
+  return key;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at < params.count) {
+    y[at] = from_key(keys[at]);
+  }
+}
+`,
+};
+
 /** kernels/gather/fill.wgsl */
 export const fill: KernelSource<{ y: "read_write" }, { count: "u32", value: "u32" }> = {
   name: "fill",
@@ -9895,6 +10046,84 @@ fn main(
     let o = split(row.x, params.length).x;
     atomicMax(&claims[(o * params.size + u32(k)) * params.inner.x + row.y], at + 1u);
   }
+}
+`,
+};
+
+/** kernels/scatter_reduce/scatter_product.wgsl */
+export const scatterProduct: KernelSource<{ x: "read", src: "read", index: "read", y: "read_write" }, { size: "vec4u", inner: "vec4u", length: "u32", count: "u32" }> = {
+  name: "scatterProduct",
+  bindings: { x: "read", src: "read", index: "read", y: "read_write" },
+  params: { size: "vec4u", inner: "vec4u", length: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Upper 32 bits of a product, by halves: WGSL has no wide multiplication.
+fn mul_high(a: u32, b: u32) -> u32 {
+  let al = a & 0xffffu;
+  let ah = a >> 16u;
+  let bl = b & 0xffffu;
+  let bh = b >> 16u;
+  let upper = ah * bl + ((al * bl) >> 16u);
+  let lower = al * bh + (upper & 0xffffu);
+  return ah * bh + (upper >> 16u) + (lower >> 16u);
+}
+
+// n / d for n < 2^31, by the multiplier m and the shift s that belong to d: a division costs ten times as much
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+fn divide(n: u32, m: u32, s: u32) -> u32 {
+  return mul_high(n << 1u, m) >> s;
+}
+
+// uses: divide
+// n / d and n % d for n < 2³¹, where \`by\` holds d with its multiplier and shift.
+fn split(n: u32, by: vec4u) -> vec2u {
+  let quotient = divide(n, by.y, by.z);
+  return vec2u(quotient, n - quotient * by.x);
+}
+
+// y[o, k, i] = x[o, k, i] · Π src[o, j, i] over the places j with index[o, j, i] = k, in increasing j
+// One invocation makes one element of y; neighbours differ in i, then in k.
+// uses: place, split
+struct Params {
+  size: vec4u,
+  inner: vec4u,
+  length: u32,
+  count: u32,
+}
+
+alias Item = f32;
+
+@group(0) @binding(0) var<storage, read> x: array<Item>;
+@group(0) @binding(1) var<storage, read> src: array<Item>;
+@group(0) @binding(2) var<storage, read> index: array<i32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Item>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let row = split(at, params.inner);
+  let place = split(row.x, params.size);
+  let k = i32(place.y);
+  let base = place.x * params.length * params.inner.x + row.y;
+  var product = x[at];
+  for (var j = 0u; j < params.length; j++) {
+    let here = base + j * params.inner.x;
+    if (index[here] == k) {
+      product *= src[here];
+    }
+  }
+  y[at] = product;
 }
 `,
 };

@@ -23,5 +23,6 @@ export * from "./random/mod.ts";
 export * from "./reduce/mod.ts";
 export * from "./resample/mod.ts";
 export * from "./scan/mod.ts";
+export * from "./scatter_reduce/mod.ts";
 export * from "./softmax/mod.ts";
 export * from "./sort/mod.ts";

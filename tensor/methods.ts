@@ -1586,6 +1586,23 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * x with slices of a source reduced into the places of an axis that an index names: `scatterReduce` with one
+   * index for each slice.
+   *
+   * @param index i32 [k], places along the axis
+   * @param source The shape of x with k along the axis
+   * @param reduction How elements become one
+   * @param options The axis, and whether elements of x take part
+   * @returns A tensor of x's shape
+   */
+  indexReduce(index: Tensor, source: Tensor, reduction: "sum" | "prod" | "mean" | "amax" | "amin", options: {
+    /** The axis. */
+    dim: number;
+    /** Whether the elements of x take part where something leads to them; default true. */
+    includeSelf?: boolean;
+  }): Tensor;
+
+  /**
    * The places of an axis that an index names, in its order.
    *
    * @param index i32, one axis. An index that was computed on the device and leads outside reads NaN (0 for
@@ -3015,6 +3032,25 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * x with elements of a source reduced into it: y[index[i][j]][j] becomes one with src[i][j] for axis 0, and
+   * with all others that lead there.
+   *
+   * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and
+   * leads outside changes nothing
+   * @param src A tensor of x's type with the index' axes, none smaller
+   * @param reduction How elements become one. Of equal extremes all share the gradient; a product looks through
+   * all indices of a row for each of its results
+   * @param options The axis, and whether elements of x take part
+   * @returns A tensor of x's shape
+   */
+  scatterReduce(index: Tensor, src: Tensor, reduction: "sum" | "prod" | "mean" | "amax" | "amin", options: {
+    /** The axis. */
+    dim: number;
+    /** Whether the elements of x take part where something leads to them; default true. */
+    includeSelf?: boolean;
+  }): Tensor;
+
+  /**
    * Where values would be inserted into sorted rows so that they stay sorted: the number of elements below each
    * value (with `right`, not above it).
    *
@@ -3811,6 +3847,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "indexAdd",
   "indexCopy",
   "indexFill",
+  "indexReduce",
   "indexSelect",
   "inner",
   "instanceNorm",
@@ -3931,6 +3968,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "scaledDotProductAttention",
   "scatter",
   "scatterAdd",
+  "scatterReduce",
   "searchsorted",
   "select",
   "selu",

@@ -156,6 +156,7 @@ hypot: float
 index_add
 index_copy: any
 index_fill: any
+index_reduce
 index_put ! scatter and indexCopy
 index_select: any
 inner: float
@@ -261,7 +262,7 @@ round: float
 rsqrt: float
 scatter: any
 scatter_add
-scatter_reduce ! scatterAdd for sums; maxima and products are not yet
+scatter_reduce
 searchsorted: none
 select: any
 select_scatter ! where, or cat of slices

@@ -80,7 +80,7 @@ function wordOf(value: number, dtype: DType): number {
 }
 
 /** Index and source brought to x's size along all axes but `dim`: what is added leads nowhere. */
-function fitted(
+export function fitted(
   op: string,
   x: Tensor,
   index: Tensor,

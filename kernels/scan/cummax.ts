@@ -1,21 +1,14 @@
 import { checkNames } from "../../device/option_names.ts";
-import { type DType, isFloat } from "../../tensor/dtype.ts";
+import type { DType } from "../../tensor/dtype.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { keyText } from "../_keys.ts";
 import { takeAlongDim } from "../gather/gather.ts";
 import { type ScanAttrs, scanInto, type ScanOptions } from "./_scan.ts";
 
 interface Attrs extends ScanAttrs {
   readonly name: "cummax" | "cummin";
-}
-
-/** WGSL of a word's place in the order of a type; for minima in the opposite order, but NaN stays above all. */
-function keyText(dtype: DType, smallest: boolean): string {
-  const flip = smallest ? "~" : "";
-  if (!isFloat(dtype)) return `${flip}(word ^ ${dtype === "i32" ? "0x80000000u" : "0u"})`;
-  const number = "select(select(~word, word | 0x80000000u, word == size), 0x80000000u, size == 0u)";
-  return `select(${flip}${number}, 0xffffffffu, size > 0x7f800000u)`;
 }
 
 /** What is carried along is the best key so far and its place; what is stored is the place, −1 where there is none. */
@@ -25,8 +18,7 @@ function functionsFor(dtype: DType, smallest: boolean): Record<string, string> {
     combine: "fn combine(a: Acc, b: Acc) -> Acc { return select(a, b, b.x >= a.x && b.y != 0xffffffffu); }",
     load: `fn load(base: u32, r: u32) -> Acc {
   let word = x[base + r * params.inner];
-  let size = word & 0x7fffffffu;
-  return Acc(${keyText(dtype, smallest)}, r);
+  return Acc(${keyText(dtype, smallest, "word")}, r);
 }`,
     store: "fn store(v: Acc) -> Out { return bitcast<i32>(v.y); }",
     restore: `fn restore(v: Out, base: u32) -> Acc {
