@@ -2,7 +2,7 @@ import * as z from "zod";
 import { writeErr } from "../platform/mod.ts";
 import { checkOptions } from "../trainer/check_options.ts";
 import { checkState } from "../trainer/check_state.ts";
-import { DURATION, duration, secondsOf } from "../trainer/options.ts";
+import { DURATION, duration, secondsOf } from "../trainer/duration.ts";
 import {
   Callback,
   type Duration,

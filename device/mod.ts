@@ -19,4 +19,5 @@ export { DeviceLostError, KernelError, NoAdapterError, OutOfMemoryError } from "
 export type { Access, Pipeline } from "./pipelines.ts";
 export { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
 export type { RecorderCounts } from "./recorder.ts";
+export type { TimedDispatch } from "./timeline.ts";
 export { type DispatchTime, profile } from "./timing.ts";

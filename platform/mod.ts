@@ -4,6 +4,7 @@
  * @module
  */
 export { type AsyncContext, asyncContext } from "./async_context.ts";
+export { type CpuSample, type ProfiledFunction, startCpuProfile } from "./cpu_profile.ts";
 export { args, env, execPath, hostMemory, runtime, setEnv, type SystemInfo, systemInfo } from "./runtime.ts";
 export { basename, cacheDir, cwd, dirname, homeDir, joinPath, tempDir } from "./paths.ts";
 export {

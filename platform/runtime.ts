@@ -16,6 +16,7 @@ interface NodeModules {
   "child_process": typeof import("node:child_process");
   "fs": typeof import("node:fs");
   "fs/promises": typeof import("node:fs/promises");
+  "inspector": typeof import("node:inspector");
   "os": typeof import("node:os");
   "path": typeof import("node:path");
   "worker_threads": typeof import("node:worker_threads");

@@ -10,6 +10,14 @@ export interface Fraction {
  */
 export type Amount = number | Fraction;
 
+/** An interval that says in what it counts, over all epochs. */
+export interface Every {
+  /** How many of them lie between two moments, from 1 on; seconds may be less. */
+  every: number;
+  /** Batches trained, optimizer steps, epochs, or seconds of the clock. */
+  unit: "batch" | "step" | "epoch" | "second";
+}
+
 /** The share that an amount asks for, or `null` for a count. */
 export function shareOf(amount: Amount): number | null {
   if (typeof amount === "object") return amount.fraction;

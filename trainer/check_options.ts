@@ -13,16 +13,25 @@ export type Checked<R extends OptionRules> = { [K in keyof R]: z.output<R[K][0]>
  * @param what What is made of them, with its article: `"a Trainer"`
  * @param rules The options that exist
  * @param options What was given
+ * @param sources Where options came from that the caller did not give, for errors
  * @throws {TypeError} Naming each option that is wrong, what it got and what is allowed, and each that does not exist
  */
-export function checkOptions<R extends OptionRules>(what: string, rules: R, options: object): Checked<R> {
+export function checkOptions<R extends OptionRules>(
+  what: string,
+  rules: R,
+  options: object,
+  sources: Readonly<Record<string, string>> = {},
+): Checked<R> {
   const given = options as Readonly<Record<string, unknown>>;
   const checked: Record<string, unknown> = {};
   const problems: string[] = [];
   for (const [name, [schema, allowed]] of Object.entries(rules)) {
     const result = schema.safeParse(given[name]);
     if (result.success) checked[name] = result.data;
-    else problems.push(`${name} must be ${allowed}, got ${show(given[name])}`);
+    else {
+      const source = sources[name] === undefined ? "" : ` from ${sources[name]}`;
+      problems.push(`${name} must be ${allowed}, got ${show(given[name])}${source}`);
+    }
   }
   const names = Object.keys(rules);
   for (const name of Object.keys(given)) {

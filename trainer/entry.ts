@@ -21,7 +21,7 @@ export async function enter(
   loggers: readonly Logger[],
   body: () => Promise<void>,
 ): Promise<Ending> {
-  const { data, module, hooks, reporter } = run;
+  const { data, module, hooks, profiler, reporter } = run;
   const errors = new FirstError();
   // The first Ctrl-C (or SIGTERM, as batch systems send it) asks for an orderly end, the next one ends the process.
   const interrupt = () => {
@@ -31,6 +31,7 @@ export async function enter(
   const listening = [onInterrupt(interrupt), onTerminate(interrupt)];
   const stopListening = () => listening.splice(0).forEach((stop) => stop());
   await errors.guard(async () => {
+    await profiler?.open?.(stage);
     if (stage === "fit") { for (const logger of loggers) await logger.open?.(); }
     await data?.prepareData?.();
     await module.prepareData?.();
@@ -57,6 +58,7 @@ export async function enter(
   const status = errors.any ? "failed" : run.cutShort ? "interrupted" : "success";
   await errors.guard(() => reporter.settle());
   for (const logger of loggers) await errors.guard(() => logger.finalize?.(status));
+  await errors.guard(() => profiler?.report(stage, run.trainer.logDir));
   reporter.leaveHook("");
   if (errors.any) reporter.fitStore.reset();
   if (errors.any) throw errors.error;

@@ -1,4 +1,4 @@
-import { noGrad } from "../tensor/grad_mode.ts";
+import { inferenceMode, noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
 import { Cursor, type NamedLoader, type Step } from "./loaders.ts";
 import { MetricStore, readValues } from "./metric_store.ts";
@@ -18,6 +18,14 @@ export function namesOf(phase: EvalPhase): (typeof NAMES)[EvalPhase] {
   return NAMES[phase];
 }
 
+/** How a loop without gradients runs. */
+export interface EvalOptions {
+  /** Called when all is done but the hooks of the end. */
+  readonly beforeEnd?: () => void;
+  /** Whether predictions are kept; default true. */
+  readonly keepsPredictions?: boolean;
+}
+
 /** What a loop without gradients gave. */
 export interface EvalResult {
   /** Metrics by loader, under the names of epoch rows. */
@@ -35,14 +43,14 @@ export interface EvalResult {
  * @param phase Which one
  * @param loaders The loaders
  * @param limits Batches by loader
- * @param beforeEnd Called when all is done but the hooks of the end
+ * @param options What is done before the end, and whether predictions are kept
  */
 export async function evaluate(
   run: Run,
   phase: EvalPhase,
   loaders: readonly NamedLoader[],
   limits: readonly number[],
-  beforeEnd: () => void = () => {},
+  { beforeEnd = () => {}, keepsPredictions = true }: EvalOptions = {},
 ): Promise<EvalResult> {
   const { module, hooks, reporter } = run;
   const { hook } = NAMES[phase];
@@ -52,15 +60,19 @@ export async function evaluate(
   const modes = [...module.modules()].map((part) => ({ part, training: part.training }));
   run.evalBatches = limits;
   try {
-    return await noGrad(async () => {
+    const withoutGradients = run.trainer.stage !== "fit" && run.trainer.options.inferenceMode ? inferenceMode : noGrad;
+    return await withoutGradients(async () => {
       await hooks.module(`on${hook}ModelEval`);
       await hooks.call(`on${hook}Start`);
       await hooks.call(`on${hook}EpochStart`);
       const predictions: unknown[][] = [];
+      run.predictions = predictions;
       for (const [index, { loader }] of loaders.entries()) {
         if (run.mustStop()) break;
         const suffix = suffixOf(loaders, index);
-        predictions.push(await evaluateOne(run, phase, loader, { index, limit: limits[index], suffix }));
+        predictions.push([]);
+        const keeps = phase === "predict" && keepsPredictions ? predictions[index] : null;
+        await evaluateOne(run, phase, loader, { index, limit: limits[index], suffix, keeps });
       }
       const complete = !run.mustStop();
       if (!complete) run.cutShort = true;
@@ -84,13 +96,19 @@ interface LoaderPlace {
   readonly index: number;
   readonly limit: number;
   readonly suffix: string;
+  /** Takes predictions. */
+  readonly keeps: unknown[] | null;
 }
 
-/** Runs the module over one loader. Returns the predictions. */
-async function evaluateOne(run: Run, phase: EvalPhase, loader: NamedLoader["loader"], place: LoaderPlace) {
+/** Runs the module over one loader. */
+async function evaluateOne(
+  run: Run,
+  phase: EvalPhase,
+  loader: NamedLoader["loader"],
+  place: LoaderPlace,
+): Promise<void> {
   const { hooks, reporter } = run, { hook, step: stepName } = NAMES[phase];
-  const { index: dataloaderIdx, limit, suffix } = place;
-  const outputs: unknown[] = [];
+  const { index: dataloaderIdx, limit, suffix, keeps } = place;
   const evaluateBatch = async (step: Step): Promise<unknown> => {
     const batch = await run.transfer(step.batch, dataloaderIdx);
     run.step = step;
@@ -99,21 +117,21 @@ async function evaluateOne(run: Run, phase: EvalPhase, loader: NamedLoader["load
     const output = await run.runStep(stepName, batch, step.index, dataloaderIdx);
     await hooks.call(`on${hook}BatchEnd`, output, batch, step.index, dataloaderIdx);
     if (!run.sanityChecking && phase !== "predict") reporter.writeEvalRow(phase, dataloaderIdx);
-    return phase === "predict" ? output : undefined;
+    return keeps === null ? undefined : output;
   };
   const cursor = new Cursor(loader, { limit });
   try {
-    for (let step = await cursor.next(); step !== null; step = await cursor.next()) {
-      const output = await scope(() => evaluateBatch(step!));
-      if (phase === "predict") outputs.push(output);
-      await run.pace.step();
+    const next = () => run.timed(`[EvalLoop].${NAMES[phase].loaders}Next`, () => cursor.next());
+    for (let step = await next(); step !== null; step = await next()) {
+      const output = await run.timed("runEvaluationBatch", () => scope(() => evaluateBatch(step!)));
+      keeps?.push(output);
+      await run.keepPace();
       if (run.mustStop()) break;
     }
   } finally {
     reporter.leaveBatch();
     await cursor.close();
   }
-  return outputs;
 }
 
 /** What a loader adds to the names of metrics: nothing where it is the only one. */

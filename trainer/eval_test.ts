@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Callback, LightningDataModule, type Loader, type Loaders, type Stage, Trainer } from "../lightning.ts";
-import { mean, rand, randomState, type Tensor } from "../mod.ts";
+import { enableGrad, mean, rand, randomState, type Tensor } from "../mod.ts";
 import { constantBatches, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
 /** Measures batches without training. */
@@ -167,7 +167,44 @@ trainerTest("validation within fit comes when it is asked for", async () => {
   assertEquals(await at({ valCheckInterval: 15, checkValEveryNEpoch: null }, 3), [15, 30]);
   assertEquals(await at({ checkValEveryNEpoch: 2 }, 5), [20, 40]);
   assertEquals(await at({ limitValBatches: 0 }), []);
+  assertEquals(await at({ valCheckInterval: { every: 15, unit: "batch" } }, 3), [15, 30]);
+  assertEquals(await at({ valCheckInterval: { every: 4, unit: "step" }, accumulateGradBatches: 2 }, 2), [8, 16]);
+  assertEquals(await at({ valCheckInterval: { every: 2, unit: "epoch" } }, 4), [20, 40]);
+  assertEquals(await at({ valCheckInterval: "00:01:00:00" }), []);
+  assertEquals(await at({ valCheckInterval: { every: 1e-9, unit: "second" } }), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  assertEquals(await at({ valCheckInterval: { seconds: 1e-9 }, checkValEveryNEpoch: 2 }, 2), [
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+  ]);
+  assertEquals(await at({ validateAtStart: true, numSanityValSteps: 2 }), [0, 10]);
   await assertRejects(() => at({ valCheckInterval: 15 }), RangeError, "it must not exceed the 10 batches of an epoch");
+});
+
+trainerTest("in tests and predictions nothing brings differentiation back, unless inferenceMode is off", async () => {
+  const wants = async (inferenceMode: boolean): Promise<unknown[]> => {
+    class Asks extends Slope {
+      override predictStep(): boolean {
+        return enableGrad(() => this.weight.mul(2)).requiresGrad;
+      }
+    }
+    return await new Trainer({ ...quiet, inferenceMode }).predict(new Asks(), constantBatches([1]));
+  };
+  assertEquals([await wants(true), await wants(false)], [[false], [true]]);
+});
+
+trainerTest("predictions that nobody wants are not kept", async () => {
+  const trainer = new Trainer(quiet);
+  assertEquals(await trainer.predict(new Slope(), constantBatches([1, 2]), { returnPredictions: false }), []);
+  assertEquals(trainer.predictions, [[]]);
+  assertEquals((await trainer.predict(new Slope(), constantBatches([1, 2]))).length, 2);
 });
 
 trainerTest("the trial validation leaves no metrics and no random numbers behind", async () => {

@@ -82,7 +82,8 @@ export class FitLoop {
     const restore = reporter.use(reporter.fitStore, "fit");
     try {
       await hooks.call("onTrainStart");
-      while (!this.#finished()) await this.#epoch();
+      if (this.#options.validateAtStart && progress.batchesSeen === 0) await this.#validate(() => {});
+      while (!this.#finished()) await run.timed("runTrainingEpoch", () => this.#epoch());
       if (!this.#reachedEnd()) {
         run.cutShort = true;
         await hooks.callbacks("onInterrupt");
@@ -134,17 +135,17 @@ export class FitLoop {
       while (!run.mustStop()) {
         if (progress.place === "batch") {
           if (progress.lastBatch || this.#finished()) break;
-          const step = await cursor.next();
+          const step = await run.timed("[FitLoop].trainDataloaderNext", () => cursor.next());
           if (step === null) {
             if (progress.batchInEpoch === 0) throw new Error(noBatch(progress.epoch));
             progress.lastBatch = true;
-          } else if (await scope(() => this.#batch(step))) {
-            await run.pace.step();
+          } else if (await run.timed("runTrainingBatch", () => scope(() => this.#batch(step)))) {
+            await run.keepPace();
             return true;
           }
         }
         if (progress.place !== "batch") await this.#afterBatch();
-        await run.pace.step();
+        await run.keepPace();
       }
       return progress.lastBatch;
     } finally {
@@ -255,7 +256,7 @@ export class FitLoop {
   }
 
   /** Validates. Returns whether it came to its end. */
-  async #validate(): Promise<boolean> {
+  async #validate(beforeEnd = () => void (this.#progress.place = "validated")): Promise<boolean> {
     const run = this.#run, progress = this.#progress;
     if (progress.windowBatches === 0) await run.hooks.module("onValidationModelZeroGrad");
     const { reloadDataloadersEveryNEpochs: every } = this.#options;
@@ -263,9 +264,8 @@ export class FitLoop {
       this.#val = null;
       await this.#loadVal();
     }
-    const { complete } = await evaluate(run, "validate", this.#val!, this.valBatches, () => {
-      progress.place = "validated";
-    });
+    const { complete } = await evaluate(run, "validate", this.#val!, this.valBatches, { beforeEnd });
+    this.#timing.validated();
     return complete;
   }
 
@@ -273,7 +273,7 @@ export class FitLoop {
   async #sanityCheck(): Promise<void> {
     const run = this.#run, { numSanityValSteps, limitValBatches } = this.#options;
     const batches = numSanityValSteps < 0 ? Infinity : numSanityValSteps;
-    if (batches === 0 || this.#resumed().midEpoch || limitValBatches === 0) return;
+    if (batches === 0 || this.#options.validateAtStart || this.#resumed().midEpoch || limitValBatches === 0) return;
     if (run.module.validationStep === undefined || !run.hasLoaders("val")) return;
     await run.hooks.callbacks("onSanityCheckStart");
     run.sanityChecking = true;

@@ -91,12 +91,15 @@ export class HookTable {
       const method = methodOf(callback, name);
       if (method === null) return [];
       const hook: Hook = (args) => method.call(callback, this.#trainer, this.#module, ...args);
-      return [{ callback, hook }];
+      return [{ callback, hook: this.#timed(`[Callback]${callback.stateKey}.${name}`, hook) }];
     });
     const those = (wanted: (callback: Callback) => boolean) =>
       having.filter(({ callback }) => wanted(callback)).map(({ hook }) => hook);
     const method = methodOf(this.#module, name);
-    const module: Hook[] = method === null ? [] : [(args) => method.call(this.#module, ...args)];
+    const owner = `[LightningModule]${this.#module.constructor.name}`;
+    const module: Hook[] = method === null
+      ? []
+      : [this.#timed(`${owner}.${name}`, (args) => method.call(this.#module, ...args))];
     const callbacks = those(() => true);
     const savesLast = CHECKPOINT_MOMENTS.has(name) && !this.#trainer.options.lightningCompat;
     return {
@@ -108,6 +111,12 @@ export class HookTable {
       acting: those((callback) => !callback.monitoring),
       monitoring: those((callback) => callback.monitoring),
     };
+  }
+
+  /** The hook itself, or with a profiler one that is measured. */
+  #timed(action: string, hook: Hook): Hook {
+    const { profiler } = this.#trainer;
+    return profiler === null ? hook : (args) => profiler.profile(action, () => hook(args));
   }
 
   #run(name: string, hooks: readonly Hook[], args: readonly unknown[]): boolean | Promise<boolean> {

@@ -25,14 +25,32 @@ export {
 } from "./lightning_module.ts";
 export type { Loggable, LogOptions, Reduction } from "./log.ts";
 export type { Cell, Logger, LogPoint, MediaPoint, Table } from "./logger.ts";
-export type { Amount, Fraction } from "./amounts.ts";
-export type { Duration, ResolvedOptions, TrainerOptions } from "./options.ts";
+export type { Amount, Every, Fraction } from "./amounts.ts";
+export type { Duration } from "./duration.ts";
+export type { ResolvedOptions, TrainerOptions } from "./options.ts";
 export type { Precision, PrecisionName } from "./precision.ts";
+export {
+  type ActionTime,
+  AdvancedProfiler,
+  type AdvancedProfilerOptions,
+  type ChromeTrace,
+  type HostSpan,
+  type MemorySample,
+  Profiler,
+  type ProfilerName,
+  type ProfilerOptions,
+  SimpleProfiler,
+  type SimpleProfilerOptions,
+  type TraceEvent,
+  TraceProfiler,
+  type TraceProfilerOptions,
+} from "./profiler/mod.ts";
 export type { ResolvedSchedulerConfig } from "./optimizers.ts";
 export type { GivenLoaders } from "./run.ts";
 export {
   type CheckpointCallback,
   type EntryOptions,
+  type PredictOptions,
   seedEverything,
   Trainer,
   type TrainerData,

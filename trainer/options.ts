@@ -1,9 +1,13 @@
 import * as z from "zod";
-import { type Amount, isNone } from "./amounts.ts";
+import { type Amount, type Every, isNone } from "./amounts.ts";
+import { barely, checkTogether } from "./barebones.ts";
 import { Callback } from "./callback.ts";
 import { checkOptions } from "./check_options.ts";
+import { DURATION, type Duration, duration, secondsOf, SPAN } from "./duration.ts";
+import { fromEnvironment } from "./environment.ts";
 import type { Logger } from "./logger.ts";
 import { type PrecisionName, PRECISIONS } from "./precision.ts";
+import { Profiler, type ProfilerName, PROFILERS } from "./profiler/mod.ts";
 
 const count = z.number().int().min(0);
 const COUNT = "a whole number from 0 on";
@@ -13,20 +17,10 @@ const amount = z.union([
   z.strictObject({ fraction: z.number().min(0).max(1) }),
 ]).default({ fraction: 1 });
 const AMOUNT = "a count of batches from 0 on, a share below 1, or { fraction } from 0 to 1";
-const parts = z.strictObject({
-  days: z.number().min(0).optional(),
-  hours: z.number().min(0).optional(),
-  minutes: z.number().min(0).optional(),
-  seconds: z.number().min(0).optional(),
-});
-/** A time span, as the Timer takes it. */
-export const duration: z.ZodType<Duration> = z.union([
-  z.string().regex(/^\d+:\d\d:\d\d:\d\d$/) as unknown as z.ZodType<`${number}:${number}:${number}:${number}`>,
-  z.number().min(0),
-  parts,
+const every = z.union([
+  z.strictObject({ every: count.min(1), unit: z.enum(["batch", "step", "epoch"]) }),
+  z.strictObject({ every: z.number().positive(), unit: z.literal("second") }),
 ]);
-/** What a time span must be. */
-export const DURATION = '"DD:HH:MM:SS", seconds, or { days, hours, minutes, seconds }';
 const flag = (preset: boolean) => [z.boolean().default(preset), "true or false"] as const;
 const logger = z.custom<Logger>((value) => typeof (value as Logger | null)?.logMetrics === "function");
 const callback = z.custom<Callback>((value) => value instanceof Callback);
@@ -50,20 +44,39 @@ const rules = {
   maxTime: [duration.nullable().default(null), DURATION],
   fastDevRun: [z.boolean().or(count).default(false), `true, false or ${COUNT}`],
   valCheckInterval: [
-    z.union([count.min(1), z.number().gt(0).max(1), z.strictObject({ fraction: z.number().gt(0).max(1) })])
-      .default({ fraction: 1 }),
-    "a count of batches from 1 on, a share of an epoch below 1, or { fraction } up to 1",
+    z.union([
+      count.min(1),
+      z.number().gt(0).max(1),
+      z.strictObject({ fraction: z.number().gt(0).max(1) }),
+      every,
+      duration.refine((span) => typeof span !== "number").transform((span): Every => ({
+        every: secondsOf(span),
+        unit: "second",
+      })),
+    ]).default({ fraction: 1 }),
+    `a count of batches from 1 on, a share of an epoch below 1, { fraction } up to 1, { every, unit }, or a time span: ${SPAN}`,
   ],
   checkValEveryNEpoch: [count.min(1).nullable().default(1), "a whole number from 1 on or null"],
+  validateAtStart: flag(false),
   numSanityValSteps: [count.or(z.literal(-1)).default(2), `${COUNT}, or -1 for all`],
   accumulateGradBatches: [count.min(1).default(1), "a whole number from 1 on"],
   gradientClipVal: [z.number().positive().nullable().default(null), "a number above 0 or null"],
   gradientClipAlgorithm: oneOf(["norm", "value"]),
+  detectAnomaly: flag(false),
+  deterministic: [z.boolean().or(z.literal("warn")).default(false), 'true, false or "warn"'],
+  benchmark: flag(false),
+  inferenceMode: flag(true),
   logEveryNSteps: [count.default(50), COUNT],
   logger: [z.union([z.boolean(), logger, z.array(logger)]).default(true), "true, false, a logger or a list of loggers"],
   callbacks: [z.union([callback, z.array(callback)]).default([]), "a Callback or a list of them"],
   enableCheckpointing: flag(true),
   enableProgressBar: flag(true),
+  enableModelSummary: flag(true),
+  profiler: [
+    z.union([z.enum(PROFILERS), z.custom<Profiler>((value) => value instanceof Profiler)]).nullable().default(null),
+    `${PROFILERS.map((name) => `"${name}"`).join(" or ")}, a Profiler or null`,
+  ],
+  barebones: flag(false),
   precision: [
     z.preprocess((value) => PRECISIONS[String(value) as keyof typeof PRECISIONS] ?? value, z.enum(MODES).optional())
       .transform((value) => value ?? MODES[0]),
@@ -74,22 +87,10 @@ const rules = {
   lightningCompat: flag(false),
 } as const;
 
-/** A time span: `"DD:HH:MM:SS"`, seconds, or its parts. */
-export type Duration =
-  | `${number}:${number}:${number}:${number}`
-  | number
-  | { days?: number; hours?: number; minutes?: number; seconds?: number };
-
-/** Seconds of a time span. */
-export function secondsOf(span: Duration): number {
-  if (typeof span === "number") return span;
-  const [days, hours, minutes, seconds] = typeof span === "string"
-    ? span.split(":").map(Number)
-    : [span.days, span.hours, span.minutes, span.seconds].map((part) => part ?? 0);
-  return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
-}
-
-/** What a {@link Trainer} may be told. */
+/**
+ * What a {@link Trainer} may be told. What is left out is looked for in the environment first, in a variable such as
+ * `FULGURITE_TRAINER_MAX_EPOCHS` for `maxEpochs`: numbers, `true`, `null` and objects as JSON, else the text itself.
+ */
 export interface TrainerOptions {
   /** Stop after so many epochs; default 1000, or without end if `maxSteps` is given. −1: without end. */
   maxEpochs?: number | null;
@@ -118,10 +119,15 @@ export interface TrainerOptions {
   maxTime?: Duration | null;
   /** Run so many batches (true: one) of everything, to find mistakes: no logger, no checkpoint, no sanity check. */
   fastDevRun?: boolean | number;
-  /** Validate after so many batches, or after such a share of an epoch; default once an epoch. */
-  valCheckInterval?: Amount;
+  /**
+   * Validate after so many batches, or after such a share of an epoch; default once an epoch. `{ every, unit }` counts over
+   * all epochs, a time span since the validation before.
+   */
+  valCheckInterval?: Amount | Every | Exclude<Duration, number>;
   /** Validate in every n-th epoch; `null`: count batches of `valCheckInterval` across epochs. Default 1. */
   checkValEveryNEpoch?: number | null;
+  /** Validate in full before the first step, and log it; default false. */
+  validateAtStart?: boolean;
   /** Validation batches to try before training; −1: all. Default 2. */
   numSanityValSteps?: number;
   /** Batches whose gradients are averaged for one optimizer step; default 1. */
@@ -130,6 +136,20 @@ export interface TrainerOptions {
   gradientClipVal?: number | null;
   /** By the common norm of all gradients (default), or each value. */
   gradientClipAlgorithm?: "norm" | "value";
+  /**
+   * Look for the first NaN of every training batch, forward and backward, and throw an `AnomalyError` that names the
+   * operation; slow, and always without `compile`. Default false.
+   */
+  detectAnomaly?: boolean;
+  /** Insist that a run repeats bit for bit on one adapter. All kernels do; it excludes `benchmark`. Default false. */
+  deterministic?: boolean | "warn";
+  /** Use tiles of matrix products that were measured on this adapter; measure and store them if there are none. */
+  benchmark?: boolean;
+  /**
+   * Validate, test and predict without any recording for differentiation; false: `enableGrad` works in their steps. The
+   * validation inside fit always leaves it at `noGrad`. Default true.
+   */
+  inferenceMode?: boolean;
   /** A row of step metrics after so many optimizer steps; 0: no step rows. Default 50. */
   logEveryNSteps?: number;
   /** Loggers; true (default): a CSV logger, false: none. */
@@ -140,6 +160,15 @@ export interface TrainerOptions {
   enableCheckpointing?: boolean;
   /** Show progress; default true. */
   enableProgressBar?: boolean;
+  /** Show the model's layers and their sizes before training; default true. */
+  enableModelSummary?: boolean;
+  /** Measures what the parts of a run cost: `"simple"`, `"advanced"`, or a profiler; default none, which costs nothing. */
+  profiler?: ProfilerName | Profiler | null;
+  /**
+   * Leave out whatever is not training itself, to measure what the trainer costs: checkpoints, loggers, bar, summary, trial
+   * validation and `log`; default false.
+   */
+  barebones?: boolean;
   /**
    * What to compute in; default `"32-true"`. Mixed: f32 weights, products in 16 bits. True: everything is stored in 16 bits.
    * As in Lightning, `16` and `"bf16"` stand for the mixed modes and `32` for `"32-true"`.
@@ -157,7 +186,10 @@ export interface TrainerOptions {
 }
 
 /** Options with every default filled in. */
-export type ResolvedOptions = Required<Omit<TrainerOptions, "precision">> & { precision: PrecisionName };
+export type ResolvedOptions = Required<Omit<TrainerOptions, "precision" | "valCheckInterval">> & {
+  precision: PrecisionName;
+  valCheckInterval: Amount | Every;
+};
 
 /**
  * Checks options and fills in defaults.
@@ -165,7 +197,10 @@ export type ResolvedOptions = Required<Omit<TrainerOptions, "precision">> & { pr
  * @throws {TypeError} Naming each option that is wrong, what it got, and what is allowed
  */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
-  const checked = checkOptions("a Trainer", rules, options);
+  const { values, sources } = fromEnvironment(Object.keys(rules), options);
+  const checked = checkOptions("a Trainer", rules, { ...options, ...values }, sources);
+  checkTogether(options, checked);
+  if (checked.barebones) return barely(checked);
   const batches = Number(checked.fastDevRun), { overfitBatches } = checked;
   if (batches === 0) {
     const few = isNone(overfitBatches) ? {} : { limitTrainBatches: overfitBatches, limitValBatches: overfitBatches };

@@ -3,6 +3,7 @@ import { ModelCheckpoint } from "../callbacks/mod.ts";
 import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
 import { SGD, StepLR } from "../optim/mod.ts";
 import { constantBatches, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+import { setEnv } from "../platform/mod.ts";
 import { resolveAmount } from "./amounts.ts";
 
 /** The message with which a Trainer refuses options. */
@@ -178,4 +179,68 @@ trainerTest("what configureOptimizers must not return is refused by name", async
     await refusal((optimizer) => ({ optimizer, lrScheduler: { scheduler: 1 } })),
     "Cannot configure a scheduler: scheduler must be an LRScheduler, got 1",
   );
+});
+
+Deno.test("what is left out is looked for in the environment", () => {
+  const set = (values: Record<string, string | undefined>) => {
+    for (const [name, value] of Object.entries(values)) setEnv(`FULGURITE_TRAINER_${name}`, value);
+  };
+  const given = {
+    MAX_EPOCHS: "3",
+    LIMIT_TRAIN_BATCHES: '{"fraction":0.5}',
+    PRECISION: "bf16-mixed",
+    LOG_EVERY_N_STEPS: "7",
+    CHECK_VAL_EVERY_N_EPOCH: "null",
+    ENABLE_PROGRESS_BAR: "false",
+    MAX_TIME: "00:01:00:00",
+  };
+  try {
+    set(given);
+    const { options } = new Trainer({ ...quiet, logEveryNSteps: 9, maxEpochs: undefined });
+    assertEquals(
+      [options.maxEpochs, options.limitTrainBatches, options.precision, options.logEveryNSteps, options.maxTime],
+      [3, { fraction: 0.5 }, "bf16-mixed", 9, "00:01:00:00"],
+    );
+    assertEquals([options.checkValEveryNEpoch, options.enableProgressBar], [null, false]);
+    set({ MAX_EPOCHS: "many" });
+    assertStringIncludes(refusal(quiet), 'or null, got "many" from FULGURITE_TRAINER_MAX_EPOCHS');
+  } finally {
+    set(Object.fromEntries(Object.keys(given).map((name) => [name, undefined])));
+  }
+  assertEquals(new Trainer(quiet).options.maxEpochs, null);
+});
+
+Deno.test("barebones leaves out everything but training, and what asks for more is refused by name", () => {
+  const trainer = new Trainer({ barebones: true, maxEpochs: 1 });
+  assertEquals([trainer.callbacks.length, trainer.loggers.length, trainer.profiler], [0, 0, null]);
+  assertEquals([trainer.options.numSanityValSteps, trainer.options.logEveryNSteps], [0, 0]);
+  new Trainer({ barebones: true, logger: false, enableProgressBar: false, enableCheckpointing: false });
+  const message = refusal({
+    barebones: true,
+    logger: true,
+    profiler: "simple",
+    numSanityValSteps: 2,
+    detectAnomaly: true,
+  });
+  assertStringIncludes(message, "asked for by logger, numSanityValSteps, detectAnomaly, profiler");
+  assertStringIncludes(
+    refusal({ deterministic: true, benchmark: true }),
+    "benchmark must be false with deterministic: true",
+  );
+});
+
+trainerTest("barebones trains and validates, and logs nothing", async () => {
+  class Logs extends Slope {
+    validated = 0;
+    override trainingStep(...given: Parameters<Slope["trainingStep"]>): ReturnType<Slope["trainingStep"]> {
+      this.log("loss", 1);
+      return super.trainingStep(...given);
+    }
+    override validationStep(): void {
+      this.validated++;
+    }
+  }
+  const module = new Logs(), trainer = new Trainer({ barebones: true, maxEpochs: 1 });
+  await trainer.fit(module, { train: constantBatches([1, 1]), val: constantBatches([1]) });
+  assertEquals([await module.value(), module.validated, trainer.callbackMetrics], [-2, 1, {}]);
 });

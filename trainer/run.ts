@@ -14,6 +14,7 @@ import type { Loggable, LogOptions } from "./log.ts";
 import type { ResolvedSchedulerConfig } from "./optimizers.ts";
 import { Pace } from "./pace.ts";
 import type { Precision } from "./precision.ts";
+import type { Profiler } from "./profiler/mod.ts";
 import type { FitProgress } from "./progress.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Trainer } from "./trainer.ts";
@@ -77,8 +78,10 @@ export class Run implements ModuleHost {
   readonly reporter: Reporter;
   readonly hooks: HookTable;
   readonly precision: Precision;
+  readonly profiler: Profiler | null;
   readonly pace: Pace = new Pace();
   readonly #given: GivenLoaders;
+  readonly #silent: boolean;
   /** Metrics known to belong to the module. */
   readonly #owned = new Set<unknown>();
   readonly #signal: AbortSignal | null;
@@ -89,6 +92,8 @@ export class Run implements ModuleHost {
   schedulers: readonly ResolvedSchedulerConfig[] = [];
   /** Batches of the running evaluation, by loader. */
   evalBatches: readonly number[] = [];
+  /** Predictions so far, by loader and batch. */
+  predictions: readonly unknown[][] = [];
   /** The running batch's place. */
   step: Step | null = null;
   /** Whether the validation that runs is only a trial before training. */
@@ -111,6 +116,8 @@ export class Run implements ModuleHost {
     this.reporter = reporter;
     this.hooks = new HookTable(reporter, trainer, module, callbacks);
     this.precision = trainer.precision;
+    this.profiler = trainer.profiler;
+    this.#silent = trainer.options.barebones;
     this.#given = given;
     this.#signal = signal;
   }
@@ -129,6 +136,7 @@ export class Run implements ModuleHost {
 
   /** Takes a value that a module or a callback logs. */
   log(name: string, value: Loggable, options: LogOptions): void {
+    if (this.#silent) return;
     if (this.collectLogs !== null) return this.collectLogs(name, value, options);
     if (value instanceof Metric) this.#checkOwned(name, value);
     this.reporter.log(name, value, options);
@@ -150,10 +158,26 @@ export class Run implements ModuleHost {
     this.precision.unscale(optimizer);
   }
 
-  /** Runs something under a hook's name. */
+  /** Runs something of the module under a hook's name. */
   inHook<T>(name: string, fn: () => T): T {
     const before = this.reporter.enterHook(name);
-    return lastly(fn, () => this.reporter.leaveHook(before));
+    return lastly(
+      () => this.timed(() => `[LightningModule]${this.module.constructor.name}.${name}`, fn),
+      () => this.reporter.leaveHook(before),
+    );
+  }
+
+  /** Runs something that a profiler, if there is one, is to know of. */
+  timed<T>(action: string | (() => string), fn: () => T): T {
+    if (this.profiler === null) return fn();
+    return this.profiler.profile(typeof action === "string" ? action : action(), fn);
+  }
+
+  /** What follows every batch: the loop must not run far ahead of the device. */
+  keepPace(): void | Promise<void> {
+    const wait = this.pace.step();
+    const waited = wait === null ? undefined : this.timed("[Pace].waitForDevice", () => wait);
+    return this.profiler?.step === undefined ? waited : then(waited, () => this.profiler!.step!());
   }
 
   /** The loaders of a kind: as given to the entry point, else from the data module, else from the module. */
@@ -177,11 +201,12 @@ export class Run implements ModuleHost {
       return source === null ? batch : source[hook]!(batch, dataloaderIdx);
     };
     const before = reporter.enterHook("transferBatchToDevice");
-    return lastly(() => {
+    const whole = () => {
       const prepared = hand("onBeforeBatchTransfer", batch);
       const moved = then(prepared, (batch) => hand("transferBatchToDevice", batch));
       return then(then(moved, (batch) => this.precision.input(batch)), (batch) => hand("onAfterBatchTransfer", batch));
-    }, () => reporter.leaveHook(before));
+    };
+    return lastly(() => this.timed("transferBatchToDevice", whole), () => reporter.leaveHook(before));
   }
 
   /** Runs a step of the module in the run's precision. */

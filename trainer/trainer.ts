@@ -3,8 +3,9 @@ import { device, init, type InitOptions } from "../device/mod.ts";
 import { checkNames, show } from "../device/option_names.ts";
 import { manualSeed } from "../tensor/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
-import { resolveAmount, shareOf } from "./amounts.ts";
+import { resolveAmount } from "./amounts.ts";
 import { alone } from "./_exclusive.ts";
+import { useMeasuredTiles } from "./benchmark.ts";
 import type { Callback } from "./callback.ts";
 import { CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { callbacksOf, loggersOf } from "./defaults.ts";
@@ -18,10 +19,12 @@ import type { Logger } from "./logger.ts";
 import { configureOptimizers, type ResolvedSchedulerConfig } from "./optimizers.ts";
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from "./options.ts";
 import { Precision } from "./precision.ts";
+import { type Profiler, profilerOf } from "./profiler/mod.ts";
 import { type FitProgress, noProgress } from "./progress.ts";
 import { Reporter } from "./reporter.ts";
 import { type GivenLoaders, givenLoaders, Run } from "./run.ts";
 import { captureState, restoreModule, restoreTraining } from "./training_state.ts";
+import { validatesOncePerEpoch } from "./validation.ts";
 
 /** Where a trainer is in its life. */
 export type TrainerState = "ready" | "running" | "finished" | "interrupted" | "failed";
@@ -37,6 +40,12 @@ export interface EntryOptions {
   signal?: AbortSignal;
   /** Which device to open, if none is open yet. */
   device?: InitOptions;
+}
+
+/** How a prediction runs. */
+export interface PredictOptions extends EntryOptions {
+  /** Keep what `predictStep` gives and return it; default true. */
+  returnPredictions?: boolean;
 }
 
 /** A callback that knows where its best and latest checkpoints lie. */
@@ -70,6 +79,8 @@ export class Trainer implements DataModuleTrainer {
   readonly loggers: readonly Logger[];
   /** How the arithmetic is done. */
   readonly precision: Precision;
+  /** What measures the parts of a run, or `null`. */
+  readonly profiler: Profiler | null;
   /** Set it to end training after the running batch and its validation, once `minEpochs` and `minSteps` are reached. */
   shouldStop: boolean = false;
   #state: TrainerState = "ready";
@@ -91,6 +102,7 @@ export class Trainer implements DataModuleTrainer {
   constructor(options: TrainerOptions = {}) {
     this.options = resolveOptions(options);
     this.precision = new Precision(this.options.precision);
+    this.profiler = profilerOf(this.options.profiler);
     this.callbacks = callbacksOf(this.options);
     this.loggers = loggersOf(this.options);
     const { maxEpochs, maxSteps, accumulateGradBatches } = this.options;
@@ -232,7 +244,12 @@ export class Trainer implements DataModuleTrainer {
 
   /** Whether validation runs at other moments than once at the end of every epoch. */
   get validatesWithinEpochs(): boolean {
-    return shareOf(this.options.valCheckInterval) !== 1 || this.options.checkValEveryNEpoch !== 1;
+    return !validatesOncePerEpoch(this.options);
+  }
+
+  /** Predictions of the running prediction so far, or of the latest, by loader and batch. */
+  get predictions(): readonly (readonly unknown[])[] {
+    return this.#run?.predictions ?? [];
   }
 
   /** Latest values under all names that callbacks may watch, as of the last end of an epoch or validation. */
@@ -376,15 +393,17 @@ export class Trainer implements DataModuleTrainer {
    * @param module The model
    * @param data A data module, or loaders; default: the module's own
    * @param options A checkpoint whose weights are loaded, a signal to stop
-   * @returns What `predictStep` gave, by batch; with several loaders by loader and batch
+   * @returns What `predictStep` gave, by batch; with several loaders by loader and batch; with `returnPredictions: false`,
+   *   for a callback that writes them, nothing
    * @throws {Error} If there is no data
    */
   async predict<Batch>(
     module: LightningModule<Batch>,
     data?: TrainerData<Batch>,
-    options: EntryOptions = {},
+    { returnPredictions = true, ...options }: PredictOptions = {},
   ): Promise<unknown[]> {
-    const { predictions } = await this.#evaluate("predict", module, data, options);
+    const { predictions } = await this.#evaluate("predict", module, data, options, returnPredictions);
+    if (!returnPredictions) return [];
     return predictions.length === 1 ? predictions[0] : predictions;
   }
 
@@ -414,6 +433,7 @@ export class Trainer implements DataModuleTrainer {
     module: LightningModule<Batch>,
     data: TrainerData<Batch> | undefined,
     options: EntryOptions,
+    keepsPredictions = true,
   ): Promise<EvalResult> {
     const { step, limit, loaders: kind } = namesOf(phase);
     checkCall(phase, module, options);
@@ -430,7 +450,7 @@ export class Trainer implements DataModuleTrainer {
         );
       }
       const limits = loaders.map(({ loader }) => resolveAmount(limit, this.options[limit], lengthOf(loader)));
-      result = await evaluate(run, phase, loaders, limits);
+      result = await evaluate(run, phase, loaders, limits, { keepsPredictions });
     });
     return result;
   }
@@ -462,6 +482,7 @@ export class Trainer implements DataModuleTrainer {
     this.#state = "running";
     try {
       await init(options.device);
+      if (this.options.benchmark) await useMeasuredTiles(this.precision.name);
       const run = this.#run = new Run({
         trainer: this,
         module,

@@ -1,11 +1,24 @@
-import { shareOf } from "./amounts.ts";
+import { type Every, shareOf } from "./amounts.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { FitProgress } from "./progress.ts";
 
-/** When fit validates: counted in batches of training. */
+/** Whether validation comes just once an epoch, at its end. */
+export function validatesOncePerEpoch({ valCheckInterval, checkValEveryNEpoch }: ResolvedOptions): boolean {
+  if (checkValEveryNEpoch !== 1) return false;
+  return isEvery(valCheckInterval)
+    ? valCheckInterval.unit === "epoch" && valCheckInterval.every === 1
+    : shareOf(valCheckInterval) === 1;
+}
+
+/** When fit validates: counted in batches of training, in steps, in epochs, or by the clock. */
 export class ValidationTiming {
-  readonly #everyBatches: number;
+  /** Batches between validations; 0 for none, `Infinity` for the end of epochs. */
+  readonly #everyBatches: number = 0;
   readonly #everyEpochs: number | null;
+  readonly #every: Every | null = null;
+  #lastTime = performance.now();
+  /** What was decided after the latest batch: the clock must not change it. */
+  #decided = { batch: -1, due: false };
 
   /**
    * @param options The trainer's
@@ -15,8 +28,9 @@ export class ValidationTiming {
    */
   constructor({ valCheckInterval, checkValEveryNEpoch }: ResolvedOptions, trainBatches: number, any: boolean) {
     this.#everyEpochs = checkValEveryNEpoch;
-    if (!any) {
-      this.#everyBatches = 0;
+    if (!any) return;
+    if (isEvery(valCheckInterval)) {
+      this.#every = valCheckInterval;
       return;
     }
     const share = shareOf(valCheckInterval);
@@ -38,18 +52,39 @@ export class ValidationTiming {
     }
   }
 
+  /** Notes a validation: intervals of time begin anew. */
+  validated(): void {
+    this.#lastTime = performance.now();
+  }
+
   /**
    * Whether a validation comes after the latest batch.
    *
    * @param progress Where training stands
    * @param stopping Whether training ends after this batch
    */
-  isDue({ epoch, batchInEpoch, batchesSeen, lastBatch }: FitProgress, stopping: boolean): boolean {
+  isDue(progress: FitProgress, stopping: boolean): boolean {
+    const { epoch, batchInEpoch, batchesSeen, lastBatch } = progress;
     const batches = this.#everyBatches, epochs = this.#everyEpochs;
-    if (batches === 0) return false;
+    if (batches === 0 && this.#every === null) return false;
     if (epochs !== null && (epoch + 1) % epochs !== 0) return false;
     if (stopping) return true;
+    if (this.#every !== null) return this.#isDueBy(this.#every, progress);
     if (!Number.isFinite(batches)) return lastBatch;
     return (epochs === null ? batchesSeen : batchInEpoch) % batches === 0;
   }
+
+  #isDueBy({ every, unit }: Every, { epoch, batchesSeen, globalStep, lastBatch, windowBatches }: FitProgress): boolean {
+    if (unit === "batch") return batchesSeen % every === 0;
+    if (unit === "step") return windowBatches === 0 && globalStep > 0 && globalStep % every === 0;
+    if (unit === "epoch") return lastBatch && (epoch + 1) % every === 0;
+    if (this.#decided.batch !== batchesSeen) {
+      this.#decided = { batch: batchesSeen, due: performance.now() - this.#lastTime >= 1000 * every };
+    }
+    return this.#decided.due;
+  }
+}
+
+function isEvery(interval: ResolvedOptions["valCheckInterval"]): interval is Every {
+  return typeof interval === "object" && "every" in interval;
 }
