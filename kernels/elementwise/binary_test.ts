@@ -2,21 +2,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import * as f from "../../mod.ts";
 import { grad, ShapeError, sum, type Tensor, tensor } from "../../mod.ts";
 import { gpuTest } from "../../testing/gpu.ts";
+import { EVERYWHERE, PAIRS } from "../../testing/pointwise_rows.ts";
 import { map } from "../../testing/reference.ts";
-import { broadcasts, type Draw, opSpec, testOp } from "../../testing/test_op.ts";
-
-type Row = [
-  name: string,
-  run: (a: Tensor, b: Tensor) => Tensor,
-  reference: (a: number, b: number) => number,
-  draw?: Draw,
-];
-
-const EVERYWHERE: Row[] = [
-  ["add", f.add, (a, b) => a + b],
-  ["mul", f.mul, (a, b) => a * b],
-  ["pow", f.pow, (a, b) => a ** b, "positive"],
-];
+import { broadcasts, opSpec, testOp } from "../../testing/test_op.ts";
 
 for (const [name, run, reference, draw = "normal"] of EVERYWHERE) {
   testOp(opSpec({
@@ -28,27 +16,6 @@ for (const [name, run, reference, draw = "normal"] of EVERYWHERE) {
     cases: broadcasts(),
   }));
 }
-
-const PAIRS: Row[] = [
-  ["sub", f.sub, (a, b) => a - b],
-  ["sub with alpha", (a, b) => f.sub(a, b, { alpha: -0.5 }), (a, b) => a + 0.5 * b],
-  ["div", f.div, (a, b) => a / b, "positive"],
-  ["maximum", f.maximum, Math.max, "distinct"],
-  ["minimum", f.minimum, Math.min, "distinct"],
-  ["atan2", f.atan2, Math.atan2],
-  ["hypot", f.hypot, Math.hypot],
-  ["remainder", f.remainder, (a, b) => a - b * Math.floor(a / b), { low: 0.6, high: 0.95 }],
-  ["fmod", f.fmod, (a, b) => a % b, { low: 0.6, high: 0.95 }],
-  ["logaddexp", f.logaddexp, (a, b) => Math.log(Math.exp(a) + Math.exp(b))],
-  ["logaddexp2", f.logaddexp2, (a, b) => Math.log2(2 ** a + 2 ** b)],
-  ["fmax", f.fmax, Math.max],
-  ["fmin", f.fmin, Math.min],
-  ["copysign", f.copysign, (a, b) => Math.sign(b) * Math.abs(a)],
-  ["xlog1py", f.xlog1py, (a, b) => a * Math.log1p(b), "positive"],
-  ["xlogy", f.xlogy, (a, b) => a * Math.log(b), "positive"],
-  ["lerp", (a, b) => f.lerp(a, b, 0.3), (a, b) => a + Math.fround(0.3) * (b - a)],
-  ["where", (a, b) => f.where(f.gt(a, b), a, b), Math.max],
-];
 
 for (const [name, run, reference, draw = "normal"] of PAIRS) {
   testOp(opSpec({
