@@ -11,6 +11,16 @@ export type CombinedMode = "max_size_cycle" | "max_size" | "min_size" | "sequent
 /** Loaders by name, or in a list. */
 export type LoaderGroup = Readonly<Record<string, Loader>> | readonly Loader[];
 
+/** Where a `CombinedLoader` stands in an epoch; JSON holds it. */
+export interface CombinedLoaderState {
+  /** The epoch that it was told last. */
+  readonly epoch: number;
+  /** The loader that is walked, where they are walked one after the other. */
+  readonly current: number;
+  /** Where each of them stands: batches handed out since it last began, whether it has ended once, and its own state. */
+  readonly loaders: readonly { readonly batches: number; readonly ended: boolean; readonly state: object | null }[];
+}
+
 const MODES: readonly string[] = ["max_size_cycle", "max_size", "min_size", "sequential"];
 
 /**
@@ -29,6 +39,10 @@ export class CombinedLoader implements Loader, AsyncIterable<unknown> {
   readonly loaders: LoaderGroup;
   /** How they are combined. */
   readonly mode: CombinedMode;
+  #walks: readonly Walk[] = [];
+  #current = 0;
+  #epoch = 0;
+  #resume: CombinedLoaderState | null = null;
 
   /**
    * Combines loaders.
@@ -61,8 +75,10 @@ export class CombinedLoader implements Loader, AsyncIterable<unknown> {
     return this.mode === "min_size" ? Math.min(...lengths) : Math.max(...lengths);
   }
 
-  /** Tells every loader the epoch. */
+  /** Tells every loader the epoch. A state that was loaded stays if it is of the same epoch. */
   setEpoch(epoch: number): void {
+    if (this.#resume?.epoch !== epoch) this.#resume = null;
+    this.#epoch = epoch;
     for (const loader of this.#list) loader.setEpoch?.(epoch);
   }
 
@@ -74,14 +90,70 @@ export class CombinedLoader implements Loader, AsyncIterable<unknown> {
     return new CombinedLoader(loaders, { mode: this.mode });
   }
 
+  /** Where the latest iteration stands: batches read ahead by a loader do not count. */
+  stateDict(): CombinedLoaderState {
+    if (this.#resume !== null) return this.#resume;
+    return {
+      epoch: this.#epoch,
+      current: this.#current,
+      loaders: this.#list.map((loader, i) => {
+        const { batches = 0, ended = false } = this.#walks[i] ?? {};
+        return { batches, ended, state: loader.stateDict?.() ?? null };
+      }),
+    };
+  }
+
+  /**
+   * Makes the next iteration go on where a state was taken. A loader that keeps no state is walked again up to its place.
+   *
+   * @throws {TypeError} if it is the state of other loaders
+   */
+  async loadStateDict(state: CombinedLoaderState): Promise<void> {
+    const count = this.#list.length;
+    if (!Array.isArray(state.loaders) || state.loaders.length !== count) {
+      throw new TypeError(
+        `Cannot load the state of a CombinedLoader: it must be of ${count} loaders, it is of ${
+          state.loaders?.length ?? 0
+        }`,
+      );
+    }
+    for (const [i, loader] of this.#list.entries()) {
+      const own = state.loaders[i].state;
+      if (own !== null) await loader.loadStateDict?.(own as never); // its own
+    }
+    this.#resume = state;
+    this.#epoch = state.epoch;
+  }
+
+  /** Hands the memory of a batch back to the loaders that gave it. */
+  recycle(batch: unknown): void {
+    if (this.mode === "sequential") this.#list[this.#current]?.recycle?.(batch);
+    else {
+      const parts = Object.values(batch as Record<string, unknown>);
+      for (const [i, loader] of this.#list.entries()) loader.recycle?.(parts[i]);
+    }
+  }
+
+  /** Lets every loader let go of its threads. */
+  async release(): Promise<void> {
+    for (const loader of this.#list) await loader.release?.();
+  }
+
   /** Walks them. */
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown> {
-    if (this.mode === "sequential") {
-      for (const loader of this.#list) yield* walk(loader);
-      return;
-    }
-    const walks = this.#list.map((loader) => ({ loader, iterator: walk(loader), ended: false }));
+    const from = this.#resume;
+    this.#resume = null;
+    this.#current = from?.current ?? 0;
+    this.#walks = this.#list.map((loader, i) => new Walk(loader, from?.loaders[i] ?? null));
+    const walks = this.#walks;
     try {
+      if (this.mode === "sequential") {
+        for (; this.#current < walks.length; this.#current++) {
+          const walked = walks[this.#current];
+          for (let next = await walked.next(); !next.done; next = await walked.next()) yield next.value;
+        }
+        return;
+      }
       while (true) {
         const batches: unknown[] = [];
         for (const walked of walks) batches.push(await this.#next(walked));
@@ -90,18 +162,17 @@ export class CombinedLoader implements Loader, AsyncIterable<unknown> {
         yield this.#shaped(batches);
       }
     } finally {
-      for (const { iterator } of walks) await iterator.return(undefined);
+      for (const walked of walks) await walked.close();
     }
   }
 
   /** The next batch of one loader; one that has ended begins anew where shorter ones do. */
-  async #next(walked: { loader: Loader; iterator: AsyncGenerator<unknown>; ended: boolean }): Promise<unknown> {
-    const first = await walked.iterator.next();
+  async #next(walked: Walk): Promise<unknown> {
+    const first = await walked.next();
     if (!first.done) return first.value;
-    walked.ended = true;
     if (this.mode !== "max_size_cycle") return null;
-    walked.iterator = walk(walked.loader);
-    const again = await walked.iterator.next();
+    walked.again();
+    const again = await walked.next();
     return again.done ? null : again.value;
   }
 
@@ -115,6 +186,39 @@ export class CombinedLoader implements Loader, AsyncIterable<unknown> {
   }
 }
 
-async function* walk(loader: Loader): AsyncGenerator<unknown> {
-  yield* (loader[Symbol.asyncIterator] ? loader as AsyncIterable<unknown> : loader as Iterable<unknown>);
+/** Walks one loader, from the start or from a place. */
+class Walk {
+  readonly #loader: Loader;
+  #iterator: Iterator<unknown> | AsyncIterator<unknown> | null = null;
+  #skip: number;
+  /** Batches of this pass that were handed out. */
+  batches: number;
+  /** Whether it has come to its end once. */
+  ended: boolean;
+
+  constructor(loader: Loader, from: CombinedLoaderState["loaders"][number] | null) {
+    this.#loader = loader;
+    this.batches = from?.batches ?? 0;
+    this.ended = from?.ended ?? false;
+    this.#skip = from?.state === null ? this.batches : 0; // one with a state begins at its place by itself
+  }
+
+  async next(): Promise<IteratorResult<unknown>> {
+    this.#iterator ??= this.#loader[Symbol.asyncIterator]?.() ?? this.#loader[Symbol.iterator]!();
+    while (this.#skip > 0 && !(await this.#iterator.next()).done) this.#skip--;
+    const next = await this.#iterator.next();
+    if (next.done) this.ended = true;
+    else this.batches++;
+    return next;
+  }
+
+  /** Begins a new pass. */
+  again(): void {
+    this.#iterator = null;
+    this.batches = this.#skip = 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#iterator?.return?.();
+  }
 }

@@ -1,5 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { CombinedLoader, type CombinedMode, DataLoader, type LoaderGroup } from "./mod.ts";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { CombinedLoader, type CombinedMode, type LoaderGroup } from "./combined_loader.ts";
+import { DataLoader } from "./loader.ts";
 
 async function walked(loaders: LoaderGroup, mode?: CombinedMode): Promise<[length: number, batches: unknown[]]> {
   const loader = new CombinedLoader(loaders, { mode }), batches: unknown[] = [];
@@ -29,4 +30,36 @@ Deno.test("a random order can be taken back", async () => {
   for await (const batch of (loaders as { all: typeof shuffled }).all) read.push(...batch as unknown as number[]);
   assertEquals(read, samples);
   assertEquals(new DataLoader(samples).sequential().length, 20);
+});
+
+Deno.test("a state taken after any batch goes on as if nothing had happened, in each mode", async () => {
+  const numbers = (length: number) => Array.from({ length }, (_, i) => i);
+  const plain = (samples: number[]) => samples;
+  const make = (mode: CombinedMode) =>
+    new CombinedLoader({
+      short: new DataLoader(numbers(5), { batchSize: 2, shuffle: true, seed: 3, collate: plain }),
+      long: new DataLoader(numbers(14), { batchSize: 2, shuffle: true, seed: 4, collate: plain }),
+      list: [1, 2, 3, 4],
+    }, { mode });
+  for (const mode of ["max_size_cycle", "max_size", "min_size", "sequential"] as const) {
+    const whole = await Array.fromAsync(make(mode));
+    assertEquals(whole.length, make(mode).length, mode);
+    for (let stop = 1; stop < whole.length; stop++) {
+      const first = make(mode), got: unknown[] = [];
+      first.setEpoch(0);
+      for await (const batch of first) if (got.push(batch) === stop) break;
+      const state = JSON.parse(JSON.stringify(first.stateDict()));
+      const second = make(mode);
+      second.setEpoch(0);
+      await second.loadStateDict(state);
+      assertEquals(second.stateDict(), state);
+      got.push(...await Array.fromAsync(second));
+      assertEquals(got, whole, `${mode}, stopped after ${stop} batches`);
+    }
+  }
+  await assertRejects(
+    () => make("min_size").loadStateDict({ epoch: 0, current: 0, loaders: [] }),
+    TypeError,
+    "it must be of 3 loaders, it is of 0",
+  );
 });

@@ -117,7 +117,7 @@ export class ImageDataModule extends LightningDataModule<ImageBatch> {
       batchSize: shuffle ? this.#batchSize : this.#options.evalBatchSize ?? 4 * this.#batchSize,
       shuffle,
       seed: this.#options.seed ?? 0,
-      transform: ({ image, label }) => ({ image: scaleImages(image, this.#scale), label }),
+      transform: ({ image, label }, at) => ({ image: scaleImages(image, { ...this.#scale, at }), label }),
     });
   }
 }

@@ -191,7 +191,7 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
   }
 
   /** Stops the workers, also those that stay from epoch to epoch; the next iteration starts new ones. */
-  async close(): Promise<void> {
+  async release(): Promise<void> {
     this.#idle = null;
     const pools = [...this.#pools];
     this.#pools.clear();
@@ -200,7 +200,7 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
 
   /** Stops the workers: `await using loader = new DataLoader(…)`. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    return this.release();
   }
 
   /** The batches of indices that are still to come in an epoch. */

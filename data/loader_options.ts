@@ -34,7 +34,7 @@ export interface DataLoaderOptions<T, C = Collated<T>, B = C> {
   numWorkers?: number;
   /** How many batches each worker makes ahead (default 2); instead of `prefetch`. */
   prefetchFactor?: number;
-  /** Whether workers stay for the next epoch, with what they have loaded, until `close` (default false). */
+  /** Whether workers stay for the next epoch, with what they have loaded, until `release` (default false). */
   persistentWorkers?: boolean;
   /** The most seconds that a batch of the workers is waited for (default 0: without end). */
   timeout?: number;

@@ -343,7 +343,8 @@ Deno.test("an option that does not exist is refused, with the nearest and all th
   assertEquals(
     refusal(() => new DataLoader(arrays(5), options)),
     "Cannot make a DataLoader: there is no option batch_size, batchSize is the nearest; the options are batchSize, " +
-      "shuffle, seed, dropLast, sampler, batchSampler, collate, transform, prefetch",
+      "shuffle, seed, dropLast, sampler, batchSampler, collate, transform, prefetch, numWorkers, prefetchFactor, " +
+      "persistentWorkers, timeout, worker",
   );
   assertEquals(
     refusal(() => new DataLoader(arrays(5), 2 as unknown as object)),

@@ -54,4 +54,4 @@ export { ReadContext } from "./read_context.ts";
 export { BatchSampler, type BatchSource, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 export { serveDatasets } from "./serve_datasets.ts";
 export { scaleImages } from "./transforms.ts";
-export { CombinedLoader, type CombinedMode, type LoaderGroup } from "./combined_loader.ts";
+export { CombinedLoader, type CombinedLoaderState, type CombinedMode, type LoaderGroup } from "./combined_loader.ts";

@@ -23,6 +23,10 @@ export interface Loader<Batch = unknown> {
   stateDict?(): object;
   /** Goes on where {@link stateDict} was taken. */
   loadStateDict?(state: never): Awaitable<void>;
+  /** Takes back the memory of a batch that it gave, which nobody reads any more: its arrays lie on the device. */
+  recycle?(batch: Batch): void;
+  /** Lets go of threads at the end of a run; it can be walked again. */
+  release?(): Awaitable<void>;
 }
 
 /** One loader, several, or several with names. */

@@ -1,4 +1,5 @@
 import { type HostTensor, hostTensor } from "../tensor/host.ts";
+import { ReadContext } from "./read_context.ts";
 
 /**
  * Turns bytes 0 … 255 into f32: (byte / 255 − mean) / std, as PyTorch's `ToTensor` and `Normalize` do together.
@@ -7,7 +8,8 @@ import { type HostTensor, hostTensor } from "../tensor/host.ts";
  * once a channel and looked up.
  *
  * @param images Bytes of any shape; with a mean or std for each channel, [..., channels, height, width]
- * @param options `mean` and `std` (default 0 and 1): a number, or one for each channel
+ * @param options `mean` and `std` (default 0 and 1): a number, or one for each channel; `at`, where the result gets its memory
+ *   from (default: new memory)
  * @returns f32 of the same shape
  * @throws {RangeError} if there are means or deviations, but not one for each channel
  *
@@ -22,9 +24,9 @@ import { type HostTensor, hostTensor } from "../tensor/host.ts";
  */
 export function scaleImages(
   images: HostTensor<"u8">,
-  options: { mean?: number | readonly number[]; std?: number | readonly number[] } = {},
+  options: { mean?: number | readonly number[]; std?: number | readonly number[]; at?: ReadContext } = {},
 ): HostTensor<"f32"> {
-  const { mean = 0, std = 1 } = options;
+  const { mean = 0, std = 1, at = new ReadContext() } = options;
   const { data, shape } = images;
   const channels = typeof mean !== "number" ? mean.length : typeof std !== "number" ? std.length : 1;
   const each = (value: number | readonly number[], channel: number) =>
@@ -44,7 +46,7 @@ export function scaleImages(
     const [shift, scale] = [each(mean, channel), each(std, channel)];
     return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - shift) / scale);
   });
-  const out = new Float32Array(data.length);
+  const out = at.allocate("f32", data.length);
   const plane = channels === 1 ? data.length : shape[shape.length - 1] * shape[shape.length - 2];
   for (let start = 0, channel = 0; start < data.length; start += plane, channel = (channel + 1) % channels) {
     const table = tables[channel];

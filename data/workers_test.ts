@@ -105,7 +105,7 @@ Deno.test("persistent workers make the data set once and other workers once an e
     [102, 103],
     [104],
   ]]);
-  await walk.close();
+  await walk.release();
 });
 
 Deno.test("no more batches are made ahead than prefetchFactor for each worker", async () => {
@@ -159,7 +159,7 @@ Deno.test("a worker that ends or is silent is an error, for every batch that is 
   const pending = closed[Symbol.asyncIterator]().next();
   await Promise.all([
     assertRejects(() => pending, WorkerError, "the workers were stopped"),
-    pause(50).then(() => closed.close()),
+    pause(50).then(() => closed.release()),
   ]);
   const stillBorn = new DataLoader(stillborn(shared()), { numWorkers: 1 });
   await assertRejects(() => Array.fromAsync(stillBorn), WorkerError, "it cannot make the data set: the disk is gone");
@@ -168,7 +168,7 @@ Deno.test("a worker that ends or is silent is an error, for every batch that is 
 Deno.test("a loader can be read again after a worker failed", async () => {
   const loader = new DataLoader(broken("throw", 5), { batchSize: 2, numWorkers: 1, persistentWorkers: true });
   for (let i = 0; i < 2; i++) await assertRejects(() => Array.fromAsync(loader), WorkerError, "sample 5");
-  await loader.close();
+  await loader.release();
 });
 
 Deno.test("memory of batches that are handed back is used again", async () => {

@@ -125,3 +125,20 @@ export const counted: (counts: SharedArrayBuffer) => Dataset<number, HostTensor<
     };
   },
 );
+
+/** Points in three clouds, moved a little at random in every epoch. */
+export const movedClouds: (length: number) => Dataset<{ x: HostTensor<"f32">; y: HostTensor<"i32"> }> = defineDataset(
+  import.meta.url,
+  "movedClouds",
+  (length: number): Dataset<{ x: HostTensor<"f32">; y: HostTensor<"i32"> }> => ({
+    length,
+    get(index, at) {
+      const random = at.random(index), y = index % 3;
+      const x = Float32Array.from({ length: 4 }, (_, k) => random.uniform() + (k === y ? 1.5 : 0));
+      return {
+        x: hostTensor(x, { dtype: "f32" }),
+        y: hostTensor(Int32Array.of(y), { dtype: "i32", shape: [] }),
+      };
+    },
+  }),
+);

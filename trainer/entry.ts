@@ -50,6 +50,7 @@ export async function enter(
     await errors.guard(() => data?.onException?.(error));
   }
   stopListening();
+  await errors.guard(() => run.releaseLoaders());
   for (const undo of run.undo.splice(0)) undo();
   if (!failed || !run.trainer.options.lightningCompat) {
     await errors.guard(() => data?.teardown?.(stage));

@@ -110,7 +110,7 @@ async function evaluateOne(
   const { hooks, reporter } = run, { hook, step: stepName } = NAMES[phase];
   const { index: dataloaderIdx, limit, suffix, keeps } = place;
   const evaluateBatch = async (step: Step): Promise<unknown> => {
-    const batch = await run.transfer(step.batch, dataloaderIdx);
+    const batch = await run.transfer(step.batch, dataloaderIdx, loader);
     run.step = step;
     reporter.enterBatch(batch, suffix);
     await hooks.call(`on${hook}BatchStart`, batch, step.index, dataloaderIdx);

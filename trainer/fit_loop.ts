@@ -182,7 +182,7 @@ export class FitLoop {
     const { hooks, reporter, module } = run;
     this.#randomBefore = defaultGenerator.state;
     defaultGenerator.startStep();
-    const moved = run.transfer(step.batch, 0);
+    const moved = run.transfer(step.batch, 0, this.#train!.loader);
     const batch = moved instanceof Promise ? await moved : moved;
     run.step = step;
     reporter.enterBatch(batch, "");

@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { lastly, then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
 import { HookTable } from "./hooks.ts";
-import type { LightningModule, ModuleHost } from "./lightning_module.ts";
+import { LightningModule, type ModuleHost } from "./lightning_module.ts";
 import { listLoaders, type NamedLoader, type Step } from "./loaders.ts";
 import type { Loggable, LogOptions } from "./log.ts";
 import type { ResolvedSchedulerConfig } from "./optimizers.ts";
@@ -84,6 +84,7 @@ export class Run implements ModuleHost {
   readonly #silent: boolean;
   /** Metrics known to belong to the module. */
   readonly #owned = new Set<unknown>();
+  readonly #loaders = new Set<Loader>();
   readonly #signal: AbortSignal | null;
   readonly #warned = new Set<string>();
   /** The optimizers of fit. */
@@ -182,10 +183,21 @@ export class Run implements ModuleHost {
 
   /** The loaders of a kind: as given to the entry point, else from the data module, else from the module. */
   loaders(kind: LoaderKind): NamedLoader[] | Promise<NamedLoader[]> {
-    if (this.#given[kind] !== undefined) return listLoaders(this.#given[kind]);
+    const used = (loaders: Loaders) => {
+      const list = listLoaders(loaders);
+      for (const { loader } of list) this.#loaders.add(loader);
+      return list;
+    };
+    if (this.#given[kind] !== undefined) return used(this.#given[kind]);
     const hook = `${kind}Dataloader` as const;
     const source = this.#sourceOf(hook);
-    return source === null ? [] : then(this.inHook(hook, () => source[hook]!()), listLoaders);
+    return source === null ? [] : then(this.inHook(hook, () => source[hook]!()), used);
+  }
+
+  /** Lets the loaders of this run let go of their threads. */
+  async releaseLoaders(): Promise<void> {
+    for (const loader of this.#loaders) await loader.release?.();
+    this.#loaders.clear();
   }
 
   /** Whether loaders of a kind are to be had. */
@@ -193,8 +205,11 @@ export class Run implements ModuleHost {
     return Boolean(this.#given[kind]) || this.#sourceOf(`${kind}Dataloader`) !== null;
   }
 
-  /** A batch as the steps receive it: through the data module's transfer hooks, or the module's. */
-  transfer(batch: unknown, dataloaderIdx: number): unknown {
+  /**
+   * A batch as the steps receive it: through the data module's transfer hooks, or the module's. Where only the house's own hook
+   * has seen the host's arrays, their loader has the memory back.
+   */
+  transfer(batch: unknown, dataloaderIdx: number, loader: Loader): unknown {
     const { reporter } = this;
     const hand = (hook: "onBeforeBatchTransfer" | "transferBatchToDevice" | "onAfterBatchTransfer", batch: unknown) => {
       const source = this.#sourceOf(hook);
@@ -204,9 +219,16 @@ export class Run implements ModuleHost {
     const whole = () => {
       const prepared = hand("onBeforeBatchTransfer", batch);
       const moved = then(prepared, (batch) => hand("transferBatchToDevice", batch));
+      if (this.#ownTransfer) loader.recycle?.(batch);
       return then(then(moved, (batch) => this.precision.input(batch)), (batch) => hand("onAfterBatchTransfer", batch));
     };
     return lastly(() => this.timed("transferBatchToDevice", whole), () => reporter.leaveHook(before));
+  }
+
+  /** Whether no hook but `LightningModule`'s own, which copies, sees a batch while it is on the host. */
+  get #ownTransfer(): boolean {
+    return this.#sourceOf("onBeforeBatchTransfer") === null && !this.data?.transferBatchToDevice &&
+      this.module.transferBatchToDevice === LightningModule.prototype.transferBatchToDevice;
   }
 
   /** Runs a step of the module in the run's precision. */
