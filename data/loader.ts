@@ -6,6 +6,7 @@ import { collate as defaultCollate, type Collated } from "./collate.ts";
 import type { Dataset, IterableDataset, RecordDataset } from "./dataset.ts";
 import { crossDataset, type CrossedDataset } from "./define_dataset.ts";
 import { checkLoaderOptions, type DataLoaderOptions } from "./loader_options.ts";
+import { SubsetRandomSampler, WeightedRandomSampler } from "./random_samplers.ts";
 import { ReadContext } from "./read_context.ts";
 import { BatchSampler, type BatchSource, RandomSampler, SequentialSampler } from "./sampler.ts";
 
@@ -111,7 +112,7 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
   /** The same loader without a random order: in the order of the data set, where it shuffles or a random sampler chooses. */
   sequential(): DataLoader<T, C, B> {
     const { shuffle, sampler } = this.#options;
-    if (!shuffle && !(sampler instanceof RandomSampler)) return this;
+    if (!shuffle && !RANDOM.some((kind) => sampler instanceof kind)) return this;
     return this.with({ shuffle: undefined, sampler: undefined });
   }
 
@@ -327,6 +328,9 @@ function reading<R>(read: () => R | Promise<R>): R | Promise<R> {
     return rethrow(error);
   }
 }
+
+/** Samplers whose order is random. */
+const RANDOM = [RandomSampler, SubsetRandomSampler, WeightedRandomSampler] as const;
 
 function isArray<T, C>(dataset: Dataset<T, C> | readonly T[]): dataset is readonly T[] {
   return Array.isArray(dataset);

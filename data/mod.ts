@@ -51,6 +51,7 @@ export { loadMnist, mnist, mnistMean, mnistStd, prepareMnist } from "./mnist.ts"
 export { debianPackage, npmPackage } from "./packages.ts";
 export type { Awaitable, Loader, Loaders, Stage, StateDict } from "./protocol.ts";
 export { ReadContext } from "./read_context.ts";
+export { DistributedSampler, SubsetRandomSampler, WeightedRandomSampler } from "./random_samplers.ts";
 export { BatchSampler, type BatchSource, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 export { serveDatasets } from "./serve_datasets.ts";
 export { scaleImages } from "./transforms.ts";

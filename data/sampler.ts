@@ -63,11 +63,12 @@ export class SequentialSampler implements Sampler {
   }
 }
 
-/** Tells the random numbers of a shuffle from those of other uses of the same seed. */
-const SHUFFLE_STREAM = 0x73687566;
+/** Tells the random numbers of a shuffle, and of draws, from those of other uses of the same seed. */
+const SHUFFLE_STREAM = 0x73687566, DRAW_STREAM = 0x64726177;
 
 /**
- * All samples, each once, in a random order that depends on the seed and the epoch alone.
+ * All samples, each once, in a random order that depends on the seed and the epoch alone; with `replacement`, samples drawn
+ * at random, each draw from all.
  *
  * @example
  * ```ts
@@ -82,24 +83,43 @@ export class RandomSampler implements Sampler {
   readonly length: number;
   /** What the order depends on, with the epoch. */
   readonly seed: number;
+  /** Whether a sample may come twice. */
+  readonly replacement: boolean;
+  readonly #samples: number;
 
   /**
    * Makes a sampler of a data set's length.
    *
    * @param length How many samples there are
-   * @param options `seed`: a whole number from 0 on (default 0)
-   * @throws {RangeError} if length or seed is out of range
+   * @param options `seed`: a whole number from 0 on (default 0); `replacement`: whether a sample may come twice (default
+   *   false); `numSamples`: how many an epoch has (default: all), without replacement one order after the other
+   * @throws {RangeError} if length, seed or numSamples is out of range
    */
-  constructor(length: number, options: { seed?: number } = {}) {
-    checkNames("make RandomSampler", options, { seed: true });
-    this.length = checkLength("RandomSampler", length);
-    this.seed = options.seed ?? 0;
+  constructor(length: number, options: { seed?: number; replacement?: boolean; numSamples?: number } = {}) {
+    checkNames("make RandomSampler", options, { seed: true, replacement: true, numSamples: true });
+    this.#samples = checkLength("RandomSampler", length);
+    const { seed = 0, replacement = false, numSamples = length } = options;
+    this.length = checkLength("RandomSampler of numSamples", numSamples);
+    if (length === 0 && numSamples > 0) {
+      throw new RangeError(`Cannot make a RandomSampler: numSamples must be 0 where no samples are, is ${numSamples}`);
+    }
+    this.seed = seed;
+    this.replacement = replacement;
     seedKey(this.seed); // refuses a bad seed here, not in the first epoch
   }
 
   /** The order of an epoch. */
   indices(epoch: number): Int32Array<ArrayBuffer> {
-    return new PhiloxStream(this.seed, SHUFFLE_STREAM, epoch).permutation(this.length);
+    if (this.replacement) {
+      const random = new PhiloxStream(this.seed, DRAW_STREAM, epoch);
+      return Int32Array.from({ length: this.length }, () => random.below(this.#samples));
+    }
+    const random = new PhiloxStream(this.seed, SHUFFLE_STREAM, epoch);
+    const order = new Int32Array(this.length);
+    for (let at = 0; at < this.length; at += this.#samples) {
+      order.set(random.permutation(this.#samples).subarray(0, this.length - at), at);
+    }
+    return order;
   }
 }
 
