@@ -6,7 +6,14 @@ export type LambdaHooks = {
   [
     K in Exclude<
       keyof Callback,
-      "stateKey" | "monitoring" | "checkpointing" | "endsTraining" | "stateDict" | "loadStateDict"
+      | "stateKey"
+      | "monitoring"
+      | "tuning"
+      | "checkpointing"
+      | "endsTraining"
+      | "resumePath"
+      | "stateDict"
+      | "loadStateDict"
     >
   ]?: NonNullable<Callback[K]>;
 };

@@ -5,6 +5,7 @@
  */
 export { EarlyStopping, type EarlyStoppingOptions, type StoppingReason } from "./early_stopping.ts";
 export { EMAWeightAveraging, type EMAWeightAveragingOptions } from "./ema_weight_averaging.ts";
+export { BatchSizeFinder, LearningRateFinder } from "./finders.ts";
 export { GradientAccumulationScheduler } from "./gradient_accumulation_scheduler.ts";
 export { LambdaCallback, type LambdaHooks } from "./lambda_callback.ts";
 export { LearningRateMonitor, type LearningRateMonitorOptions } from "./learning_rate_monitor.ts";

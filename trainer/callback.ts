@@ -32,6 +32,11 @@ export abstract class Callback {
     return false;
   }
 
+  /** Whether this callback tries things before training begins; such callbacks run first. */
+  get tuning(): boolean {
+    return false;
+  }
+
   /** Whether this callback writes checkpoints; such callbacks run last. */
   get checkpointing(): boolean {
     return false;
@@ -169,6 +174,8 @@ export abstract class Callback {
   /** When a checkpoint is loaded, before the state of callbacks is. */
   onLoadCheckpoint?(trainer: Trainer, module: LightningModule, checkpoint: CheckpointData): Awaitable<void>;
 
+  /** A checkpoint that fit is to go on from where it is told of none. */
+  resumePath?(): Awaitable<string | null>;
   /** What to keep in a checkpoint. */
   stateDict?(): StateDict;
   /** Takes back what {@link stateDict} gave. */

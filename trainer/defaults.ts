@@ -30,7 +30,9 @@ export function callbacksOf(options: ResolvedOptions): readonly Callback[] {
       "Cannot make a Trainer: enableCheckpointing must be true with a ModelCheckpoint among the callbacks, got false",
     );
   }
-  const active = options.fastDevRun === false ? given : given.filter((callback) => !callback.checkpointing);
+  const active = options.fastDevRun === false
+    ? given
+    : given.filter((callback) => !callback.checkpointing && !callback.tuning);
   const all = [...active, ...defaults.callbacks(options, active)];
   const stateful = all.filter((callback) => callback.stateDict !== undefined).map((callback) => callback.stateKey);
   const twice = stateful.find((key, i) => stateful.indexOf(key) !== i);
@@ -39,7 +41,8 @@ export function callbacksOf(options: ResolvedOptions): readonly Callback[] {
       `Cannot make a Trainer: stateful callbacks must have different keys, two have ${twice}; their options tell them apart`,
     );
   }
-  return [...all.filter((callback) => !callback.checkpointing), ...all.filter((callback) => callback.checkpointing)];
+  const rank = ({ tuning, checkpointing }: Callback) => tuning ? 0 : checkpointing ? 2 : 1;
+  return all.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** The loggers of a trainer. */

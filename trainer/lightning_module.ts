@@ -99,6 +99,8 @@ export abstract class LightningModule<Batch = any> extends Module {
   automaticOptimization: boolean = true;
   /** Whether loading a checkpoint demands exactly the module's own names; default true. */
   strictLoading: boolean = true;
+  /** What `forward` may be tried with: tensors, or a list of its arguments; a summary of the model shows shapes by it. */
+  exampleInputArray: unknown = null;
   #host: ModuleHost | null = null;
 
   /** The trainer that runs this module, or ran it last. */
@@ -109,9 +111,15 @@ export abstract class LightningModule<Batch = any> extends Module {
     return this.#host.trainer;
   }
 
-  /** Called by the trainer at the begin of an entry point. */
-  attach(host: ModuleHost | null): void {
+  /**
+   * Called by the trainer at the begin of an entry point.
+   *
+   * @returns The run that the module was part of before
+   */
+  attach(host: ModuleHost | null): ModuleHost | null {
+    const before = this.#host;
     this.#host = host;
+    return before;
   }
 
   /** Whether a trainer runs this module, or ran it. */

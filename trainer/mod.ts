@@ -47,6 +47,7 @@ export {
 } from "./profiler/mod.ts";
 export type { ResolvedSchedulerConfig } from "./optimizers.ts";
 export type { GivenLoaders } from "./run.ts";
+export { LrFinder, type LrFindOptions, type ScaleBatchSizeOptions, Tuner } from "./tuner/mod.ts";
 export {
   type CheckpointCallback,
   type EntryOptions,

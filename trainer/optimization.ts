@@ -32,9 +32,9 @@ export class Optimization {
 
   /** What a step does differently from others, by the place of its batch in the accumulation window. */
   placeOf(step: Step): string {
-    const { progress: { windowBatches } } = this.#run, closes = this.closesWindow(step);
+    const { progress: { windowBatches }, skipBackward } = this.#run, closes = this.closesWindow(step);
     const corrects = closes && !Number.isFinite(this.#trainBatches);
-    return [closes, windowBatches === 0, this.#batchesOf(step), corrects && windowBatches].join();
+    return [closes, windowBatches === 0, this.#batchesOf(step), corrects && windowBatches, skipBackward].join();
   }
 
   /** Trains on a batch. Returns what `trainingStep` gave, with the loss as it was differentiated. */
@@ -67,7 +67,7 @@ export class Optimization {
   #gradients(batch: unknown, step: Step, optimizer: Optimizer | undefined): StepOutput | Promise<StepOutput> {
     const run = this.#run;
     return then(run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>, (outputs) => {
-      const loss = lossOf(outputs);
+      const loss = run.skipBackward ? null : lossOf(outputs);
       const first = run.progress.windowBatches === 0;
       const cleared = first && optimizer !== undefined ? this.#zeroGrad(optimizer, step) : undefined;
       return then(cleared, () => {

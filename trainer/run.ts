@@ -80,7 +80,7 @@ export class Run implements ModuleHost {
   readonly precision: Precision;
   readonly profiler: Profiler | null;
   readonly pace: Pace = new Pace();
-  readonly #given: GivenLoaders;
+  readonly given: GivenLoaders;
   readonly #silent: boolean;
   /** Metrics known to belong to the module. */
   readonly #owned = new Set<unknown>();
@@ -95,6 +95,8 @@ export class Run implements ModuleHost {
   evalBatches: readonly number[] = [];
   /** Predictions so far, by loader and batch. */
   predictions: readonly unknown[][] = [];
+  /** Whether training batches are not differentiated. */
+  skipBackward = false;
   /** The running batch's place. */
   step: Step | null = null;
   /** Whether the validation that runs is only a trial before training. */
@@ -119,7 +121,7 @@ export class Run implements ModuleHost {
     this.precision = trainer.precision;
     this.profiler = trainer.profiler;
     this.#silent = trainer.options.barebones;
-    this.#given = given;
+    this.given = given;
     this.#signal = signal;
   }
 
@@ -188,7 +190,7 @@ export class Run implements ModuleHost {
       for (const { loader } of list) this.#loaders.add(loader);
       return list;
     };
-    if (this.#given[kind] !== undefined) return used(this.#given[kind]);
+    if (this.given[kind] !== undefined) return used(this.given[kind]);
     const hook = `${kind}Dataloader` as const;
     const source = this.#sourceOf(hook);
     return source === null ? [] : then(this.inHook(hook, () => source[hook]!()), used);
@@ -202,7 +204,7 @@ export class Run implements ModuleHost {
 
   /** Whether loaders of a kind are to be had. */
   hasLoaders(kind: LoaderKind): boolean {
-    return Boolean(this.#given[kind]) || this.#sourceOf(`${kind}Dataloader`) !== null;
+    return Boolean(this.given[kind]) || this.#sourceOf(`${kind}Dataloader`) !== null;
   }
 
   /**

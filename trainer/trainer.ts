@@ -13,7 +13,7 @@ import { enter } from "./entry.ts";
 import { watching } from "../tensor/watcher.ts";
 import { type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.ts";
 import { FitLoop } from "./fit_loop.ts";
-import { LightningModule } from "./lightning_module.ts";
+import { LightningModule, type ModuleHost } from "./lightning_module.ts";
 import { lengthOf } from "./loaders.ts";
 import type { Logger } from "./logger.ts";
 import { configureOptimizers, type ResolvedSchedulerConfig } from "./optimizers.ts";
@@ -222,6 +222,32 @@ export class Trainer implements DataModuleTrainer {
     return this.#run?.schedulers ?? [];
   }
 
+  /** Puts others in their place, for the rest of the running fit. */
+  set lrSchedulerConfigs(configs: readonly ResolvedSchedulerConfig[]) {
+    if (this.#run !== null) this.#run.schedulers = configs;
+  }
+
+  /** Asks `configureOptimizers` anew, in a fit that has not trained yet: what it depends on has changed. */
+  async resetOptimizers(): Promise<void> {
+    if (this.#run === null || this.#stage !== "fit") throw new Error("Cannot reset optimizers: fit is not running");
+    await configureOptimizers(this.#run);
+  }
+
+  /** Whether training batches are not differentiated: their losses change nothing. */
+  get skipBackward(): boolean {
+    return this.#run?.skipBackward ?? false;
+  }
+
+  /** Sets it for the batches to come of the running fit. */
+  set skipBackward(skip: boolean) {
+    if (this.#run !== null) this.#run.skipBackward = skip;
+  }
+
+  /** The data that the running entry point was given, or the latest: a data module, or loaders by kind. */
+  get data(): LightningDataModule | GivenLoaders | null {
+    return this.#run?.data ?? this.#run?.given ?? null;
+  }
+
   /** Whether the validation that runs is a trial before training. */
   get sanityChecking(): boolean {
     return this.#run?.sanityChecking ?? false;
@@ -335,6 +361,7 @@ export class Trainer implements DataModuleTrainer {
     checkCall("fit", module, options);
     await this.#enter("fit", module, data, options, async (run) => {
       this.shouldStop = false;
+      for (const callback of this.callbacks) this.#ckptPath ??= await callback.resumePath?.() ?? null;
       const checkpoint = this.#ckptPath === null ? null : await readCheckpoint(this.#ckptPath);
       const state = checkpoint === null ? null : await restoreModule(run, this.callbacks, checkpoint);
       if (checkpoint !== null && state === null) {
@@ -480,6 +507,7 @@ export class Trainer implements DataModuleTrainer {
     const isModule = data instanceof LightningDataModule;
     this.#stage = stage;
     this.#state = "running";
+    let outer: ModuleHost | null = null;
     try {
       await init(options.device);
       if (this.options.benchmark) await useMeasuredTiles(this.precision.name);
@@ -493,7 +521,7 @@ export class Trainer implements DataModuleTrainer {
         reporter: this.#reporter,
         signal: options.signal ?? null,
       });
-      module.attach(run);
+      outer = module.attach(run);
       if (isModule) data.trainer = this;
       this.#reporter.startClock(this.#progress.seconds);
       this.#state = await enter(run, stage, this.loggers, () => body(run));
@@ -505,6 +533,8 @@ export class Trainer implements DataModuleTrainer {
     } finally {
       if (stage === "fit") this.#progress.seconds = this.#reporter.seconds;
       this.#stage = null;
+      // A run within a hook of another one gives the module back.
+      if (outer !== null && outer.trainer.stage !== null) module.attach(outer);
     }
   }
 
