@@ -93,7 +93,7 @@ export class Outbox<Item> {
       const next = this.#memory[0], patience = next === undefined ? 0 : this.#service.patienceFor(next);
       if (performance.now() - Math.max(begun, this.#progress) > Math.max(seconds * 1000, patience)) this.#abort.abort();
     }, 50);
-    await this.#work;
+    while (this.#work !== null) await this.#work;
     clearInterval(timer);
     await this.#toSpool();
     this.#tellEnd();
@@ -104,7 +104,7 @@ export class Outbox<Item> {
     if (this.#work !== null || this.#stopped) return;
     this.#work = this.#run().finally(() => {
       this.#work = null;
-      if (this.#memory.length > 0 && !this.#stopped) this.#start();
+      if (this.left > 0) this.#start();
     });
   }
 

@@ -17,6 +17,8 @@ export class Spool<Item> {
   readonly path: string;
   readonly #header: () => SpoolHeader;
   #turn: Promise<unknown> = Promise.resolve();
+  #pending: Item[] = [];
+  #appending: Promise<void> | null = null;
   #sent = 0;
   #count = 0;
   /** Items that were read and not sent yet, so that a long file is not read for each batch. */
@@ -44,16 +46,20 @@ export class Spool<Item> {
     return this.#count - this.#sent;
   }
 
-  /** Adds items at the end. */
+  /** Adds items at the end. What comes while the disk is busy is written together. */
   append(items: readonly Item[]): Promise<void> {
     this.#count += items.length;
-    return this.#inTurn(async () => {
+    for (const item of items) this.#pending.push(item);
+    return this.#appending ??= this.#inTurn(async () => {
+      const all = this.#pending;
+      this.#pending = [];
+      this.#appending = null;
       try {
         const begins = !await exists(this.path);
         if (begins) await makeDir(dirname(this.path));
-        await appendFile(this.path, lines([...begins ? [this.#header()] : [], ...items]));
+        await appendFile(this.path, lines([...begins ? [this.#header()] : [], ...all]));
       } catch (error) {
-        this.#count -= items.length;
+        this.#count -= all.length;
         throw error;
       }
     });
