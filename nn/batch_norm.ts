@@ -35,8 +35,8 @@ export abstract class StatisticsNorm extends Module<[x: Tensor], Tensor> {
   readonly numFeatures: number;
   /** Added to the variance. */
   readonly eps: number;
-  /** How far running statistics go towards a batch's, or `null`. */
-  readonly momentum: number | null;
+  /** How far running statistics go towards a batch's; `null` gives every batch the same weight. */
+  momentum: number | null;
   /** Factors by channel, or `null`. */
   weight: Parameter | null;
   /** Summands by channel, or `null`. */

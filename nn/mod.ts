@@ -7,6 +7,7 @@ import "../autograd/methods.ts";
 export type { ForwardHook, ForwardPreHook } from "./_hooks.ts";
 export type { LoadResult, NamedValues } from "./_load.ts";
 export * from "./activation.ts";
+export * from "./activation_options.ts";
 export { type AttentionCallOptions, MultiheadAttention, type MultiheadAttentionOptions } from "./attention.ts";
 export {
   BatchNorm,

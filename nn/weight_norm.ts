@@ -10,7 +10,7 @@ import { sum } from "../kernels/reduce/sum.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { normalizeDim } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Module } from "./module.ts";
+import type { Module } from "./module.ts";
 import { Buffer } from "./parameter.ts";
 import { Parametrization, registerParametrization } from "./parametrize.ts";
 

@@ -12,7 +12,7 @@ import { sum } from "../kernels/reduce/sum.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
 import { normalizeDim } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { triuIndices } from "./arrange.ts";
+import { triuIndices } from "./grids.ts";
 import { unsqueeze } from "./shape.ts";
 
 /** Which distance, and how it is computed. */

@@ -14,7 +14,7 @@ import { matmul } from "../kernels/matmul/matmul.ts";
 import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { meshgrid } from "./arrange.ts";
+import { meshgrid } from "./grids.ts";
 
 /** What {@link affineGrid} takes for the edges. */
 export interface AffineGridOptions {

@@ -85,6 +85,10 @@ export {
 } from "./similarity.ts";
 export { fold, type FoldOptions, unfold, type UnfoldOptions } from "./unfold.ts";
 export * from "./arrange.ts";
+export * from "./diagonals.ts";
+export * from "./differences.ts";
+export * from "./grids.ts";
+export * from "./stacking.ts";
 export { ctcLoss, type CtcLossOptions } from "./ctc_loss.ts";
 export * from "./distances.ts";
 export * from "./gates.ts";

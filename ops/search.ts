@@ -1,5 +1,5 @@
 import { checkNames } from "../device/option_names.ts";
-import { add, div, mul, sub } from "../kernels/elementwise/arithmetic.ts";
+import { div, mul, sub } from "../kernels/elementwise/arithmetic.ts";
 import { to } from "../kernels/elementwise/cast.ts";
 import { where } from "../kernels/elementwise/choice.ts";
 import { eq, ge, gt, le, logicalAnd, lt, ne } from "../kernels/elementwise/compare.ts";
@@ -10,7 +10,7 @@ import { indexSelect } from "../kernels/gather/index_select.ts";
 import { nonzero } from "../kernels/gather/nonzero.ts";
 import { scatter } from "../kernels/gather/scatter.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
-import { select, slice } from "../kernels/layout/slice.ts";
+import { slice } from "../kernels/layout/slice.ts";
 import { expand } from "../kernels/layout/views.ts";
 import { sum } from "../kernels/reduce/sum.ts";
 import { cumsum } from "../kernels/scan/cumsum.ts";
@@ -302,34 +302,4 @@ export function indexCopy(x: Tensor, index: Tensor, source: Tensor, options: Ind
  */
 export function take(x: Tensor, index: Tensor): Tensor {
   return reshape(indexSelect(reshape(x, [-1]), reshape(index, [-1]), { dim: 0 }), index.shape);
-}
-
-/** Which axis, or the distance of neighbours, of {@link trapezoid}. */
-export interface TrapezoidOptions {
-  /** The axis; default −1. */
-  dim?: number;
-  /** The distance of neighbours; default 1. */
-  dx?: number;
-}
-
-/**
- * The integral of evenly spaced values by the trapezoidal rule.
- *
- * @param y At least one axis
- * @param options Axis and distance
- * @returns The shape of y without the axis
- *
- * @example
- * ```ts
- * import { init, tensor, trapezoid } from "@fulgurite/core";
- *
- * await init();
- * console.log(await trapezoid(tensor([0, 1, 4.5])).item()); // 3.25
- * ```
- */
-export function trapezoid(y: Tensor, options: TrapezoidOptions = {}): Tensor {
-  checkNames("integrate in trapezoid", options, { dim: true, dx: true });
-  const { dim = -1, dx = 1 } = options;
-  const ends = add(select(y, { dim, index: 0 }), select(y, { dim, index: -1 }));
-  return mul(sub(sum(y, { dim }), mul(ends, 0.5)), dx);
 }

@@ -1,8 +1,8 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { copyInto, keep, tensor, toHost, zeros } from "../mod.ts";
-import { Buffer, Module, Parameter } from "../nn/mod.ts";
+import { BatchNorm1d, Buffer, Linear, Module, Parameter, Sequential } from "../nn/mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
-import { AveragedModel, Muon, SGD } from "./mod.ts";
+import { AveragedModel, Muon, SGD, updateBn } from "./mod.ts";
 
 class Tiny extends Module<[], null> {
   weight = new Parameter(zeros([2]));
@@ -80,4 +80,29 @@ gpuTest("Muon resumes exactly, obeys the control, and refuses what is no matrix"
   }
   assertThrows(() => new Muon([zeros([3], { requiresGrad: true })]), TypeError, "matrices");
   assertThrows(() => new SGD([]), TypeError);
+});
+
+gpuTest("statistics are measured anew, each batch with the same weight, and modes stay", async () => {
+  using model = new Sequential(new Linear(1, 1, { bias: false }), new BatchNorm1d(1));
+  const norm = model.at(1) as BatchNorm1d;
+  copyInto((model.at(0) as Linear).weight, 2);
+  model.forward(tensor([[100], [300]], { dtype: "f32" }));
+  norm.eval();
+  const batches = [[1, 3], [5, 9], [0, 6]].map((values) => tensor(values.map((v) => [v]), { dtype: "f32" }));
+  const loader = async function* () {
+    for (const batch of batches) yield await Promise.resolve([batch, null]);
+  };
+  await updateBn(loader(), model);
+  assertAlmostEquals(await norm.runningMean!.item(), 2 * (2 + 7 + 3) / 3, 1e-5);
+  assertAlmostEquals(await norm.runningVar!.item(), 4 * (2 + 8 + 18) / 3, 1e-4);
+  assertEquals([await norm.numBatchesTracked!.item(), norm.momentum, norm.training, model.training], [
+    3,
+    0.1,
+    false,
+    true,
+  ]);
+  await updateBn([{ x: batches[0] }], model, ({ x }) => model.forward(x));
+  assertAlmostEquals(await norm.runningMean!.item(), 4, 1e-6);
+  await assertRejects(() => updateBn([{ x: batches[0] }], model), TypeError, "begins with one");
+  assertEquals(norm.momentum, 0.1);
 });

@@ -3,7 +3,7 @@ import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { keep, type Tensor, tensor } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
 import { random } from "../testing/reference.ts";
-import { Adafactor, Lamb, type Optimizer, type OptimizerOptions, Rprop } from "./mod.ts";
+import { Adafactor, ASGD, Lamb, type Optimizer, type OptimizerOptions, Rprop } from "./mod.ts";
 
 const draw = random(11);
 const START = Array.from({ length: 6 }, () => draw.normal());
@@ -81,6 +81,33 @@ gpuTest("Rprop follows its formula", async () => {
       prev[i] = agreement < 0 ? 0 : g[i];
       return w - steps[i] * Math.sign(prev[i]);
     }));
+});
+
+gpuTest("ASGD follows its formula, and averages from a step on", async () => {
+  const options = { lr: 0.05, lambd: 0.02, alpha: 0.6, t0: 2, weightDecay: 0.1 };
+  const average = new Array(6).fill(0);
+  const optimizers: Optimizer[] = [];
+  const make = (params: Tensor[]) => {
+    const optimizer = new ASGD(params, options);
+    optimizers.push(optimizer);
+    return optimizer;
+  };
+  let checked: Promise<void> = Promise.resolve();
+  await follows([6], make, (p, g, t) => {
+    const eta = 0.05 / (1 + 0.02 * 0.05 * (t - 1)) ** 0.6, mu = 1 / Math.max(1, t - 1 - 2);
+    const next = p.map((w, i) => w * (1 - 0.02 * eta) - eta * (g[i] + 0.1 * w));
+    next.forEach((w, i) => average[i] += mu * (w - average[i]));
+    const want = [...average], ax = optimizers.at(-1)!.stateDict().state[0].ax as Tensor;
+    checked = checked.then(() => ax.data()).then(() => {});
+    if (t === 6) {
+      checked = ax.data().then((got) =>
+        want.forEach((w, i) => assertAlmostEquals(got[i], w, 2e-6 * (1 + Math.abs(w))))
+      );
+    }
+    return next;
+  });
+  await checked;
+  assertThrows(() => new ASGD([tensor([1.5], { requiresGrad: true })], { lambd: -1 }), RangeError, "lambd");
 });
 
 gpuTest("optimizers of large batches refuse options out of range", () => {

@@ -144,7 +144,7 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   step<T>(closure: () => T): T;
   step(closure?: () => unknown): unknown {
     watching.by?.beforeReplay(this, () => this.refresh());
-    for (const hook of this.#preHooks) hook(this);
+    this.runPreHooks();
     const loss = closure && enableGrad(closure);
     noGrad(() => {
       for (const group of this.paramGroups) {
@@ -153,8 +153,18 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
         if (params.length > 0) this.stepGroup(group, params);
       }
     });
-    for (const hook of this.#postHooks) hook(this);
+    this.runPostHooks();
     return loss;
+  }
+
+  /** Calls what is to be called before a step. */
+  protected runPreHooks(): void {
+    for (const hook of this.#preHooks) hook(this);
+  }
+
+  /** Calls what is to be called after a step. */
+  protected runPostHooks(): void {
+    for (const hook of this.#postHooks) hook(this);
   }
 
   /**

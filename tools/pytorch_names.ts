@@ -649,14 +649,14 @@ zeros_ = zeros
     from: "optim",
     kind: "float",
     names: `
-ASGD ! AveragedModel beside SGD
+ASGD
 Adadelta
 Adafactor
 Adagrad
 Adam
 AdamW
 Adamax
-LBFGS ! needs the loss on the host several times a step
+LBFGS
 Lamb (not PyTorch's) = Lamb
 Lion (not PyTorch's) = Lion
 Muon

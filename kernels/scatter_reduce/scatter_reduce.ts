@@ -11,7 +11,7 @@ import { add, div, mul } from "../elementwise/arithmetic.ts";
 import { to } from "../elementwise/cast.ts";
 import { maskedFill, where } from "../elementwise/choice.ts";
 import { eq, gt, logicalAnd } from "../elementwise/compare.ts";
-import { ones, onesLike, zeros, zerosLike } from "../elementwise/constants.ts";
+import { ones } from "../elementwise/constants.ts";
 import { around, sumPlaces, takePlaces } from "../gather/gather.ts";
 import { fitted, scatterAdd } from "../gather/scatter.ts";
 import { reshape } from "../layout/reshape.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../mod.ts";
 import { testFamilies } from "../../testing/families.ts";
 import { gpuTest } from "../../testing/gpu.ts";
-import { type NDArray } from "../../testing/reference.ts";
+import type { NDArray } from "../../testing/reference.ts";
 import { type OpCase, testOp } from "../../testing/test_op.ts";
 
 /** Numbers from 0 to `below` − 1 in no order. */
