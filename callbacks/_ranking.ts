@@ -18,6 +18,16 @@ export class Ranking {
     this.#most = most;
   }
 
+  /** The ranking as it is, for {@link goBack}. */
+  get present(): Pick<Ranking, "best" | "bestScore" | "kept"> {
+    return { best: this.best, bestScore: this.bestScore, kept: new Map(this.kept) };
+  }
+
+  /** Forgets what was added since. */
+  goBack(before: Pick<Ranking, "best" | "bestScore" | "kept">): void {
+    Object.assign(this, before);
+  }
+
   /** The kept checkpoint that goes first, `""` before the first. */
   get worst(): string {
     return this.#extreme((a, b) => this.#better(a, b))?.[0] ?? "";

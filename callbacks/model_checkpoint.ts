@@ -47,6 +47,11 @@ export interface ModelCheckpointOptions {
   autoInsertMetricName?: boolean;
   /** Append -v1, -v2, … to a name that is taken; default true. */
   enableVersionCounter?: boolean;
+  /**
+   * Write checkpoints while training goes on: what a checkpoint holds is copied on the device at its moment. Default true; with
+   * `lightningCompat`, and for what is saved when an error ends training, each save is waited for.
+   */
+  saveInBackground?: boolean;
   /** Say what is saved; default false. */
   verbose?: boolean;
 }
@@ -69,6 +74,7 @@ const rules = {
   saveOnTrainEpochEnd: [z.boolean().nullable().default(null), "true or false"],
   autoInsertMetricName: flag(true),
   enableVersionCounter: flag(true),
+  saveInBackground: flag(true),
   verbose: flag(false),
 } as const;
 
@@ -82,6 +88,15 @@ const savedState = z.object({
   lastSavedStep: z.int().min(-1),
   run: z.string().default(() => crypto.randomUUID()),
 });
+
+/** A save that is under way. */
+interface Saving {
+  readonly unsaved: Set<string>;
+  readonly dropped: string | null;
+  readonly before: Ranking["present"];
+  readonly lastSavedStep: number;
+  readonly lastModelPath: string;
+}
 
 /** The ending of a checkpoint's folder. */
 const ENDING = ".ckpt";
@@ -116,6 +131,8 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   #validated = false;
   /** What tells checkpoints of this run from those of others in the same folder; a resumed run keeps it. */
   #run: string = crypto.randomUUID();
+  /** What is being saved: what goes once it is there, and what to go back to if it fails. */
+  #saving: Saving | null = null;
   /** Whether state was restored, and the folder not looked through since. */
   #resumed = false;
 
@@ -245,8 +262,23 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     if (trainer.globalStep > Math.max(0, this.#lastSavedStep)) await this.#saveUnranked(trainer, false);
   }
 
-  /** Saves if that is asked for. */
+  /** Makes room once a better checkpoint is on the disk. */
+  override async onCheckpointSaved(trainer: Trainer, _module: LightningModule, path: string): Promise<void> {
+    const saving = this.#saving;
+    if (saving === null || !saving.unsaved.delete(path)) return;
+    if (this.#options.verbose) writeErr(`Saved ${path}\n`);
+    if (saving.unsaved.size > 0) return;
+    this.#saving = null;
+    if (saving.dropped !== null) await this.#drop(trainer, saving.dropped);
+  }
+
+  /** Forgets what could not be saved, and saves if that is asked for. */
   override async onException(trainer: Trainer): Promise<void> {
+    if (this.#saving !== null) {
+      this.#ranking.goBack(this.#saving.before);
+      ({ lastSavedStep: this.#lastSavedStep, lastModelPath: this.lastModelPath } = this.#saving);
+      this.#saving = null;
+    }
     if (!this.#options.saveOnException || trainer.stage !== "fit" || this.#folder === "") return;
     if (trainer.globalStep !== this.#lastSavedStep) await this.#saveUnranked(trainer, true);
   }
@@ -307,6 +339,8 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     const score = monitor === null ? null : this.#scoreOf(trainer, monitor);
     this.#pending = score === "awaited";
     if (score === "awaited" || score === "missing") return;
+    await trainer.settleCheckpoints();
+    const before = this.#present;
     this.#lastSaveTime = performance.now();
     const paths: string[] = [];
     let dropped: string | null = null;
@@ -317,16 +351,21 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
       paths.push(path);
     }
     if (saveLast && (paths.length > 0 || !lightningCompat)) paths.push(this.#last());
-    await this.#write(trainer, paths);
-    if (dropped !== null) await this.#drop(trainer, dropped);
+    await this.#write(trainer, paths, dropped, before);
   }
 
   /** Saves the present state without a rank: `last`, and under a name of its own if that is wanted. */
   async #saveUnranked(trainer: Trainer, named: boolean): Promise<void> {
+    await trainer.settleCheckpoints();
+    const before = this.#present;
     this.#lastSavedStep = trainer.globalStep;
     const paths = named ? [await this.#freePath(trainer)] : [];
     if (this.#options.saveLast) paths.push(this.#last());
-    await this.#write(trainer, paths);
+    await this.#write(trainer, paths, null, before);
+  }
+
+  get #present(): Omit<Saving, "unsaved" | "dropped"> {
+    return { before: this.#ranking.present, lastSavedStep: this.#lastSavedStep, lastModelPath: this.lastModelPath };
   }
 
   #last(): string {
@@ -352,12 +391,19 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     return "missing";
   }
 
-  async #write(trainer: Trainer, paths: readonly string[]): Promise<void> {
-    const options = { weightsOnly: this.#options.saveWeightsOnly };
+  async #write(
+    trainer: Trainer,
+    paths: readonly string[],
+    dropped: string | null,
+    before: Omit<Saving, "unsaved" | "dropped">,
+  ): Promise<void> {
+    if (paths.length === 0) return;
+    const { saveWeightsOnly: weightsOnly, saveInBackground } = this.#options, { lightningCompat } = trainer.options;
+    this.#saving = { ...before, unsaved: new Set(paths), dropped };
     // Lightning saves one after the other, and its hooks see each.
-    if (trainer.options.lightningCompat) { for (const path of paths) await trainer.saveCheckpoint(path, options); }
-    else if (paths.length > 0) await trainer.saveCheckpoint(paths, options);
-    if (this.#options.verbose) { for (const path of paths) writeErr(`Saved ${path}\n`); }
+    for (const group of lightningCompat ? paths.map((path) => [path]) : [paths]) {
+      await trainer.saveCheckpoint(group, { weightsOnly, background: saveInBackground && !lightningCompat });
+    }
   }
 
   /** Deletes a checkpoint of ours; files elsewhere, and the one that training was resumed from, are not ours to delete. */

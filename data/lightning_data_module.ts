@@ -1,3 +1,4 @@
+import { type Hyperparameters, HyperparameterStore, type SaveHyperparametersOptions } from "./hyperparameters.ts";
 import type { Awaitable, Loaders, Stage, StateDict } from "./protocol.ts";
 
 /** What a data module may ask the trainer that uses it. */
@@ -39,6 +40,28 @@ export abstract class LightningDataModule<Batch = any> {
   trainer: DataModuleTrainer | null = null;
   /** Only types read this: it ties the module's batches to the steps that receive them. */
   declare readonly batch?: Batch;
+  readonly #hyperparameters = new HyperparameterStore();
+
+  /** What the data module was made with, as {@link saveHyperparameters} took it; it may change. */
+  get hparams(): Hyperparameters {
+    return this.#hyperparameters.values;
+  }
+
+  /** The hyperparameters with what is to become of them. */
+  get hyperparameters(): HyperparameterStore {
+    return this.#hyperparameters;
+  }
+
+  /**
+   * Remembers what the data module was made with: checkpoints hold it, and loggers get it when fit begins.
+   *
+   * @param values Plain values by name
+   * @param options Names to leave out, and whether loggers get them
+   * @throws {TypeError} For a value that no file could hold
+   */
+  saveHyperparameters(values: object, options: SaveHyperparametersOptions = {}): void {
+    this.#hyperparameters.save(this.constructor.name, values, options);
+  }
 
   /** Downloads and prepares files; must not set state. */
   prepareData?(): Awaitable<void>;

@@ -263,17 +263,17 @@ export class GradScaler {
 
   /** The scale, read from the device; 1 if the scaler is not enabled. */
   async getScale(): Promise<number> {
-    return this.enabled ? await this.#onDevice().scale.item() : 1;
+    return this.enabled ? await this.#state?.scale.item() ?? this.#initScale : 1;
   }
 
   /**
    * What the scaler remembers; empty if it is not enabled. Its tensors are the scaler's own: read them, or write them to a
-   * file, before the next update.
+   * file, before the next update. Of one that rests on the host they are numbers.
    */
   stateDict(): GradScalerState {
     if (!this.enabled) return {};
     const { growthFactor, backoffFactor, growthInterval } = this;
-    const { scale, tracker } = this.#onDevice();
+    const { scale, tracker } = this.#state ?? { scale: this.#initScale, tracker: this.#initTracker };
     return { scale, growthFactor, backoffFactor, growthInterval, growthTracker: tracker };
   }
 

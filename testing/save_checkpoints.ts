@@ -13,6 +13,7 @@ for (let n = first; n < first + count; n++) {
       version: CHECKPOINT_VERSION,
       stateDict: new Map([["weight", hostTensor(numbers, { dtype: "f32", shape: [100, 200] })]]),
       training: { n },
+      hyperparameters: { module: null, dataModule: null },
       extra: {},
     });
   } catch (error) {

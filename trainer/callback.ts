@@ -171,6 +171,10 @@ export abstract class Callback {
   onException?(trainer: Trainer, module: LightningModule, error: unknown): Awaitable<void>;
   /** Before a checkpoint is written; `checkpoint.extra` takes additions. */
   onSaveCheckpoint?(trainer: Trainer, module: LightningModule, checkpoint: CheckpointData): Awaitable<void>;
+  /**
+   * A checkpoint is on the disk. Of one that was saved in the background this is told after a later batch, or at the end.
+   */
+  onCheckpointSaved?(trainer: Trainer, module: LightningModule, path: string): Awaitable<void>;
   /** When a checkpoint is loaded, before the state of callbacks is. */
   onLoadCheckpoint?(trainer: Trainer, module: LightningModule, checkpoint: CheckpointData): Awaitable<void>;
 

@@ -10,9 +10,19 @@ import {
   STATE,
   writeFolder,
 } from "./checkpoint_folder.ts";
+import { checkedVersion, CHECKPOINT_VERSION, migrate } from "./checkpoint_migrations.ts";
 import { type AnyTensor, hostCopies, packState, unpackState } from "./checkpoint_values.ts";
 
 export { CheckpointError } from "./checkpoint_folder.ts";
+export { CHECKPOINT_VERSION } from "./checkpoint_migrations.ts";
+
+/** What module and data module were made with, as their `saveHyperparameters` took it; `null` where they did not. */
+export interface SavedHyperparameters {
+  /** The module's. */
+  module: Record<string, unknown> | null;
+  /** The data module's. */
+  dataModule: Record<string, unknown> | null;
+}
 
 /** What a checkpoint holds, as callbacks and the module see it. Tensors may stand anywhere in it. */
 export interface CheckpointData {
@@ -22,12 +32,11 @@ export interface CheckpointData {
   stateDict: Map<string, AnyTensor>;
   /** Everything else: counters, optimizers, schedulers, callbacks, random state. `null` when only weights are saved. */
   training: Record<string, unknown> | null;
+  /** What module and data module were made with. */
+  hyperparameters: SavedHyperparameters;
   /** A place for the module's own additions (`onSaveCheckpoint`). */
   extra: Record<string, unknown>;
 }
-
-/** Version of the format that is written. */
-export const CHECKPOINT_VERSION = 1;
 
 const FORMAT = "fulgurite-checkpoint";
 
@@ -98,9 +107,7 @@ async function readManifest(folder: string): Promise<Manifest> {
   if (manifest?.format !== FORMAT || !isRecord(manifest.files)) {
     throw new Error(`${MANIFEST} is not of the format ${FORMAT}`);
   }
-  if (manifest.version !== CHECKPOINT_VERSION) {
-    throw new Error(`its version must be ${CHECKPOINT_VERSION}, got ${JSON.stringify(manifest.version)}`);
-  }
+  checkedVersion(manifest.version);
   for (const name of FILES) if (!Object.hasOwn(manifest.files, name)) throw new Error(`${MANIFEST} lacks ${name}`);
   for (const [name, file] of Object.entries(manifest.files)) {
     if (!/^\w[\w.-]*$/.test(name)) throw new Error(`${MANIFEST} names a file outside, ${JSON.stringify(name)}`);
@@ -116,14 +123,15 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 async function encode(data: CheckpointData): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-  const { json, tensors } = packState({ training: data.training, extra: data.extra });
+  const { training, hyperparameters, extra } = data;
+  const { json, tensors } = packState({ training, hyperparameters, extra });
   const [weights, state] = await hostCopies([data.stateDict, tensors]);
   const files = new Map([
     [MODEL, encodeSafetensors(weights, { format: "pt" })],
     [STATE, encodeSafetensors(state)],
     [JSON_STATE, encodeText(json)],
   ]);
-  const manifest: Manifest = { format: FORMAT, version: data.version, files: {} };
+  const manifest: Manifest = { format: FORMAT, version: CHECKPOINT_VERSION, files: {} };
   for (const [name, bytes] of files) {
     manifest.files[name] = { bytes: bytes.byteLength, sha256: await sha256(bytes) };
   }
@@ -137,10 +145,22 @@ function encodeText(json: unknown): Uint8Array<ArrayBuffer> {
 function decode(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>, version: number): CheckpointData {
   const { tensors } = parseSafetensors(files.get(STATE)!);
   const json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(files.get(JSON_STATE)!));
-  const state = unpackState(json, tensors);
-  if (!isRecord(state) || !isRecord(state.extra) || !(state.training === null || isRecord(state.training))) {
-    throw new Error(`${JSON_STATE} must hold training and extra`);
-  }
-  const { training, extra } = state as Pick<CheckpointData, "training" | "extra">;
-  return { version, stateDict: new Map(parseSafetensors(files.get(MODEL)!).tensors), training, extra };
+  const state = migrate(checkedRecord(unpackState(json, tensors), "an object"), version);
+  const hyperparameters = checkedRecord(state.hyperparameters, "hyperparameters");
+  const recordOrNull = (value: unknown, name: string) => value === null ? null : checkedRecord(value, name);
+  return {
+    version: CHECKPOINT_VERSION,
+    stateDict: new Map(parseSafetensors(files.get(MODEL)!).tensors),
+    training: recordOrNull(state.training, "training"),
+    hyperparameters: {
+      module: recordOrNull(hyperparameters.module, "hyperparameters of the module"),
+      dataModule: recordOrNull(hyperparameters.dataModule, "hyperparameters of the data module"),
+    },
+    extra: checkedRecord(state.extra, "extra"),
+  };
+}
+
+function checkedRecord(value: unknown, name: string): Record<string, unknown> {
+  if (!isRecord(value)) throw new Error(`${JSON_STATE} must hold ${name}`);
+  return value;
 }

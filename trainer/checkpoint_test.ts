@@ -25,6 +25,7 @@ function data(n: number): CheckpointData {
     version: CHECKPOINT_VERSION,
     stateDict: new Map([["weight", weight]]),
     training: { n, optimizer: { state: { 0: { moment } } } },
+    hyperparameters: { module: { lr: 0.1 }, dataModule: null },
     extra: { note: "kept" },
   };
 }
@@ -50,7 +51,7 @@ Deno.test("a checkpoint gives back what was saved, to the bit", async () => {
       ["layer.weight", tensor([1, 2, 3], { dtype: "bf16" })],
       ["layer.bias", tensor([true, false])],
     ]);
-    await writeCheckpoint(path, { version: CHECKPOINT_VERSION, stateDict, training, extra: { own: [1] } });
+    await writeCheckpoint(path, { ...data(0), stateDict, training, extra: { own: [1] } });
     const read = await readCheckpoint(path);
     const { host, device, ["a/b"]: flat, a, ...rest } = read.training as typeof training;
     const { host: _h, device: _d, ["a/b"]: _f, a: _a, ...wanted } = training;
@@ -115,13 +116,16 @@ Deno.test("state that is not of the form is refused", () => {
   assertEquals(({} as { polluted?: number }).polluted, undefined);
 });
 
+/** How often the test of a killed process kills one; `FULGURITE_KILLS=100` is the full form. */
+const KILLS = Number(Deno.env.get("FULGURITE_KILLS") ?? 12);
+
 Deno.test("a process that is killed while it saves leaves a whole checkpoint, never older than the last it told of", async () => {
   await inFolder(async (folder) => {
     const path = joinPath(folder, "last.ckpt"), random = new PhiloxStream(7, 0, 0);
     let told = -1, first = 0;
-    for (let kill = 0; kill < 24; kill++) {
+    for (let kill = 0; kill < KILLS; kill++) {
       const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", CHILD, path, String(first), "100000"],
+        args: ["run", "-A", "--no-check", CHILD, path, String(first), "100000"],
         stdout: "piped",
         stderr: "null",
       }).spawn();
@@ -139,7 +143,7 @@ Deno.test("a process that is killed while it saves leaves a whole checkpoint, ne
       assert((stateDict.get("weight") as { data: Float32Array }).data.every((value) => value === n));
       first = n + 1;
     }
-    assert(told >= 24, `only ${told} checkpoints were saved`);
+    assert(told >= KILLS, `only ${told} checkpoints were saved`);
     await writeCheckpoint(path, data(1));
     assertEquals(await listDir(folder), ["last.ckpt"]);
   });
@@ -163,7 +167,7 @@ Deno.test("every flipped bit is found", async () => {
     let flipped = 0;
     for (const name of await listDir(path)) {
       const file = joinPath(path, name), sound = await readFile(file);
-      for (let i = 0; i < 75; i++) {
+      for (let i = 0; i < 125; i++) {
         const bytes = sound.slice(), bit = random.below(8 * bytes.length);
         bytes[bit >> 3] ^= 1 << (bit & 7);
         await writeFile(file, bytes);
@@ -174,7 +178,7 @@ Deno.test("every flipped bit is found", async () => {
       await assertRejects(() => readCheckpoint(path), CheckpointError, undefined, `${name} cut off`);
       await writeFile(file, sound);
     }
-    assertEquals(flipped, 300);
+    assertEquals(flipped, 500);
     assertEquals((await readCheckpoint(path)).training?.n, 1);
   });
 });
@@ -202,8 +206,11 @@ Deno.test("checkpoints that mean harm are errors", async () => {
         JSON.stringify({ ...sound, files: { ...sound.files, "state.json": { bytes: 2 ** 52, sha256: "" } } }),
         "state.json is damaged",
       ],
-      [JSON.stringify({ ...sound, version: 99 }), "its version must be 1, got 99"],
-      [JSON.stringify({ ...sound, version: "1" }), 'its version must be 1, got "1"'],
+      [
+        JSON.stringify({ ...sound, version: 99 }),
+        "its version must be from 1 to 2, got 99; a newer release of the library wrote it",
+      ],
+      [JSON.stringify({ ...sound, version: "1" }), 'its version must be from 1 to 2, got "1"'],
       [JSON.stringify({ ...sound, format: "other" }), "not of the format"],
       [`{"__proto__": ${JSON.stringify(sound)}}`, "not of the format"],
       [
@@ -250,7 +257,7 @@ Deno.test("state that means harm is an error although its checksums hold", async
       }
       await writeFile(
         joinPath(path, "manifest.json"),
-        JSON.stringify({ format: "fulgurite-checkpoint", version: 1, files }),
+        JSON.stringify({ format: "fulgurite-checkpoint", version: CHECKPOINT_VERSION, files }),
       );
       await assertRejects(
         () => readCheckpoint(path),
@@ -341,7 +348,7 @@ Deno.test("a save replaces checkpoints only: a folder or file of the user's stay
     await Deno.writeTextFile(`${root}/notes`, "text");
     for (const name of ["precious", "notes"]) {
       await assertRejects(
-        () => writeCheckpoint(`${root}/${name}`, { version: 1, stateDict: new Map(), training: null, extra: {} }),
+        () => writeCheckpoint(`${root}/${name}`, data(1)),
         Error,
         "must be a checkpoint",
       );

@@ -1,4 +1,5 @@
-import type { Callback } from "./callback.ts";
+import { show } from "../device/option_names.ts";
+import { Callback } from "./callback.ts";
 import type { Logger } from "./logger.ts";
 import type { ResolvedOptions } from "./options.ts";
 
@@ -34,6 +35,32 @@ export function callbacksOf(options: ResolvedOptions): readonly Callback[] {
     ? given
     : given.filter((callback) => !callback.checkpointing && !callback.tuning);
   const all = [...active, ...defaults.callbacks(options, active)];
+  return ordered(all);
+}
+
+/**
+ * A trainer's callbacks with those that a module configures, which take the place of the trainer's of the same class.
+ *
+ * @throws {TypeError} If what the module gave are no callbacks, or two stateful ones cannot be told apart
+ */
+export function withModules(
+  options: ResolvedOptions,
+  callbacks: readonly Callback[],
+  configured: readonly Callback[],
+): readonly Callback[] {
+  for (const callback of configured) {
+    if (callback instanceof Callback) continue;
+    throw new TypeError(
+      `Cannot configure callbacks: configureCallbacks must give callbacks, it gave ${show(callback)}`,
+    );
+  }
+  const active = options.fastDevRun === false ? configured : configured.filter((callback) => !callback.checkpointing);
+  const classes = new Set(active.map(({ constructor }) => constructor));
+  return ordered([...callbacks.filter(({ constructor }) => !classes.has(constructor)), ...active]);
+}
+
+/** Those that write checkpoints last; stateful ones must have keys of their own. */
+function ordered(all: readonly Callback[]): readonly Callback[] {
   const stateful = all.filter((callback) => callback.stateDict !== undefined).map((callback) => callback.stateKey);
   const twice = stateful.find((key, i) => stateful.indexOf(key) !== i);
   if (twice !== undefined) {

@@ -21,7 +21,7 @@ export async function enter(
   loggers: readonly Logger[],
   body: () => Promise<void>,
 ): Promise<Ending> {
-  const { data, module, hooks, profiler, reporter } = run;
+  const { data, module, hooks, profiler, reporter, saves } = run;
   const errors = new FirstError();
   // The first Ctrl-C (or SIGTERM, as batch systems send it) asks for an orderly end, the next one ends the process.
   const interrupt = () => {
@@ -41,11 +41,13 @@ export async function enter(
     run.precision.convert(module);
     await body();
     await reporter.settle();
+    await saves.settle();
   });
   const failed = errors.any;
   if (failed) {
     const { error } = errors;
     await errors.guard(() => reporter.settle());
+    await errors.guard(() => saves.settle());
     await errors.guard(() => hooks.callbacks("onException", error));
     await errors.guard(() => data?.onException?.(error));
   }
@@ -56,12 +58,12 @@ export async function enter(
     await errors.guard(() => data?.teardown?.(stage));
     await errors.guard(() => hooks.call("teardown", stage));
   }
+  await errors.guard(() => saves.settle());
   const status = errors.any ? "failed" : run.cutShort ? "interrupted" : "success";
   await errors.guard(() => reporter.settle());
   for (const logger of loggers) await errors.guard(() => logger.finalize?.(status));
   await errors.guard(() => profiler?.report(stage, run.trainer.logDir));
   reporter.leaveHook("");
-  if (errors.any) reporter.fitStore.reset();
   if (errors.any) throw errors.error;
   return run.cutShort ? "interrupted" : "finished";
 }

@@ -145,6 +145,7 @@ export class FitLoop {
           }
         }
         if (progress.place !== "batch") await this.#afterBatch();
+        if (run.saves.ready) await run.saves.tell();
         await run.keepPace();
       }
       return progress.lastBatch;

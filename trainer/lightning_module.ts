@@ -1,14 +1,18 @@
 import { backward } from "../autograd/mod.ts";
-import type { Awaitable, Loaders, Stage } from "../data/mod.ts";
+import type { Awaitable, Hyperparameters, Loaders, SaveHyperparametersOptions, Stage } from "../data/mod.ts";
+import { HyperparameterStore } from "../data/hyperparameters.ts";
 import { MetricCollection } from "../metrics/mod.ts";
 import { Module } from "../nn/mod.ts";
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from "../optim/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { then } from "./_then.ts";
+import { lastly, then } from "./_then.ts";
+import type { Callback } from "./callback.ts";
 import type { CheckpointData } from "./checkpoint.ts";
 import { type Loggable, logOptionNames, type LogOptions } from "./log.ts";
 import { checkNames } from "../device/option_names.ts";
 import type { Trainer } from "./trainer.ts";
+import { type LoadFromCheckpointOptions, loadModule } from "./loading.ts";
+import { Toggles } from "./toggles.ts";
 import { toDevice } from "./transfer.ts";
 
 /** What a training step gives: the loss, an object with it, or nothing to skip the batch. */
@@ -102,6 +106,79 @@ export abstract class LightningModule<Batch = any> extends Module {
   /** What `forward` may be tried with: tensors, or a list of its arguments; a summary of the model shows shapes by it. */
   exampleInputArray: unknown = null;
   #host: ModuleHost | null = null;
+  readonly #hyperparameters = new HyperparameterStore();
+  readonly #toggles = new Toggles();
+
+  /**
+   * Makes a module as it was saved: with the hyperparameters that it gave to {@link saveHyperparameters}, as its constructor's
+   * first argument, and its weights.
+   *
+   * @param path The checkpoint's folder
+   * @param options Values that replace saved hyperparameters, strictness of names
+   * @returns The module, in training mode
+   * @throws {CheckpointError} If the checkpoint is missing or damaged
+   * @throws {RangeError} If names of weights do not fit, unless `strict` is false
+   *
+   * @example
+   * ```ts
+   * import { init, randn, type Tensor } from "@fulgurite/core";
+   * import { Linear } from "@fulgurite/core/nn";
+   * import { LightningModule, Trainer } from "@fulgurite/core/trainer";
+   *
+   * await init();
+   * class Regressor extends LightningModule<Tensor> {
+   *   layer: Linear;
+   *   constructor({ features = 4 }: { features?: number } = {}) {
+   *     super();
+   *     this.saveHyperparameters({ features });
+   *     this.layer = new Linear(features, 1);
+   *   }
+   *   override forward(x: Tensor): Tensor {
+   *     return this.layer.forward(x);
+   *   }
+   * }
+   * const trainer = new Trainer({ logger: false, enableProgressBar: false, enableCheckpointing: false });
+   * await trainer.predict(new Regressor({ features: 8 }), [randn([2, 8])]);
+   * const folder = await Deno.makeTempDir();
+   * await trainer.saveCheckpoint(`${folder}/x.ckpt`);
+   * const again = await Regressor.loadFromCheckpoint(`${folder}/x.ckpt`);
+   * console.log(again.hparams); // { features: 8 }
+   * ```
+   */
+  static loadFromCheckpoint<A extends unknown[], M extends LightningModule>(
+    this: new (...args: A) => M,
+    path: string,
+    options: LoadFromCheckpointOptions<A[0]> = {},
+  ): Promise<M> {
+    return loadModule((given) => new this(...given as A), path, options as LoadFromCheckpointOptions);
+  }
+
+  /** What the module was made with, as {@link saveHyperparameters} took it; it may change. */
+  get hparams(): Hyperparameters {
+    return this.#hyperparameters.values;
+  }
+
+  /** What the module was made with, as it was taken. */
+  get hparamsInitial(): Readonly<Hyperparameters> {
+    return this.#hyperparameters.initial;
+  }
+
+  /** The hyperparameters with what is to become of them. */
+  get hyperparameters(): HyperparameterStore {
+    return this.#hyperparameters;
+  }
+
+  /**
+   * Remembers what the module was made with: checkpoints hold it, loggers get it when fit begins, and
+   * {@link loadFromCheckpoint} makes the module of it. To be called in the constructor, with what that was given.
+   *
+   * @param values Plain values by name
+   * @param options Names to leave out, and whether loggers get them
+   * @throws {TypeError} For a value that no file could hold
+   */
+  saveHyperparameters(values: object, options: SaveHyperparametersOptions = {}): void {
+    this.#hyperparameters.save(this.constructor.name, values, options);
+  }
 
   /** The trainer that runs this module, or ran it last. */
   get trainer(): Trainer {
@@ -155,6 +232,8 @@ export abstract class LightningModule<Batch = any> extends Module {
 
   /** The optimizers, and how their rates are scheduled. */
   configureOptimizers?(): Awaitable<ConfiguredOptimizers>;
+  /** Callbacks that this module wants; those of the trainer that are of the same class give way. */
+  configureCallbacks?(): Awaitable<Callback | readonly Callback[]>;
   /** Makes layers late, once a stage; must give the same again. */
   configureModel?(): Awaitable<void>;
   /** Downloads; must not set state. */
@@ -337,6 +416,25 @@ export abstract class LightningModule<Batch = any> extends Module {
       throw new Error(`Cannot differentiate in ${this.constructor.name}: it is not attached to a trainer`);
     }
     return this.#host.backward(loss);
+  }
+
+  /**
+   * In manual optimization: has only the parameters of one optimizer want gradients, until {@link untoggleOptimizer}, so that
+   * a loss that passes through the others' layers spends nothing on them.
+   */
+  toggleOptimizer(optimizer: Optimizer): void {
+    this.#toggles.toggle(optimizer, this.trainer.optimizers);
+  }
+
+  /** Ends what {@link toggleOptimizer} began. */
+  untoggleOptimizer(): void {
+    this.#toggles.untoggle();
+  }
+
+  /** Runs something between {@link toggleOptimizer} and {@link untoggleOptimizer}. */
+  toggledOptimizer<T>(optimizer: Optimizer, fn: () => T): T {
+    this.toggleOptimizer(optimizer);
+    return lastly(fn, () => this.untoggleOptimizer());
   }
 
   /**

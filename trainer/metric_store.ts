@@ -2,9 +2,9 @@ import { add, div, maximum, minimum, mul, to } from "../kernels/mod.ts";
 import type { StateDict } from "../data/mod.ts";
 import { Metric } from "../metrics/mod.ts";
 import { tensor } from "../tensor/create.ts";
-import { isHalf } from "../tensor/dtype.ts";
+import { type DType, isHalf } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
-import { isHostTensor } from "../tensor/host.ts";
+import { type HostTensor, isHostTensor } from "../tensor/host.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toHostAll } from "../tensor/to_host.ts";
@@ -52,6 +52,8 @@ export interface NamedValue {
  */
 export class MetricStore {
   readonly #entries = new Map<string, Entry>();
+  /** Values that rest on the host, to the bit; the entries have them back before anything is done with them. */
+  #resting: { readonly entry: Entry; readonly slot: "last" | "total"; readonly value: HostTensor<DType> }[] = [];
 
   /**
    * Takes a value.
@@ -96,6 +98,7 @@ export class MetricStore {
   ): Entry {
     const { onStep, onEpoch } = whenLogged(name, hook, options);
     const { progBar = false, logger = true, reduceFx = "mean" } = options;
+    this.#wake();
     const known = this.#entries.get(key);
     if (known === undefined) {
       const entry: Entry = {
@@ -125,6 +128,7 @@ export class MetricStore {
 
   /** Values of the current batch, under the names of step rows; each is given once. */
   stepValues(): NamedValue[] {
+    this.#wake();
     const values: NamedValue[] = [];
     for (const entry of this.#entries.values()) {
       if (!entry.onStep || !entry.fresh) continue;
@@ -142,12 +146,14 @@ export class MetricStore {
 
   /** Latest values that the progress bar shows, under the names of step rows. */
   progressValues(): NamedValue[] {
+    this.#wake();
     const shown = [...this.#entries.values()].filter(({ onStep, progBar }) => onStep && progBar);
     return shown.map((entry) => named(entry, entry.onEpoch ? "_step" : "", entry.last));
   }
 
   /** Values of the epoch so far, under the names of epoch rows. */
   epochValues(): NamedValue[] {
+    this.#wake();
     const entries = [...this.#entries.values()].filter((entry) => entry.onEpoch);
     return entries.map((entry) => named(entry, entry.onStep ? "_epoch" : "", reduced(entry)));
   }
@@ -158,6 +164,7 @@ export class MetricStore {
    * @param steps Whether values of single batches are among them
    */
   callbackValues(steps = true): NamedValue[] {
+    this.#wake();
     const values: NamedValue[] = [];
     for (const entry of this.#entries.values()) {
       const both = entry.onStep && entry.onEpoch;
@@ -178,21 +185,27 @@ export class MetricStore {
       free(entry.total);
     }
     this.#entries.clear();
+    this.#resting = [];
   }
 
-  /** Takes all values off the device; what is logged later joins them. */
+  /** Takes all values off the device, until something is logged or read. */
   async moveToHost(): Promise<void> {
-    const entries = [...this.#entries.values()];
-    const values = entries.flatMap(({ last, total }) => [last, total]).map((value, i) => ({
-      ...{ name: String(i), progBar: false, logger: false },
-      value,
-    }));
-    const numbers = (await readValues(() => values)).map(({ value }) => value);
-    for (const [i, entry] of entries.entries()) {
-      free(entry.last);
-      free(entry.total);
-      [entry.last, entry.total] = [numbers[2 * i], numbers[2 * i + 1]];
+    const slots = [...this.#entries.values()].flatMap((entry) => [
+      { entry, slot: "last" as const, value: entry.last },
+      { entry, slot: "total" as const, value: entry.total },
+    ]);
+    const onDevice = slots.filter((slot): slot is typeof slot & { value: Tensor } => slot.value instanceof Tensor);
+    const read = await toHostAll(onDevice.map(({ value }) => value));
+    for (const [i, { entry, slot, value }] of onDevice.entries()) {
+      value.dispose();
+      entry[slot] = NaN;
+      this.#resting.push({ entry, slot, value: read[i] });
     }
+  }
+
+  #wake(): void {
+    for (const { entry, slot, value } of this.#resting) entry[slot] = keep(tensor(value));
+    this.#resting = [];
   }
 
   /**
@@ -202,7 +215,13 @@ export class MetricStore {
    */
   stateDict(metrics: ReadonlyMap<string, Metric>): StateDict {
     const names = new Map([...metrics].map(([name, metric]) => [metric, name]));
-    const saved = ({ metric, ...entry }: Entry) => ({ ...entry, metric: metric === null ? null : names.get(metric) });
+    const resting = (of: Entry) =>
+      this.#resting.filter(({ entry }) => entry === of).map(({ slot, value }) => [slot, value]);
+    const saved = (entry: Entry) => ({
+      ...entry,
+      ...Object.fromEntries(resting(entry)),
+      metric: entry.metric === null ? null : names.get(entry.metric),
+    });
     return Object.fromEntries([...this.#entries].map(([key, entry]) => [key, saved(entry)]));
   }
 

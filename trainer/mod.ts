@@ -3,7 +3,15 @@
  *
  * @module
  */
-export type { Awaitable, Loader, Loaders, Stage, StateDict } from "../data/mod.ts";
+export type {
+  Awaitable,
+  Hyperparameters,
+  Loader,
+  Loaders,
+  SaveHyperparametersOptions,
+  Stage,
+  StateDict,
+} from "../data/mod.ts";
 export { LightningDataModule } from "../data/mod.ts";
 export { Callback } from "./callback.ts";
 export type { AnyTensor } from "./checkpoint_values.ts";
@@ -12,6 +20,7 @@ export {
   type CheckpointData,
   CheckpointError,
   readCheckpoint,
+  type SavedHyperparameters,
   writeCheckpoint,
 } from "./checkpoint.ts";
 export { type Defaults, setDefaults } from "./defaults.ts";
@@ -23,6 +32,7 @@ export {
   type OptimizerConfig,
   type StepOutput,
 } from "./lightning_module.ts";
+export type { LoadFromCheckpointOptions } from "./loading.ts";
 export type { Loggable, LogOptions, Reduction } from "./log.ts";
 export type { Cell, Logger, LogPoint, MediaPoint, Table } from "./logger.ts";
 export type { Amount, Every, Fraction } from "./amounts.ts";
@@ -51,6 +61,7 @@ export { LrFinder, type LrFindOptions, type ScaleBatchSizeOptions, Tuner } from 
 export {
   type CheckpointCallback,
   type EntryOptions,
+  type NoDataModule,
   type PredictOptions,
   seedEverything,
   Trainer,

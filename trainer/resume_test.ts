@@ -1,16 +1,10 @@
-import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import {
-  Callback,
-  CheckpointError,
-  type LightningModule,
-  readCheckpoint,
-  seedEverything,
-  Trainer,
-} from "../lightning.ts";
-import type { ConfiguredOptimizers, Loader, TrainerOptions } from "../lightning.ts";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { Callback, CheckpointError, readCheckpoint, seedEverything, Trainer } from "../lightning.ts";
+import type { ConfiguredOptimizers, Loader } from "../lightning.ts";
 import { crossEntropy } from "../mod.ts";
 import { ReduceLROnPlateau, SGD } from "../optim/mod.ts";
 import { joinPath, readText } from "../platform/mod.ts";
+import { fit, type Moment, plainRows, resumesEverywhere, type Scenario } from "../testing/resume.ts";
 import {
   cloudLoader,
   clouds,
@@ -25,109 +19,6 @@ import {
   Slope,
   trainerTest,
 } from "../testing/trainer.ts";
-
-/** The moments of training in which a checkpoint is saved. */
-const MOMENTS = [
-  "onTrainEpochStart",
-  "onTrainBatchStart",
-  "onTrainBatchEnd",
-  "onValidationEnd",
-  "onTrainEpochEnd",
-] as const;
-type Moment = typeof MOMENTS[number];
-
-/** Saves in every moment, under a name of its own. */
-class SaveAlways extends Callback {
-  readonly saved: string[] = [];
-  readonly #folder: string;
-
-  constructor(folder: string) {
-    super();
-    this.#folder = folder;
-    for (const moment of MOMENTS) {
-      Object.defineProperty(this, moment, { value: (trainer: Trainer) => this.#save(trainer, moment) });
-    }
-  }
-
-  override get monitoring(): boolean {
-    return true;
-  }
-
-  override get checkpointing(): boolean {
-    return true;
-  }
-
-  async #save(trainer: Trainer, moment: Moment): Promise<void> {
-    if (trainer.sanityChecking) return;
-    const name = `${trainer.batchesSeen}-${moment}`;
-    await trainer.saveCheckpoint(joinPath(this.#folder, name));
-    this.saved.push(name);
-  }
-}
-
-/** Remembers how many rows there were when a checkpoint was saved. */
-class RowsAtSave extends MemoryLogger {
-  readonly rowsAtSave = new Map<string, number>();
-
-  override afterSaveCheckpoint(path: string): void {
-    this.rowsAtSave.set(path.split("/").at(-1)!, this.rows.length);
-  }
-}
-
-/** Everything of a row but the clock. */
-function plainRows(rows: readonly LoggedRow[]): unknown[] {
-  return rows.map(({ at: { step, batch, epoch }, metrics }) => ({ step, batch, epoch, metrics }));
-}
-
-interface Scenario {
-  readonly options?: TrainerOptions;
-  readonly module: () => LightningModule;
-  readonly train: () => Loader;
-  readonly val?: () => Loader;
-}
-
-/** Fits and saves the end. Returns all of its bytes that do not depend on the clock. */
-async function fit(scenario: Scenario, folder: string, logger: MemoryLogger, extra: TrainerOptions, ckptPath?: string) {
-  const module = scenario.module();
-  const trainer = new Trainer({
-    ...quiet,
-    maxEpochs: 2,
-    logEveryNSteps: 1,
-    ...scenario.options,
-    ...extra,
-    logger,
-  });
-  await trainer.fit(module, { train: scenario.train(), val: scenario.val?.() }, { ckptPath });
-  const end = joinPath(folder, "end");
-  await trainer.saveCheckpoint(end);
-  const manifest = JSON.parse(await readText(joinPath(end, "manifest.json")));
-  const state = JSON.parse(await readText(joinPath(end, "state.json")));
-  state.training.progress.seconds = 0;
-  state.training.callbacks = {};
-  return {
-    model: manifest.files["model.safetensors"].sha256,
-    tensors: manifest.files["state.safetensors"].sha256,
-    state,
-  };
-}
-
-/** Holds a resume from every moment of a run against the run that was never interrupted. */
-async function resumesEverywhere(scenario: Scenario, least: number): Promise<void> {
-  await inFolder(async (folder) => {
-    seedEverything(1);
-    const save = new SaveAlways(folder), logger = new RowsAtSave();
-    const whole = await fit(scenario, folder, logger, { callbacks: save, enableCheckpointing: true });
-    assert(save.saved.length >= least, `only ${save.saved.length} checkpoints were saved`);
-    for (const name of save.saved) {
-      seedEverything(99);
-      const again = new MemoryLogger();
-      const resumed = await fit(scenario, folder, again, {}, joinPath(folder, name));
-      const rest = logger.rows.slice(logger.rowsAtSave.get(name));
-      assertEquals(plainRows(again.rows), plainRows(rest), `rows after ${name}`);
-      assertEquals(resumed, whole, `resumed from ${name}`);
-    }
-  });
-}
 
 const shuffled = () => cloudLoader(18, { batchSize: 4, shuffle: true, seed: 5 });
 const validation = () => cloudLoader(8, { batchSize: 4 });
@@ -175,6 +66,24 @@ trainerTest("also with a loader that keeps no state and knows no length", async 
   };
   await resumesEverywhere({ module: () => new Net(), train: () => stateless, val: validation }, 26);
 });
+
+/** Every step of two epochs, with an open accumulation window after most of them. */
+const STEPS: readonly Moment[] = ["onTrainBatchEnd"];
+
+for (const compile of [false, true]) {
+  for (const precision of ["32-true", "bf16-mixed", "16-mixed"] as const) {
+    trainerTest(`also in ${precision}, ${compile ? "captured" : "eager"}, saved in the background`, async () => {
+      await resumesEverywhere({
+        module: () => new Net(),
+        train: shuffled,
+        val: validation,
+        options: { accumulateGradBatches: 3, gradientClipVal: 0.5, precision, compile },
+        moments: STEPS,
+        background: true,
+      }, 10);
+    });
+  }
+}
 
 trainerTest("training that was cut off by maxSteps within an epoch goes on in it", async () => {
   await inFolder(async (folder) => {

@@ -17,6 +17,7 @@ import type { Precision } from "./precision.ts";
 import type { Profiler } from "./profiler/mod.ts";
 import type { FitProgress } from "./progress.ts";
 import type { Reporter } from "./reporter.ts";
+import type { SaveQueue } from "./save_queue.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** Loaders given to an entry point instead of a data module. */
@@ -66,6 +67,7 @@ export interface RunParts {
   readonly callbacks: readonly Callback[];
   readonly progress: FitProgress;
   readonly reporter: Reporter;
+  readonly saves: SaveQueue;
   readonly signal: AbortSignal | null;
 }
 
@@ -79,6 +81,7 @@ export class Run implements ModuleHost {
   readonly hooks: HookTable;
   readonly precision: Precision;
   readonly profiler: Profiler | null;
+  readonly saves: SaveQueue;
   readonly pace: Pace = new Pace();
   readonly given: GivenLoaders;
   readonly #silent: boolean;
@@ -111,12 +114,13 @@ export class Run implements ModuleHost {
   readonly undo: (() => void)[] = [];
 
   /** @param parts What the entry point works on */
-  constructor({ trainer, module, data, given, callbacks, progress, reporter, signal }: RunParts) {
+  constructor({ trainer, module, data, given, callbacks, progress, reporter, saves, signal }: RunParts) {
     this.trainer = trainer;
     this.module = module;
     this.data = data;
     this.progress = progress;
     this.reporter = reporter;
+    this.saves = saves;
     this.hooks = new HookTable(reporter, trainer, module, callbacks);
     this.precision = trainer.precision;
     this.profiler = trainer.profiler;

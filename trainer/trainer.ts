@@ -8,13 +8,14 @@ import { alone } from "./_exclusive.ts";
 import { useMeasuredTiles } from "./benchmark.ts";
 import type { Callback } from "./callback.ts";
 import { CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { callbacksOf, loggersOf } from "./defaults.ts";
+import { callbacksOf, loggersOf, withModules } from "./defaults.ts";
 import { enter } from "./entry.ts";
 import { watching } from "../tensor/watcher.ts";
 import { type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.ts";
 import { FitLoop } from "./fit_loop.ts";
 import { LightningModule, type ModuleHost } from "./lightning_module.ts";
 import { lengthOf } from "./loaders.ts";
+import { logHyperparameters } from "./hyperparameters.ts";
 import type { Logger } from "./logger.ts";
 import { configureOptimizers, type ResolvedSchedulerConfig } from "./optimizers.ts";
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from "./options.ts";
@@ -23,14 +24,26 @@ import { type Profiler, profilerOf } from "./profiler/mod.ts";
 import { type FitProgress, noProgress } from "./progress.ts";
 import { Reporter } from "./reporter.ts";
 import { type GivenLoaders, givenLoaders, Run } from "./run.ts";
+import { SaveQueue } from "./save_queue.ts";
 import { captureState, restoreModule, restoreTraining } from "./training_state.ts";
 import { validatesOncePerEpoch } from "./validation.ts";
 
 /** Where a trainer is in its life. */
 export type TrainerState = "ready" | "running" | "finished" | "interrupted" | "failed";
 
+/** Keeps a data module of other batches from passing for a loader, all of whose members are optional. */
+export interface NoDataModule {
+  /** Data modules have this. */
+  readonly prepareData?: never;
+}
+
 /** Data for an entry point: a data module, a loader, or loaders by kind. */
-export type TrainerData<Batch> = LightningDataModule<Batch> | GivenLoaders | Loader | readonly Loader[] | null;
+export type TrainerData<Batch> =
+  | LightningDataModule<Batch>
+  | (GivenLoaders & NoDataModule)
+  | (Loader & NoDataModule)
+  | readonly Loader[]
+  | null;
 
 /** How an entry point runs. */
 export interface EntryOptions {
@@ -73,8 +86,6 @@ export interface CheckpointCallback extends Callback {
 export class Trainer implements DataModuleTrainer {
   /** All options, with their defaults. */
   readonly options: ResolvedOptions;
-  /** The callbacks in the order of their calls: the ones that write checkpoints come last. */
-  readonly callbacks: readonly Callback[];
   /** The loggers. */
   readonly loggers: readonly Logger[];
   /** How the arithmetic is done. */
@@ -83,6 +94,8 @@ export class Trainer implements DataModuleTrainer {
   readonly profiler: Profiler | null;
   /** Set it to end training after the running batch and its validation, once `minEpochs` and `minSteps` are reached. */
   shouldStop: boolean = false;
+  readonly #ownCallbacks: readonly Callback[];
+  #callbacks: readonly Callback[];
   #state: TrainerState = "ready";
   #stage: Stage | null = null;
   #run: Run | null = null;
@@ -92,6 +105,7 @@ export class Trainer implements DataModuleTrainer {
   #accumulateGradBatches: number;
   readonly #progress: FitProgress = noProgress();
   readonly #reporter: Reporter;
+  readonly #saves: SaveQueue = new SaveQueue();
 
   /**
    * Makes a trainer; nothing runs yet.
@@ -103,13 +117,21 @@ export class Trainer implements DataModuleTrainer {
     this.options = resolveOptions(options);
     this.precision = new Precision(this.options.precision);
     this.profiler = profilerOf(this.options.profiler);
-    this.callbacks = callbacksOf(this.options);
+    this.#ownCallbacks = this.#callbacks = callbacksOf(this.options);
     this.loggers = loggersOf(this.options);
     const { maxEpochs, maxSteps, accumulateGradBatches } = this.options;
     const ends = maxSteps >= 0 || this.callbacks.some((callback) => callback.endsTraining);
     this.#maxEpochs = maxEpochs === null ? ends ? Infinity : 1000 : maxEpochs < 0 ? Infinity : maxEpochs;
     this.#accumulateGradBatches = accumulateGradBatches;
     this.#reporter = new Reporter(this.loggers, this.options.logEveryNSteps, this.#progress);
+  }
+
+  /**
+   * The callbacks in the order of their calls, with those that the module of the latest run configured: the ones that write
+   * checkpoints come last.
+   */
+  get callbacks(): readonly Callback[] {
+    return this.#callbacks;
   }
 
   /** Where the trainer is in its life. */
@@ -355,7 +377,7 @@ export class Trainer implements DataModuleTrainer {
    */
   async fit<Batch>(
     module: LightningModule<Batch>,
-    data?: TrainerData<Batch>,
+    data?: TrainerData<NoInfer<Batch>>,
     options: EntryOptions = {},
   ): Promise<void> {
     checkCall("fit", module, options);
@@ -370,6 +392,7 @@ export class Trainer implements DataModuleTrainer {
       const goesOn = state?.progress ?? this.#progress, from = state === null ? this.#loop?.loaderState : state.loader;
       const loop = this.#loop = new FitLoop(run, goesOn.midEpoch ? from ?? null : null);
       await configureOptimizers(run);
+      await logHyperparameters(run, this.loggers);
       await run.hooks.call("onFitStart");
       module.zeroGrad();
       if (state !== null) restoreTraining(run, state);
@@ -391,7 +414,7 @@ export class Trainer implements DataModuleTrainer {
    */
   async validate<Batch>(
     module: LightningModule<Batch>,
-    data?: TrainerData<Batch>,
+    data?: TrainerData<NoInfer<Batch>>,
     options: EntryOptions = {},
   ): Promise<Record<string, number>[]> {
     return (await this.#evaluate("validate", module, data, options)).metrics;
@@ -408,7 +431,7 @@ export class Trainer implements DataModuleTrainer {
    */
   async test<Batch>(
     module: LightningModule<Batch>,
-    data?: TrainerData<Batch>,
+    data?: TrainerData<NoInfer<Batch>>,
     options: EntryOptions = {},
   ): Promise<Record<string, number>[]> {
     return (await this.#evaluate("test", module, data, options)).metrics;
@@ -426,7 +449,7 @@ export class Trainer implements DataModuleTrainer {
    */
   async predict<Batch>(
     module: LightningModule<Batch>,
-    data?: TrainerData<Batch>,
+    data?: TrainerData<NoInfer<Batch>>,
     { returnPredictions = true, ...options }: PredictOptions = {},
   ): Promise<unknown[]> {
     const { predictions } = await this.#evaluate("predict", module, data, options, returnPredictions);
@@ -438,21 +461,39 @@ export class Trainer implements DataModuleTrainer {
    * Saves the state of training (or the weights alone) as a checkpoint folder, all or nothing. Saved in a hook, it holds
    * what is left of that moment; best after a batch, not within its steps.
    *
+   * In the background, the state is copied on the device, so that it is of this moment, and read and written while training
+   * goes on. Callbacks hear of it in `onCheckpointSaved` after a later batch, an error is thrown there, and the end of the
+   * run waits. One checkpoint is written at a time: the next one waits for it.
+   *
    * @param paths The folder, or several that get the same
-   * @param options Whether only the weights are kept
+   * @param options Whether only the weights are kept, and whether it is written in the background
    * @throws {Error} If nothing has run yet, or the folder cannot be written; an earlier checkpoint of the name stays
    */
   async saveCheckpoint(
     paths: string | readonly string[],
-    { weightsOnly = false }: { weightsOnly?: boolean } = {},
+    options: { weightsOnly?: boolean; background?: boolean } = {},
   ): Promise<void> {
-    const run = this.#run;
+    checkNames("save a checkpoint", options, { weightsOnly: true, background: true });
+    const { weightsOnly = false, background = false } = options, run = this.#run;
     if (run === null) throw new Error("Cannot save a checkpoint: the trainer has no module, call fit first");
+    await this.#saves.settle();
     await this.#reporter.flush();
     const data = captureState(run, this.#loop, this.callbacks, weightsOnly);
     await run.hooks.call("onSaveCheckpoint", data);
-    await writeCheckpoint(paths, data);
-    for (const path of [paths].flat()) for (const logger of this.loggers) await logger.afterSaveCheckpoint?.(path);
+    this.#saves.add(writeCheckpoint(paths, data), () => this.#tellSaved(run, [paths].flat()));
+    if (!background || this.#stage === null) await this.#saves.settle();
+  }
+
+  /** Waits until a checkpoint that is written in the background is on the disk. Throws what went wrong with it. */
+  async settleCheckpoints(): Promise<void> {
+    await this.#saves.settle();
+  }
+
+  async #tellSaved({ hooks }: Run, paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      for (const logger of this.loggers) await logger.afterSaveCheckpoint?.(path);
+      await hooks.callbacks("onCheckpointSaved", path);
+    }
   }
 
   async #evaluate<Batch>(
@@ -511,30 +552,49 @@ export class Trainer implements DataModuleTrainer {
     try {
       await init(options.device);
       if (this.options.benchmark) await useMeasuredTiles(this.precision.name);
+      const callbacks: Callback[] = [];
       const run = this.#run = new Run({
         trainer: this,
         module,
         data: isModule ? data : null,
         given: isModule || data === undefined || data === null ? {} : givenLoaders(stage, data),
-        callbacks: this.callbacks,
+        callbacks,
         progress: this.#progress,
         reporter: this.#reporter,
+        saves: this.#saves,
         signal: options.signal ?? null,
       });
       outer = module.attach(run);
       if (isModule) data.trainer = this;
+      const configured = await run.inHook("configureCallbacks", () => module.configureCallbacks?.()) ?? [];
+      this.#callbacks = withModules(this.options, this.#ownCallbacks, [configured].flat());
+      callbacks.push(...this.#callbacks);
       this.#reporter.startClock(this.#progress.seconds);
       this.#state = await enter(run, stage, this.loggers, () => body(run));
       await this.precision.rest();
     } catch (error) {
       this.#state = "failed";
-      this.precision.dispose();
+      await this.#leaveDevice();
       throw error;
     } finally {
       if (stage === "fit") this.#progress.seconds = this.#reporter.seconds;
       this.#stage = null;
       // A run within a hook of another one gives the module back.
       if (outer !== null && outer.trainer.stage !== null) module.attach(outer);
+    }
+  }
+
+  /** After an error nothing stays on the device. Between two batches the state is whole: it can still be saved. */
+  async #leaveDevice(): Promise<void> {
+    const { fitStore } = this.#reporter;
+    try {
+      if (this.#progress.midEpoch && this.#loop?.randomBeforeBatch === null) await fitStore.moveToHost();
+      else fitStore.reset();
+      await this.precision.rest();
+    } catch {
+      // The device is lost, which the run's own error says.
+      fitStore.reset();
+      this.precision.dispose();
     }
   }
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { StateDict } from "../data/mod.ts";
+import type { Hyperparameters, HyperparameterStore, StateDict } from "../data/mod.ts";
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { Metric } from "../metrics/mod.ts";
 import type { OptimizerState, SchedulerState } from "../optim/mod.ts";
@@ -41,10 +41,10 @@ const trainingState = z.object({
   callbackMetrics: numbers,
   metricSteps: z.record(z.string(), count),
   logged: z.record(z.string(), record),
-  /** What the module's metrics remember within an epoch, by name; checkpoints from before there were any have none. */
-  metrics: z.record(z.string(), record).default({}),
-  /** Of the loss scaler; checkpoints of other modes have none. */
-  precision: record.nullable().default(null),
+  /** What the module's metrics remember within an epoch, by name. */
+  metrics: z.record(z.string(), record),
+  /** Of the loss scaler; `null` in other modes. */
+  precision: record.nullable(),
   random: z.strictObject({ seed: count, step: count, stream: count }),
   callbacks: z.record(z.string(), record),
   dataModule: record.nullable(),
@@ -62,7 +62,8 @@ export function captureState(
 ): CheckpointData {
   const { module, data, progress, reporter } = run;
   const stateDict = new Map(module.stateDict());
-  if (weightsOnly) return { version: CHECKPOINT_VERSION, stateDict, training: null, extra: {} };
+  const hyperparameters = { module: takenBy(module), dataModule: data === null ? null : takenBy(data) };
+  if (weightsOnly) return { version: CHECKPOINT_VERSION, stateDict, training: null, hyperparameters, extra: {} };
   const states: Record<string, StateDict> = {};
   for (const callback of callbacks) {
     const state = callback.stateDict?.();
@@ -84,7 +85,13 @@ export function captureState(
     callbacks: states,
     dataModule: data?.stateDict?.() ?? null,
   };
-  return { version: CHECKPOINT_VERSION, stateDict, training, extra: {} };
+  return { version: CHECKPOINT_VERSION, stateDict, training, hyperparameters, extra: {} };
+}
+
+function takenBy(
+  { hyperparameters: { taken, values } }: { hyperparameters: HyperparameterStore },
+): Hyperparameters | null {
+  return taken ? values : null;
 }
 
 /** The metrics of a module, by name. */

@@ -8,6 +8,7 @@ import {
   type LogPoint,
   type StepOutput,
   Trainer,
+  type TrainerData,
   type TrainerOptions,
 } from "../../../lightning.ts";
 import { type HostTensor, matmul, mean, mul, sum, type Tensor, tensor, transpose } from "../../../mod.ts";
@@ -147,7 +148,7 @@ export function hooks(named: LambdaHooks): LambdaCallback {
 export async function fit(
   probe: Probe,
   options: TrainerOptions = {},
-  data?: Parameters<Trainer["fit"]>[1],
+  data?: TrainerData<Tensor>,
   ckptPath?: string,
 ): Promise<Trainer> {
   const trainer = trainerOf(options);

@@ -1,0 +1,40 @@
+/**
+ * The checkpoints that are written while training goes on, one at a time. What became of one is told later, where the loop
+ * stands between two batches: hooks run there, and an error ends the run as one of a hook does.
+ */
+export class SaveQueue {
+  #running: Promise<void> | null = null;
+  #outcome: (() => Promise<void>) | null = null;
+
+  /** Whether {@link tell} has something to tell. */
+  get ready(): boolean {
+    return this.#outcome !== null;
+  }
+
+  /**
+   * Takes a save that has begun; the one before must be settled.
+   *
+   * @param saving Its end
+   * @param saved What to do once it is on the disk
+   */
+  add(saving: Promise<void>, saved: () => Promise<void>): void {
+    this.#running = saving.then(
+      () => void (this.#outcome = saved),
+      (error) => void (this.#outcome = () => Promise.reject(error)),
+    );
+  }
+
+  /** Tells of a save that has come to its end. Throws what went wrong with it. */
+  async tell(): Promise<void> {
+    const outcome = this.#outcome;
+    this.#outcome = null;
+    await outcome?.();
+  }
+
+  /** Waits for the running save and tells of it. Throws what went wrong with it. */
+  async settle(): Promise<void> {
+    await this.#running;
+    this.#running = null;
+    await this.tell();
+  }
+}
