@@ -13,9 +13,10 @@ import {
   attentionBindings,
   type AttentionKernel,
   type AttentionKind,
+  quadsOf,
   stagedRows,
-  writeAttention,
-} from "./_writer.ts";
+} from "./_kernel.ts";
+import { writeAttention } from "./_writer.ts";
 
 /** Rows by batch and head in a buffer: element e of a row lies at `offset + batch·strides[0] + head·strides[1] + row·strides[2] + e`. */
 export interface Heads {
@@ -141,23 +142,25 @@ function kernelFor(spec: AttentionKernel) {
 }
 
 /** Fours of elements of a row that are written out: compilers of software adapters take seconds for long kernels. */
-const UNROLLED = { gpu: 32, software: 8, softwareOther: 2 };
+const UNROLLED = { gpu: 32, software: 16, softwareOther: 2 };
 
 /** How an adapter streams rows, and how many invocations share them. */
 function streamFor(
   { size, valueSize }: AttentionSizes,
   kind: AttentionKind,
   device: Device,
-): Pick<AttentionKernel, "stream" | "width" | "mostUnrolled"> {
-  if (kind === "mask") return { stream: "plain", width: 64, mostUnrolled: 0 };
+): Pick<AttentionKernel, "stream" | "width" | "mostUnrolled" | "rolled"> {
+  const rolled = device.info.software;
+  if (kind === "mask") return { stream: "plain", width: 64, mostUnrolled: 0, rolled };
   if (family() === "groups" && stagedRows(size, valueSize) > 0) {
-    return { stream: "staged", width: 64, mostUnrolled: device.info.software ? UNROLLED.softwareOther : UNROLLED.gpu };
+    return { stream: "staged", width: 64, mostUnrolled: rolled ? UNROLLED.softwareOther : UNROLLED.gpu, rolled };
   }
   const { lanes, broadcast } = subgroupLanes(device);
   return {
     stream: broadcast ? "broadcast" : "plain",
     width: lanes,
     mostUnrolled: broadcast ? UNROLLED.software : UNROLLED.softwareOther,
+    rolled,
   };
 }
 
@@ -223,6 +226,8 @@ function record(
       gain: dropout === null ? 1 : dropout.p === 1 ? 0 : 1 / (1 - dropout.p),
       sumBatches: mask !== null && mask.shape[0] === 1 ? batches : 1,
       sumHeads: mask !== null && mask.shape[1] === 1 ? heads : 1,
+      fours: quadsOf(size),
+      valueFours: quadsOf(valueSize),
     },
     tiles * stacks,
   );

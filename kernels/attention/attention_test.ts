@@ -30,7 +30,8 @@ import { gpuTest } from "../../testing/gpu.ts";
 import * as reference from "../../testing/reference.ts";
 import { assertSnapshot } from "../../testing/snapshot.ts";
 import { type InputSpec, type OpCase, type OpSpec, testOp } from "../../testing/test_op.ts";
-import { type AttentionKernel, writeAttention } from "./_writer.ts";
+import type { AttentionKernel } from "./_kernel.ts";
+import { writeAttention } from "./_writer.ts";
 
 interface Attrs {
   isCausal?: boolean;
@@ -342,11 +343,12 @@ Deno.test("the text of attention's kernels", async () => {
     causal: true,
     dropout: "none",
     mostUnrolled: 32,
+    rolled: false,
   };
   await assertSnapshot("attention_forward.wgsl", writeAttention(kernel));
   await assertSnapshot(
     "attention_queries.wgsl",
-    writeAttention({ ...kernel, kind: "queries", mask: "bool", type: "bf16", dropout: "host" }),
+    writeAttention({ ...kernel, kind: "queries", rolled: true, mask: "bool", type: "bf16", dropout: "host" }),
   );
   await assertSnapshot(
     "attention_keys.wgsl",

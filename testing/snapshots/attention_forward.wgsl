@@ -24,6 +24,8 @@ struct Params {
   gain: f32,
   sumBatches: u32,
   sumHeads: u32,
+  fours: u32,
+  valueFours: u32,
 }
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> o: array<vec4f>;

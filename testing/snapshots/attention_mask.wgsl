@@ -23,6 +23,8 @@ struct Params {
   gain: f32,
   sumBatches: u32,
   sumHeads: u32,
+  fours: u32,
+  valueFours: u32,
 }
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
 @group(0) @binding(1) var<storage, read> mask: array<f32>;
@@ -124,12 +126,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let at_v = start(params.v, batch, head / params.repeats) + key * params.v.z;
     var s = 0.0;
     var d = 0.0;
-    for (var c = 0u; c < 2u; c++) {
-      s += dot(load_q(at_q, c) * params.scale, load_k(at_k, c));
-    }
-    for (var c = 0u; c < 2u; c++) {
-      d += dot(load_g(at_g, c), load_v(at_v, c));
-    }
+    s += dot(load_q(at_q, 0u) * params.scale, load_k(at_k, 0u));
+    s += dot(load_q(at_q, 1u) * params.scale, load_k(at_k, 1u));
+    d += dot(load_g(at_g, 0u), load_v(at_v, 0u));
+    d += dot(load_g(at_g, 1u), load_v(at_v, 1u));
     s += mask[batch * params.m.x + head * params.m.y + i * params.m.z + key * params.m.w];
     let stat = stats[place];
     let hidden = key > i || bitcast<u32>(s) == 0xff800000u;

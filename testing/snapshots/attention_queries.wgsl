@@ -24,6 +24,8 @@ struct Params {
   gain: f32,
   sumBatches: u32,
   sumHeads: u32,
+  fours: u32,
+  valueFours: u32,
 }
 @group(0) @binding(0) var<storage, read> q: array<vec2u>;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
@@ -224,17 +226,26 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let seen = min(params.keys, i + 1u);
   let end = min(params.keys, (tile + 1u) * 8u);
   let at_q = start(params.q, batch, head) + i * params.q.z;
-  var q0 = load_q(at_q, 0u) * params.scale;
-  var q1 = load_q(at_q, 1u) * params.scale;
+  var q: array<vec4f, 2>;
+  for (var c = 0u; c < params.fours; c++) {
+    q[c] = load_q(at_q, c) * params.scale;
+  }
+  let q0 = q[0u];
+  let q1 = q[1u];
   let end_of_stats = params.batches * params.heads * params.queries;
   let step_words = vec3u(stats[end_of_stats], stats[end_of_stats + 1u].x);
   let at_g = start(params.g, batch, head) + i * params.g.z;
-  var g0 = load_g(at_g, 0u);
-  var g1 = load_g(at_g, 1u);
+  var g: array<vec4f, 2>;
+  for (var c = 0u; c < params.valueFours; c++) {
+    g[c] = load_g(at_g, c);
+  }
+  let g0 = g[0u];
+  let g1 = g[1u];
   let at_o = start(params.o, batch, head) + i * params.o.z;
   var delta = 0.0;
-  delta += dot(g0, load_o(at_o, 0u));
-  delta += dot(g1, load_o(at_o, 1u));
+  for (var c = 0u; c < params.valueFours; c++) {
+    delta += dot(g[c], load_o(at_o, c));
+  }
   let norm = bitcast<f32>(stats[place].x);
   var x0 = vec4f();
   var x1 = vec4f();
@@ -283,8 +294,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   }
   if (row < params.queries) {
     let at_x = start(params.dq, batch, head) + i * params.dq.z;
-    store_dq(at_x, 0u, x0 * params.scale);
-    store_dq(at_x, 1u, x1 * params.scale);
+    var all_x: array<vec4f, 2>;
+    all_x[0u] = x0 * params.scale;
+    all_x[1u] = x1 * params.scale;
+    for (var c = 0u; c < params.fours; c++) {
+      store_dq(at_x, c, all_x[c]);
+    }
     stats[place].y = bitcast<u32>(delta);
   }
 }
