@@ -145,6 +145,7 @@ async function main(): Promise<number> {
     epochs: trainer.currentEpoch,
     steps: trainer.globalStep,
     seconds: round(seconds, 1),
+    firstStepSeconds: trainer.firstStepMs === null ? null : round(trainer.firstStepMs / 1000, 3),
     backend: device.info.backend,
     adapter: device.info.adapter,
     precision: options.precision,
@@ -152,10 +153,13 @@ async function main(): Promise<number> {
   };
   if (options.json) writeOut(`${JSON.stringify(result)}\n`);
   else {
-    const { steps, adapter, backend, precision } = result;
+    const { steps, adapter, backend, precision, firstStepSeconds } = result;
+    const first = firstStepSeconds === null ? "" : ` (${firstStepSeconds} s the first)`;
     writeOut(`Test accuracy ${(100 * result.testAccuracy).toFixed(2)} %, test loss ${result.testLoss}\n`);
     writeOut(
-      `${steps} ${steps === 1 ? "step" : "steps"} in ${result.seconds} s on ${adapter} (${backend}, ${precision})\n`,
+      `${steps} ${
+        steps === 1 ? "step" : "steps"
+      } in ${result.seconds} s${first} on ${adapter} (${backend}, ${precision})\n`,
     );
     if (saved !== null) writeOut(`Checkpoint: ${saved}\n`);
   }

@@ -79,7 +79,8 @@ export class Device {
     this.pipelines = new PipelineCache(gpu, fail);
     const maxBytes = Math.min(this.limits.maxStorageBufferBindingSize, this.limits.maxBufferSize);
     const dropGroups = (buffer: PooledBuffer) => this.pipelines.dropGroupsOf(buffer);
-    this.pool = new BufferPool(gpu, maxBytes, dropGroups, fail, () => this.recorder.flush());
+    const submit = (all: boolean) => all ? this.recorder.flushNow() : this.recorder.flush();
+    this.pool = new BufferPool(gpu, maxBytes, dropGroups, fail, submit);
     this.recorder = new Recorder(gpu, this.pipelines);
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault?.();
@@ -101,7 +102,7 @@ export class Device {
   /** Submits what is recorded, without waiting. */
   flush(): void {
     this.recorder.flush();
-    if (this.pool.overgrown) this.pool.trim();
+    if (this.pool.overgrown && !this.recorder.holding) this.pool.trim();
   }
 
   /**
@@ -112,8 +113,7 @@ export class Device {
   async sync(): Promise<void> {
     const refused = this.#refusal("wait");
     if (refused !== null) return refused;
-    this.flush();
-    await this.#wait(this.gpu.queue.onSubmittedWorkDone());
+    await this.#wait(this.reached());
   }
 
   /**
@@ -130,7 +130,7 @@ export class Device {
     this.recorder.copyOut(buffer.gpu, 0, staging.buffer, 0, size);
     buffer.batch = this.recorder.batch;
     this.flush();
-    await this.#wait(staging.buffer.mapAsync(0x1, 0, size));
+    await this.#wait(this.#submitted(() => staging.buffer.mapAsync(0x1, 0, size)));
     const copy = staging.buffer.getMappedRange(0, size).slice(0, bytes);
     staging.buffer.unmap();
     this.#readback.push(staging);
@@ -169,7 +169,8 @@ export class Device {
       return { staging, used, group };
     });
     this.flush();
-    await this.#wait(Promise.all(staged.map(({ staging, used }) => staging.buffer.mapAsync(0x1, 0, used))));
+    const map = () => Promise.all(staged.map(({ staging, used }) => staging.buffer.mapAsync(0x1, 0, used)));
+    await this.#wait(this.#submitted(map));
     const copies = staged.flatMap(({ staging, group }) =>
       group.map(({ part, at, size }) => staging.buffer.getMappedRange(at, size).slice(0, part.bytes))
     );
@@ -182,13 +183,22 @@ export class Device {
   }
 
   /**
+   * Submits what is recorded, and resolves when the device has done it. What went wrong is left to who waits for values.
+   *
+   * @internal
+   */
+  reached(): Promise<undefined> {
+    this.flush();
+    return this.#submitted(() => this.gpu.queue.onSubmittedWorkDone());
+  }
+
+  /**
    * Submits what is recorded and marks this point, so that a loop can keep the host from running far ahead of the device.
    *
    * @returns A function that waits until the device has come here, and throws what went wrong since the last wait
    */
   mark(): () => Promise<void> {
-    this.flush();
-    const reached = this.gpu.queue.onSubmittedWorkDone();
+    const reached = this.reached();
     reached.catch(() => {}); // who waits is told
     return () => this.#wait(reached);
   }
@@ -239,6 +249,11 @@ export class Device {
   #fail(error: Error): void {
     if (/\[Invalid \w+|is invalid due to a previous error/.test(error.message)) this.#consequence ??= error;
     else this.#failure ??= error;
+  }
+
+  /** What is asked of the queue when all that was flushed is in it. */
+  #submitted<T>(ask: () => Promise<T>): Promise<T> {
+    return this.recorder.holding ? this.recorder.caughtUp().then(ask) : ask();
   }
 
   /** Waits for the device, politely where it needs our cores, and reports what failed meanwhile. */

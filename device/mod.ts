@@ -16,7 +16,8 @@ export {
   whenOpen,
 } from "./device.ts";
 export { DeviceLostError, KernelError, NoAdapterError, OutOfMemoryError } from "./errors.ts";
-export type { Access, Pipeline } from "./pipelines.ts";
+export type { Pipeline } from "./pipeline.ts";
+export type { Access } from "./pipelines.ts";
 export { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
 export type { RecorderCounts } from "./recorder.ts";
 export type { TimedDispatch } from "./timeline.ts";

@@ -1,29 +1,7 @@
-import { KernelError } from "./errors.ts";
+import { type BindingLayout, Pipeline } from "./pipeline.ts";
 
 /** How a kernel uses a storage binding. */
 export type Access = "read" | "read_write";
-
-/** A compiled kernel, ready to be dispatched. */
-export interface Pipeline {
-  /** The kernel's name. */
-  readonly label: string;
-  /** What WebGPU compiled. */
-  readonly gpu: GPUComputePipeline;
-  /**
-   * What it is bound with.
-   *
-   * @internal
-   */
-  readonly layout: BindingLayout;
-}
-
-/** Bind-group layout shared by all kernels with the same row of accesses. */
-export interface BindingLayout {
-  readonly key: string;
-  readonly group: GPUBindGroupLayout;
-  readonly hasParams: boolean;
-  readonly pipeline: GPUPipelineLayout;
-}
 
 const COMPUTE_STAGE = 0x4;
 
@@ -55,8 +33,10 @@ export class PipelineCache {
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, BindingLayout>();
   readonly #groups = new Map<string, { readonly group: GPUBindGroup; readonly holds: readonly Bound[] }>();
-  /** Checks of compilations that WebGPU has not answered yet. */
-  readonly #checks = new Set<Promise<void>>();
+  /** Compilations that are under way. */
+  readonly #pending = new Set<Promise<void>>();
+  #pendingSince = 0;
+  #milliseconds = 0;
   /** Bind groups ever made; a steady training step makes none. */
   groupsCreated = 0;
   #paramsBuffers = 0;
@@ -67,7 +47,7 @@ export class PipelineCache {
    */
   constructor(readonly gpu: GPUDevice, readonly onError: (error: Error) => void) {}
 
-  /** The compiled kernel for `key`, compiling it from `source()` the first time. */
+  /** The kernel for `key`; the first time, its compilation from `source()` begins. */
   pipeline(
     key: string,
     label: string,
@@ -79,20 +59,27 @@ export class PipelineCache {
   ): Pipeline {
     let pipeline = this.#pipelines.get(key);
     if (pipeline === undefined) {
-      pipeline = this.#compile(label, this.#layout(access, hasParams), source(), constants, operands);
+      const text = { label, code: source(), constants, operands };
+      pipeline = new Pipeline(this.gpu, text, this.#layout(access, hasParams), this.onError);
       this.#pipelines.set(key, pipeline);
+      this.#time(pipeline.ready);
     }
     return pipeline;
   }
 
   /** Resolves when every compilation so far is known to be good, or its error reported. */
   async settled(): Promise<void> {
-    while (this.#checks.size > 0) await Promise.all(this.#checks);
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
   }
 
   /** Kernels that were compiled. */
   get size(): number {
     return this.#pipelines.size;
+  }
+
+  /** Milliseconds in which at least one kernel was being compiled. */
+  get milliseconds(): number {
+    return this.#milliseconds + (this.#pending.size > 0 ? performance.now() - this.#pendingSince : 0);
   }
 
   /** The pipeline for a key, if it was compiled before. */
@@ -177,46 +164,12 @@ export class PipelineCache {
     return layout;
   }
 
-  #compile(
-    label: string,
-    layout: BindingLayout,
-    code: string,
-    constants: Record<string, number> | undefined,
-    operands: readonly (readonly number[])[],
-  ): Pipeline {
-    this.gpu.pushErrorScope("validation");
-    const module = this.gpu.createShaderModule({ label, code });
-    const gpu = this.gpu.createComputePipeline({
-      label,
-      layout: layout.pipeline,
-      compute: { module, entryPoint: "main", constants },
+  #time(ready: Promise<void>): void {
+    if (this.#pending.size === 0) this.#pendingSince = performance.now();
+    this.#pending.add(ready);
+    ready.then(() => {
+      this.#pending.delete(ready);
+      if (this.#pending.size === 0) this.#milliseconds += performance.now() - this.#pendingSince;
     });
-    const check = this.#check(this.gpu.popErrorScope(), module, label, code, operands).catch(this.onError);
-    this.#checks.add(check);
-    check.finally(() => this.#checks.delete(check));
-    return { label, gpu, layout };
-  }
-
-  async #check(
-    answer: Promise<GPUError | null>,
-    module: GPUShaderModule,
-    label: string,
-    code: string,
-    operands: readonly (readonly number[])[],
-  ): Promise<void> {
-    const error = await answer;
-    if (!error) return;
-    const first = (await module.getCompilationInfo()).messages.find((message) => message.type === "error");
-    const line = first ? code.split("\n")[first.lineNum - 1] ?? "" : "";
-    const where = first ? `${first.message}, WGSL line ${first.lineNum}: ${line.trim()}` : error.message;
-    const shapes = operands.map((shape) => `[${shape.join(", ")}]`).join(", ");
-    this.onError(
-      new KernelError(
-        label,
-        `Cannot compile the kernel of ${label}${shapes && ` for shapes ${shapes}`}: ${where}`,
-        line,
-        operands,
-      ),
-    );
   }
 }

@@ -77,14 +77,14 @@ export class BufferPool {
    * @param maxBytes The largest buffer that can be bound
    * @param destroyed Called with each buffer that is destroyed
    * @param onError Takes errors found later (out of memory)
-   * @param submit Submits what is recorded, so that idle buffers can be destroyed
+   * @param submit Ends the open batch; before idle buffers are destroyed, `all` batches must reach the device
    */
   constructor(
     readonly gpu: GPUDevice,
     readonly maxBytes: number,
     readonly destroyed: (buffer: PooledBuffer) => void,
     readonly onError: (error: Error) => void,
-    readonly submit: () => void,
+    readonly submit: (all: boolean) => void,
   ) {}
 
   /** Number of buffers that the driver refused; values that were made meanwhile may be missing. */
@@ -229,7 +229,7 @@ export class BufferPool {
   }
 
   #freeIdle(): void {
-    this.submit();
+    this.submit(true);
     this.trim();
   }
 
@@ -252,7 +252,7 @@ export class BufferPool {
     });
     if (size < GUARDED_FROM) return make(this.gpu.createBuffer(descriptor));
     // A batch that uses a refused buffer is dropped as a whole: what was recorded before is not to be lost with it.
-    this.submit();
+    this.submit(false);
     this.gpu.pushErrorScope("out-of-memory");
     const buffer = make(this.gpu.createBuffer(descriptor));
     this.gpu.popErrorScope().then((error) => {

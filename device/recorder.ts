@@ -1,4 +1,6 @@
-import { type Bound, PARAMS_WINDOW, type Pipeline, type PipelineCache } from "./pipelines.ts";
+import { Backlog } from "./backlog.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { type Bound, PARAMS_WINDOW, type PipelineCache } from "./pipelines.ts";
 import type { PooledBuffer } from "./pool.ts";
 import type { Recording } from "./recording.ts";
 
@@ -31,6 +33,9 @@ export interface DispatchTimer {
  *
  * Parameters lie in a uniform ring and reach a kernel through a dynamic offset, so bind groups depend on buffers alone
  * and stay cached when a number changes from step to step.
+ *
+ * Where a kernel is still being compiled, its dispatch and all work after it are held, and done in their order when it is
+ * there: the host goes on, and kernels compile side by side.
  */
 export class Recorder {
   readonly counts: RecorderCounts = { dispatches: 0, submits: 0, passes: 0, hostWrites: 0 };
@@ -50,8 +55,14 @@ export class Recorder {
   /** The pipeline that the open pass has. */
   #pipeline: Pipeline | null = null;
   #inBatch = 0;
+  /** Whether the open batch has work. */
+  #begun = false;
+  readonly #backlog: Backlog;
+  /** The batch that was open when work began to be held; later ones are held as a whole. */
+  #heldSince = Infinity;
 
   constructor(readonly gpu: GPUDevice, readonly pipelines: PipelineCache) {
+    this.#backlog = new Backlog(pipelines.onError);
     this.#align = gpu.limits.minUniformBufferOffsetAlignment;
     this.#params = pipelines.paramsBuffer("params", PARAMS_BYTES);
   }
@@ -98,14 +109,11 @@ export class Recorder {
     offset: number[] | null,
     groups: readonly [number, number, number],
   ): void {
-    const pass = this.#openPass(pipeline.label);
-    if (pipeline !== this.#pipeline) pass.setPipeline((this.#pipeline = pipeline).gpu);
-    if (offset === null) pass.setBindGroup(0, group);
-    else pass.setBindGroup(0, group, offset);
-    pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
     this.counts.dispatches++;
     this.#inBatch++;
-    if (this.timer !== null) this.#endPass();
+    this.#begun = true;
+    if (this.#backlog.holds(pipeline)) this.#hold(pipeline, () => this.#encode(pipeline, group, offset, groups));
+    else this.#encode(pipeline, group, offset, groups);
   }
 
   /** Submits a long batch, after a dispatch or a whole replay: one replay is not torn apart by a submit. */
@@ -122,55 +130,122 @@ export class Recorder {
 
   /** Records a copy to a buffer that is not of the pool, for reading. */
   copyOut(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
-    this.#endPass();
-    this.#openEncoder().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+    this.#begun = true;
+    this.#inTurn(() => {
+      this.#endPass();
+      this.#openEncoder().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+    });
   }
 
   /** Writes host bytes into a buffer, after everything recorded so far that uses it. */
   write(buffer: PooledBuffer, bytes: ArrayBufferView<ArrayBuffer>): void {
     if (buffer.batch === this.batch) this.flush();
     this.recording?.write(buffer);
-    const whole = bytes.byteLength & ~3;
-    const source = bytes.buffer;
-    if (whole > 0) this.gpu.queue.writeBuffer(buffer.gpu, 0, source, bytes.byteOffset, whole);
-    if (whole < bytes.byteLength) {
-      const tail = new Uint8Array(4);
-      tail.set(new Uint8Array(source, bytes.byteOffset + whole, bytes.byteLength - whole));
-      this.gpu.queue.writeBuffer(buffer.gpu, whole, tail);
-    }
     this.counts.hostWrites++;
+    if (!this.holding || buffer.batch < this.#heldSince) return this.#upload(buffer.gpu, bytes);
+    const kept = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice();
+    this.#hold(null, () => this.#upload(buffer.gpu, kept));
   }
 
-  /** Submits the open batch. */
+  /** Submits the open batch, or sees to it that it is when its kernels are compiled. */
   flush(): void {
-    if (this.#encoder === null) return;
-    this.#endPass();
-    this.timer?.resolve(this.#encoder);
-    if (this.#paramsUsed > 0) {
-      this.gpu.queue.writeBuffer(
-        this.#params.gpu,
-        0,
-        this.#staged,
-        0,
-        Math.min(PARAMS_BYTES, (this.#paramsUsed + 3) & ~3),
-      );
-      this.#paramsUsed = 0;
+    if (!this.#begun) return;
+    const used = Math.min(PARAMS_BYTES, (this.#paramsUsed + 3) & ~3);
+    if (!this.holding) this.#submit(this.#staged, used);
+    else {
+      const params = this.#staged.slice(0, used);
+      this.#hold(null, () => this.#submit(params, used));
     }
-    this.gpu.queue.submit([this.#encoder.finish()]);
-    this.#encoder = null;
+    this.#paramsUsed = 0;
+    this.#begun = false;
     this.#inBatch = 0;
     this.batch++;
     this.counts.submits++;
   }
 
+  /** Whether work waits for kernels that are being compiled. */
+  get holding(): boolean {
+    return this.#backlog.holds(null);
+  }
+
+  /** Resolves when nothing waits for kernels any more. */
+  caughtUp(): Promise<void> {
+    return this.#backlog.emptied();
+  }
+
+  /** Submits everything, without waiting for kernels: they are compiled at once. */
+  flushNow(): void {
+    this.flush();
+    this.#backlog.finish();
+  }
+
+  /** Runs something after all work that was recorded before is submitted. */
+  afterwards(run: () => void): void {
+    this.flush();
+    this.#inTurn(run);
+  }
+
   /** Forgets what was recorded and not submitted, after the device is lost. */
   abandon(): void {
+    this.#backlog.clear();
     this.#encoder = null;
     this.#pass = null;
     this.#pipeline = null;
     this.#paramsUsed = 0;
+    this.#begun = false;
     this.#inBatch = 0;
     this.batch++;
+  }
+
+  /** Does something now, or after the work that is held. */
+  #inTurn(run: () => void): void {
+    if (this.holding) this.#hold(null, run);
+    else run();
+  }
+
+  #hold(pipeline: Pipeline | null, run: () => void): void {
+    if (!this.holding) this.#heldSince = this.batch;
+    this.#backlog.add(pipeline, run);
+  }
+
+  #encode(
+    pipeline: Pipeline,
+    group: GPUBindGroup,
+    offset: number[] | null,
+    groups: readonly [number, number, number],
+  ): void {
+    const { gpu } = pipeline;
+    if (gpu === null) return;
+    const pass = this.#openPass(pipeline.label);
+    if (pipeline !== this.#pipeline) {
+      pass.setPipeline(gpu);
+      this.#pipeline = pipeline;
+    }
+    if (offset === null) pass.setBindGroup(0, group);
+    else pass.setBindGroup(0, group, offset);
+    pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+    if (this.timer !== null) this.#endPass();
+  }
+
+  #upload(buffer: GPUBuffer, { buffer: source, byteOffset, byteLength }: ArrayBufferView<ArrayBuffer>): void {
+    const whole = byteLength & ~3;
+    if (whole > 0) this.gpu.queue.writeBuffer(buffer, 0, source, byteOffset, whole);
+    if (whole < byteLength) {
+      const tail = new Uint8Array(4);
+      tail.set(new Uint8Array(source, byteOffset + whole, byteLength - whole));
+      this.gpu.queue.writeBuffer(buffer, whole, tail);
+    }
+  }
+
+  /** Submits what is encoded; `params` are the first bytes of the ring. */
+  #submit(params: ArrayBuffer, bytes: number): void {
+    this.#endPass();
+    // Nothing is encoded where all its kernels have failed.
+    const encoder = this.#openEncoder();
+    this.timer?.resolve(encoder);
+    if (bytes > 0) this.gpu.queue.writeBuffer(this.#params.gpu, 0, params, 0, bytes);
+    this.gpu.queue.submit([encoder.finish()]);
+    this.#encoder = null;
   }
 
   #openEncoder(): GPUCommandEncoder {

@@ -1,4 +1,4 @@
-import type { Pipeline } from "./pipelines.ts";
+import type { Pipeline } from "./pipeline.ts";
 import type { PooledBuffer } from "./pool.ts";
 
 /** The time that one value spends in a pooled buffer while a recording is made: from acquire to release. */

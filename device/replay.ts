@@ -1,5 +1,6 @@
 import type { Device } from "./device.ts";
-import { type Bound, PARAMS_WINDOW, type Pipeline } from "./pipelines.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { type Bound, PARAMS_WINDOW } from "./pipelines.ts";
 import type { PooledBuffer } from "./pool.ts";
 import { type Command, type DispatchCommand, isStay, type Place, type Recording, type Stay } from "./recording.ts";
 
@@ -191,10 +192,9 @@ export class Replay {
   /** Gives its buffers back. */
   dispose(): void {
     for (const buffer of this.#owned.splice(0)) this.#device.pool.release(buffer);
-    // Work that was recorded with them may not have been submitted yet.
-    this.#device.flush();
     this.#device.pipelines.dropGroupsOf(this.#params);
-    this.#params.gpu.destroy();
+    // Work that was recorded with them may not have been submitted yet.
+    this.#device.recorder.afterwards(() => this.#params.gpu.destroy());
   }
 
   #uploadParams(commands: readonly Command[], offsets: readonly (number[] | null)[], size: number): Bound {

@@ -90,11 +90,13 @@ export async function profile(device: Device, fn: () => unknown): Promise<Dispat
     throw new TypeError(`Cannot take a profile: the adapter ${device.info.adapter} has no timestamp queries`);
   }
   device.flush();
+  await device.recorder.caughtUp();
   const timer = new TimestampTimer(device);
   device.recorder.timer = timer;
   try {
     await fn();
     device.flush();
+    await device.recorder.caughtUp();
   } finally {
     device.recorder.timer = null;
   }

@@ -26,6 +26,10 @@ export interface CaptureStatistics {
   dispatches: number;
   /** Bytes on the device that recordings hold for their values, but for those that others own (parameters, arguments). */
   bytes: number;
+  /** Kernels that were compiled for calls that ran the function. */
+  compiled: number;
+  /** Milliseconds of the first call, from its start until the device had done its work; `null` before that. */
+  firstMs: number | null;
 }
 
 /** A function whose work on the device is recorded once and replayed. */
@@ -89,7 +93,14 @@ export function capture<A extends readonly unknown[], R>(fn: (...args: A) => R):
 }
 
 class Capture<A extends readonly unknown[], R> {
-  readonly statistics: CaptureStatistics = { runs: 0, replays: 0, dispatches: 0, bytes: 0 };
+  readonly statistics: CaptureStatistics = {
+    runs: 0,
+    replays: 0,
+    dispatches: 0,
+    bytes: 0,
+    compiled: 0,
+    firstMs: null,
+  };
   readonly #fn: (...args: A) => R;
   /** The latest used last. */
   readonly #variants: Variant[] = [];
@@ -120,13 +131,21 @@ class Capture<A extends readonly unknown[], R> {
     }
     const mode = `${key}|${gradEnabled()}|${autocastDType()}`;
     const variant = this.#find(mode, tensors);
+    const start = performance.now(), kernels = now.pipelines.size;
     const result = variant === null ? this.#record(now, mode, args, tensors) : variant.replay(tensors);
-    if (variant === null) this.statistics.runs++;
-    else {
+    if (variant === null) {
+      this.statistics.compiled += now.pipelines.size - kernels;
+      if (this.statistics.runs++ === 0) this.#timeFirst(now, start);
+    } else {
       this.statistics.replays++;
       this.statistics.dispatches = variant.dispatches;
     }
     return result as R;
+  }
+
+  #timeFirst(on: Device, start: number): void {
+    const done = () => void (this.statistics.firstMs = performance.now() - start);
+    on.reached().then(done, () => {}); // who waits is told of a lost device
   }
 
   dispose(): void {

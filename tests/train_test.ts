@@ -69,9 +69,14 @@ Deno.test("train.ts --fast-dev-run touches everything and leaves no files; --jso
   await inFolder(async (folder) => {
     const { code, stdout, stderr } = await train("--fast-dev-run", "--json", "--out-dir", folder, "--backend", "auto");
     assertEquals(code, 0, stderr);
-    const { seconds, backend, adapter, testAccuracy, testLoss, ...rest } = resultOf(stdout);
+    const { seconds, firstStepSeconds, backend, adapter, testAccuracy, testLoss, ...rest } = resultOf(stdout);
     assertEquals(rest, { epochs: 1, steps: 1, precision: "32-true", checkpoint: null });
-    assertEquals([typeof seconds, typeof backend, typeof adapter], ["number", "string", "string"]);
+    assertEquals([typeof seconds, typeof firstStepSeconds, typeof backend, typeof adapter], [
+      "number",
+      "number",
+      "string",
+      "string",
+    ]);
     assert((testAccuracy as number) >= 0 && (testAccuracy as number) <= 1 && (testLoss as number) > 0);
     assertMatch(stderr, /Epoch 0: 100% /);
     assertEquals(await listDir(folder), []);
@@ -95,8 +100,8 @@ Deno.test("train.ts ends with 130 after Ctrl-C, says how to go on, and goes on t
 
     const resumed = await train(...flags, "--resume", last), whole = await train(...flags);
     assertEquals([resumed.code, whole.code], [0, 0], resumed.stderr + whole.stderr);
-    const { seconds: _s, checkpoint, ...got } = resultOf(resumed.stdout);
-    const { seconds: _t, checkpoint: _c, ...wanted } = resultOf(whole.stdout);
+    const { seconds: _s, firstStepSeconds: _f, checkpoint, ...got } = resultOf(resumed.stdout);
+    const { seconds: _t, firstStepSeconds: _g, checkpoint: _c, ...wanted } = resultOf(whole.stdout);
     assertEquals(got, wanted);
     assertEquals([got.steps, got.epochs], [200, 1]);
     assert((got.testAccuracy as number) > 0.8, `accuracy ${got.testAccuracy}`);

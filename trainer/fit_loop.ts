@@ -1,3 +1,4 @@
+import { device } from "../device/mod.ts";
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { scope } from "../tensor/scope.ts";
 import { isNone, resolveAmount } from "./amounts.ts";
@@ -26,6 +27,9 @@ export class FitLoop {
   valBatches: readonly number[] = [];
   /** Whether a validation comes right after the running batch, as far as known before its end hooks. */
   validationFollows = false;
+  /** Milliseconds of the first step of this fit, until the device had done it; `null` before that. */
+  firstStepMs: number | null = null;
+  #firstStep = true;
   #train: NamedLoader | null = null;
   #val: readonly NamedLoader[] | null = null;
   /** The epochs in which the loaders were asked for. */
@@ -192,10 +196,12 @@ export class FitLoop {
       this.#randomBefore = null;
       return true;
     }
+    const start = performance.now();
     const trained = module.automaticOptimization
       ? (this.#compiled ?? this.#optimization).train(batch, step)
       : run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>;
     const outputs = trained instanceof Promise ? await trained : trained;
+    if (this.#firstStep) this.#timeFirst(start);
     this.#lossless = (this.#lossless ?? true) && module.automaticOptimization &&
       (outputs === null || outputs === undefined);
     this.#count(step);
@@ -208,6 +214,12 @@ export class FitLoop {
     const ended = hooks.call("onTrainBatchEnd", outputs, batch, step.index);
     if (ended instanceof Promise) await ended;
     return false;
+  }
+
+  #timeFirst(start: number): void {
+    this.#firstStep = false;
+    const done = () => void (this.firstStepMs = performance.now() - start);
+    device().reached().then(done, () => {}); // who waits is told of a lost device
   }
 
   #count(step: Step): void {

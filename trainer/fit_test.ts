@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
 import type { Tensor } from "../mod.ts";
 import { type Optimizer, SGD } from "../optim/mod.ts";
@@ -32,6 +32,12 @@ trainerTest("fit makes a step for each batch, over epochs", async () => {
   assertEquals(await module.value(), -12);
   assertEquals([trainer.globalStep, trainer.batchesSeen, trainer.currentEpoch], [6, 6, 2]);
   assertEquals([trainer.state, trainer.stage, trainer.numTrainingBatches], ["finished", null, 3]);
+});
+
+trainerTest("the time of the first step is known after it", async () => {
+  assertEquals(new Trainer(quiet).firstStepMs, null);
+  const { firstStepMs } = await fit(new Slope(), [1, 2, 3]);
+  assert(firstStepMs !== null && firstStepMs > 0);
 });
 
 trainerTest("maxSteps ends training within an epoch, whose end hooks run", async () => {

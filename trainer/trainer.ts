@@ -139,6 +139,14 @@ export class Trainer implements DataModuleTrainer {
     return this.#state;
   }
 
+  /**
+   * Milliseconds of the first training step of the latest `fit`, until the device had done it: kernels are compiled in it.
+   * `null` before that.
+   */
+  get firstStepMs(): number | null {
+    return this.#loop?.firstStepMs ?? null;
+  }
+
   /** The entry point that runs, or `null`. */
   get stage(): Stage | null {
     return this.#stage;
