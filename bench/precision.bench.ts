@@ -32,8 +32,8 @@ function predicted(name: PrecisionName): Record<string, number> {
     parameters: stored * parameters,
     activations: computed * hidden + rounded,
     gradients: stored * parameters,
-    // Moments are f32 in every mode.
-    optimizer: 8 * parameters,
+    // Two moments, in the type of the parameters; but f32 where those are f16.
+    optimizer: (name === "bf16-true" ? 4 : 8) * parameters,
   };
 }
 

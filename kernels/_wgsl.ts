@@ -5418,9 +5418,11 @@ struct Params {
   missing: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<u32>;
+alias Word = u32;
+
+@group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Word>;
 @group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -5436,7 +5438,7 @@ fn main(
   let k = index[at];
   let row = split(at, params.inner);
   let o = split(row.x, params.length).x;
-  var word = params.missing;
+  var word = bitcast<Word>(params.missing);
   if (k >= 0 && u32(k) < params.size) {
     word = x[(o * params.size + u32(k)) * params.inner.x + row.y];
   }
@@ -10297,9 +10299,11 @@ struct Params {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> src: array<u32>;
+alias Word = u32;
+
+@group(0) @binding(0) var<storage, read> src: array<Word>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Word>;
 @group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)

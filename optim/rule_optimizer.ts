@@ -7,7 +7,7 @@ import { copyBytes } from "../tensor/in_place.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { DeviceNumbers } from "./_numbers.ts";
-import { copyOf } from "./_state.ts";
+import { copyOf, stateType } from "./_state.ts";
 import { Optimizer, type OptimizerOptions, type ParamGroup, type StateValue } from "./optimizer.ts";
 
 /**
@@ -93,7 +93,9 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
           }
           return entry[name];
         };
-        const tensors = Object.fromEntries(rule.state.map((name) => [name, copyOf(need(name), p.shape, name)]));
+        const tensors = Object.fromEntries(
+          rule.state.map((name) => [name, copyOf(need(name), p.shape, name, stateType(p))]),
+        );
         // Parameters with equal counts go on together; counts on the device are equal when they are the same tensor.
         const counts = [rule.counted ? need("step") : 1, rule.carry ? need(rule.carry.name) : 0];
         const key = counts.map(keyOf).join();
@@ -135,7 +137,7 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
         this.#states.set(p, state = { rule, tensors: state?.tensors ?? {}, cohort: fresh });
       } else if (state.rule !== rule) this.#states.set(p, state = { ...state, rule });
       for (const name of missing) {
-        state.tensors[name] = keep(full(p.shape, rule.initial?.[name]?.(group) ?? 0));
+        state.tensors[name] = keep(full(p.shape, rule.initial?.[name]?.(group) ?? 0, { dtype: stateType(p) }));
       }
       const members = cohorts.get(state.cohort);
       if (members === undefined) cohorts.set(state.cohort, [p]);
@@ -196,6 +198,9 @@ function newCohort(step: StateValue, carried: StateValue): Cohort {
   return { numbers, size: 0, shown: null };
 }
 
+/** A copy of one of the numbers, made at once: a captured step must not find it waiting, and make it in its own memory. */
 function scalarAt(numbers: Tensor, offset: number): Tensor {
-  return strided(numbers, { name: "step", shape: [], strides: [], offset, grad: (dy) => dy });
+  const scalar = strided(numbers, { name: "step", shape: [], strides: [], offset, grad: (dy) => dy });
+  void scalar.storage.buffer;
+  return scalar;
 }

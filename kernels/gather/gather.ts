@@ -1,3 +1,4 @@
+import { isHalf } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { broadcastShapes, normalizeDim, numel, type Shape } from "../../tensor/shape.ts";
@@ -34,8 +35,12 @@ export function around(shape: Shape, dim: number): { outer: number; inner: numbe
   return { outer: numel(shape.slice(0, dim)), inner: numel(shape.slice(dim + 1)) };
 }
 
+/** How elements are moved: as the words that they are, but 16-bit ones as the numbers in them. */
+const wordOf = ({ dtype }: Tensor) => ({ aliases: { Word: isHalf(dtype) ? "f32" : "u32" } });
+
 const gatherOp: Op<GatherAttrs> = {
   name: "gather",
+  half: "reads",
   infer: ([x, index]) => ({ shape: index!.shape, dtype: x!.dtype }),
   forward: ([x, index], { dim }, [y]) => {
     const { inner } = around(y.shape, dim);
@@ -50,6 +55,7 @@ const gatherOp: Op<GatherAttrs> = {
         missing: missingWord(y.dtype),
       },
       Math.ceil(y.numel / 64),
+      wordOf(x!),
     );
   },
   saves: { inputs: [1] },
@@ -62,6 +68,7 @@ const gatherOp: Op<GatherAttrs> = {
 
 const sumOp: Op<ScatterAttrs> = {
   name: "scatter_sum",
+  half: "reads",
   infer: ([src], { dim, size }) => ({ shape: src!.shape.map((n, i) => i === dim ? size : n), dtype: src!.dtype }),
   forward: ([src, index], { dim, size, unique }, [y]) => {
     const length = src!.shape[dim], { outer, inner } = around(y.shape, dim);
@@ -73,7 +80,7 @@ const sumOp: Op<ScatterAttrs> = {
     const count = src!.numel;
     if (count === 0) return;
     const params = { size, length: splitBy(length), inner: splitBy(inner), count };
-    launch(scatterUnique, { src: src!, index: index!, y }, params, Math.ceil(count / 64));
+    launch(scatterUnique, { src: src!, index: index!, y }, params, Math.ceil(count / 64), wordOf(src!));
   },
   saves: { inputs: [1] },
   grad: (ddy, { x }, { dim, unique }) => [takePlaces(ddy, x(1), { dim, unique }), null],

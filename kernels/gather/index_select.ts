@@ -83,6 +83,7 @@ const takeOp: Op<TakeAttrs> = {
 
 const sumOp: Op<SumAttrs> = {
   name: "index_sum",
+  half: "reads",
   infer: ([src, index], { dim, size }) => {
     const { shape } = src!;
     return { shape: [...shape.slice(0, dim), size, ...shape.slice(dim + index!.ndim)], dtype: src!.dtype };

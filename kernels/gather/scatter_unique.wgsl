@@ -8,9 +8,11 @@ struct Params {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> src: array<u32>;
+alias Word = u32;
+
+@group(0) @binding(0) var<storage, read> src: array<Word>;
 @group(0) @binding(1) var<storage, read> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Word>;
 @group(0) @binding(32) var<uniform> params: Params;
 
 @compute @workgroup_size(64)

@@ -11,7 +11,7 @@ import { optimizerAdvance } from "../_wgsl.ts";
 export interface Rule<O> {
   /** Labels kernels. */
   readonly name: string;
-  /** State tensors of a parameter, at most three, in f32; PyTorch's names in camelCase. */
+  /** State tensors of a parameter, at most three, f32 in registers; PyTorch's names in camelCase. */
   readonly state: readonly string[];
   /** Value that a state tensor starts with; default 0. */
   readonly initial?: Readonly<Record<string, (options: O) => number>>;

@@ -12,7 +12,7 @@ export interface Updated {
   readonly param: Tensor;
   /** Its gradient, of the same size. */
   readonly grad: Tensor;
-  /** Its state tensors in the rule's order, f32; they change in place. */
+  /** Its state tensors in the rule's order, all of one type; they change in place. */
   readonly state: readonly Tensor[];
 }
 
@@ -70,14 +70,17 @@ function recordTogether<O>(rule: Rule<O>, numbers: Tensor, updated: readonly Upd
     state.forEach((t, k) => buffers[`${FIELDS[k]}_${n}`] = t);
     ends[n] = quads += Math.ceil(param.numel / 4);
   });
-  const kernel = kernelFor(rule, updated.map(({ param, grad }) => [param.dtype, grad.dtype]));
+  const kernel = kernelFor(rule, updated.map(({ param, grad, state }) => [param.dtype, grad.dtype, state[0]?.dtype]));
   launch(kernel, buffers, { ends }, Math.ceil(quads / WORKGROUP));
 }
+
+/** Types of a parameter, its gradient, and its state (default f32). */
+type Types = readonly [param: DType, grad: DType, state?: DType];
 
 /** Kernels by rule, then by types of parameters and gradients. */
 const kernels = new WeakMap<Rule<never>, Map<string, Kernel>>();
 
-function kernelFor<O>(rule: Rule<O>, dtypes: readonly (readonly [param: DType, grad: DType])[]): Kernel {
+function kernelFor<O>(rule: Rule<O>, dtypes: readonly Types[]): Kernel {
   let known = kernels.get(rule);
   if (known === undefined) kernels.set(rule, known = new Map());
   const key = dtypes.join();
@@ -91,9 +94,9 @@ function kernelFor<O>(rule: Rule<O>, dtypes: readonly (readonly [param: DType, g
  * bindings are as many as there are parameters.
  *
  * @param rule The rule
- * @param dtypes Types of each parameter and its gradient
+ * @param dtypes Types of each parameter, its gradient and its state
  */
-export function updateText<O>(rule: Rule<O>, dtypes: readonly (readonly [param: DType, grad: DType])[]): string {
+export function updateText<O>(rule: Rule<O>, dtypes: readonly Types[]): string {
   const fields = FIELDS.slice(0, rule.state.length);
   let binding = 0;
   const declare = (access: string, name: string, dtype: DType) =>
@@ -101,24 +104,24 @@ export function updateText<O>(rule: Rule<O>, dtypes: readonly (readonly [param: 
   const declarations = [
     `struct Params { ends: array<vec4u, ${MOST_PARAMETERS / 4}> }`,
     `@group(0) @binding(${binding++}) var<storage, read> numbers: array<f32>;`,
-    ...dtypes.flatMap(([param, grad], n) => [
+    ...dtypes.flatMap(([param, grad, state = "f32"], n) => [
       declare("read", `grad_${n}`, grad),
       declare("read_write", `param_${n}`, param),
-      ...fields.map((field) => declare("read_write", `${field}_${n}`, "f32")),
+      ...fields.map((field) => declare("read_write", `${field}_${n}`, state)),
     ]),
     "@group(0) @binding(32) var<uniform> params: Params;",
     "struct Cell { p: vec4f, a: vec4f, b: vec4f, c: vec4f }",
   ];
   const end = (n: number) => `params.ends[${n >> 2}].${"xyzw"[n & 3]}`;
-  const branches = dtypes.flatMap(([param, grad], n) => [
+  const branches = dtypes.flatMap(([param, grad, state = "f32"], n) => [
     `  ${n === 0 ? "" : "} else "}if (q < ${end(n)}) {`,
     `    let k = q${n === 0 ? "" : ` - ${end(n - 1)}`};`,
     `    var cell = Cell(${loaded(`param_${n}[k]`, param)}, ${
-      FIELDS.map((field, k) => k < fields.length ? `${field}_${n}[k]` : "vec4f()").join(", ")
+      FIELDS.map((field, k) => k < fields.length ? loaded(`${field}_${n}[k]`, state) : "vec4f()").join(", ")
     });`,
     `    cell = rule(${loaded(`grad_${n}[k]`, grad)} * numbers[2], cell);`,
     `    param_${n}[k] = ${stored("cell.p", param)};`,
-    ...fields.map((field) => `    ${field}_${n}[k] = cell.${field};`),
+    ...fields.map((field) => `    ${field}_${n}[k] = ${stored(`cell.${field}`, state)};`),
   ]);
   const body = [
     ruleText(rule),

@@ -32,6 +32,7 @@ function withDivisor({ params, functions, overrides }: PoolSetup, { divisor }: A
 
 const avgPoolOp: Op<Averaging> = {
   name: "avg_pool",
+  half: "reads",
   infer: ([x], { windows }) => ({ shape: pooledShape(windows), dtype: x!.dtype }),
   forward: ([x], averaging, [y]) => {
     const { params, special } = withDivisor(forWindows(averaging.windows), averaging);
@@ -42,6 +43,7 @@ const avgPoolOp: Op<Averaging> = {
 
 const avgPoolGradOp: Op<Averaging> = {
   name: "avg_pool_grad",
+  half: "reads",
   infer: ([dy], { windows }) => ({ shape: windows.shape, dtype: dy!.dtype }),
   lazy: ([dy], averaging, { shape }) => {
     const { params, special } = withDivisor(forPlaces(averaging.windows), averaging);

@@ -11,6 +11,7 @@ import { forPlaces, forWindows, pooledShape, type Windows } from "./_windows.ts"
 /** Largest values and where they lie, counted row by row in each plane. */
 const maxPoolOp: Op<Windows, readonly Spec[]> = {
   name: "max_pool",
+  half: "reads",
   infer: ([x], windows) => {
     const shape = pooledShape(windows);
     return [{ shape, dtype: x!.dtype }, { shape, dtype: "i32" }];
@@ -25,6 +26,7 @@ const maxPoolOp: Op<Windows, readonly Spec[]> = {
 
 const maxPoolGradOp: Op<Windows> = {
   name: "max_pool_grad",
+  half: "reads",
   infer: ([dy], { shape }) => ({ shape, dtype: dy!.dtype }),
   lazy: ([dy, indices], windows, { shape }) => {
     const { params, ...special } = forPlaces(windows);

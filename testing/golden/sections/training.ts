@@ -60,8 +60,8 @@ interface Data {
 export interface Course {
   /** The loss of each batch. */
   readonly losses: readonly number[];
-  /** The loss of the final weights over all data. */
-  readonly evalLoss: number;
+  /** The loss of the final weights over all data; `null` where the run was cut short. */
+  readonly evalLoss: number | null;
 }
 
 /**
@@ -70,15 +70,15 @@ export interface Course {
  * @param row The run
  * @param suite Its file
  * @param precision The mode
- * @param afterStep Called with the model after every optimizer step
+ * @param batches How many batches it takes; default: all
  */
 export async function courseOf(
   row: Row,
   suite: Suite,
   precision: Precision,
-  afterStep?: (model: Wired) => void,
+  batches?: number,
 ): Promise<Course> {
-  return await new Run(row, suite, precision, afterStep).course();
+  return await new Run(row, suite, precision, batches).course();
 }
 
 class Run {
@@ -86,18 +86,18 @@ class Run {
   readonly suite: Suite;
   readonly wrong: string[] = [];
   readonly #precision: Precision;
-  readonly #afterStep: ((model: Wired) => void) | undefined;
+  readonly #batches: number;
 
   constructor(
     row: Row,
     suite: Suite,
     precision: Precision = new Precision(row.autocast === "bf16" ? "bf16-mixed" : "32-true"),
-    afterStep?: (model: Wired) => void,
+    batches = Infinity,
   ) {
     this.row = row;
     this.suite = suite;
     this.#precision = precision;
-    this.#afterStep = afterStep;
+    this.#batches = batches;
   }
 
   /** Runs it and gives the losses. */
@@ -109,6 +109,7 @@ class Run {
     try {
       const data = row.data === "text" ? textData(row) : await digits(row, suite);
       const { losses } = await this.#train(model, optimizer, scheduler, undefined, data, tensors);
+      if (losses.length < (row.losses as number[]).length) return { losses, evalLoss: null };
       const { x, y } = data.at(data.all);
       const out = this.#precision.forward(() => infer(model, this.#precision.input(x) as Tensor));
       return { losses, evalLoss: await this.#loss(out, y).item() };
@@ -204,7 +205,7 @@ class Run {
     const gradNorms: Promise<number>[] = [];
     const precision = this.#precision, scaled = optimizer as unknown as Optimizer;
     const detach = precision.attach([scaled]);
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < Math.min(count, this.#batches); i++) {
       const place = i % perEpoch;
       const first = place - place % every;
       const window = row.divideBy === "window" ? Math.min(every, perEpoch - first) : every;
@@ -222,7 +223,6 @@ class Run {
         gradNorms.push(norm.item());
         this.#rates(optimizer, gradNorms.length - 1);
         optimizer.step();
-        this.#afterStep?.(model);
         average?.updateParameters(model);
       });
       scheduler?.step();
