@@ -83,7 +83,7 @@ export function axisRecord(glob: string, axis: string): Message {
 export function historyRecord(step: number, row: Readonly<Record<string, unknown>>): Message {
   const history = new Message();
   for (const [key, value] of Object.entries(row)) {
-    history.bytes(1, new Message().bytes(2, key).bytes(16, json(value)));
+    history.bytes(1, new Message().bytes(2, key).bytes(16, valueOf(value)));
   }
   return new Message().bytes(2, history.bytes(2, new Message().integer(1, step)));
 }
@@ -106,7 +106,12 @@ export function exitRecord(code: number, seconds: number): Message {
 function items(field: number, values: Readonly<Record<string, unknown>>): Message {
   const all = new Message();
   for (const [key, value] of Object.entries(values)) {
-    all.bytes(field, new Message().bytes(1, key).bytes(16, json(value)));
+    all.bytes(field, new Message().bytes(1, key).bytes(16, valueOf(value)));
   }
   return all;
+}
+
+/** A value as the client writes it: JSON, but for numbers that JSON does not have, which stand there as they are. */
+function valueOf(value: unknown): string {
+  return typeof value === "number" ? String(value) : json(value);
 }

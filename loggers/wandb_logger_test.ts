@@ -6,7 +6,9 @@ import { recordsOf } from "../testing/wandb_file.ts";
 import { WandbLogger } from "./wandb_logger.ts";
 
 const items = (fields: Fields, key: number) =>
-  Object.fromEntries(fields.messages(1).map((item) => [item.text(key), JSON.parse(item.text(16))]));
+  Object.fromEntries(
+    fields.messages(1).map((item) => [item.text(key), item.text(16) === "NaN" ? NaN : JSON.parse(item.text(16))]),
+  );
 
 Deno.test("a run begins, has rows and the latest values, and ends", async () => {
   await inFolder(async (folder) => {
@@ -29,7 +31,7 @@ Deno.test("a run begins, has rows and the latest values, and ends", async () => 
     assertEquals([axis.at(12).text(2), axis.at(12).text(4)], ["*", "trainer/global_step"]);
     assertEquals(items(config.at(5), 1), { depth: 2 });
     const { _timestamp, _runtime, ...row } = items(second.at(2), 2);
-    assertEquals(row, { loss: 4, bad: "NaN", epoch: 1, "trainer/global_step": 4, _step: 1 });
+    assertEquals(row, { loss: 4, bad: NaN, epoch: 1, "trainer/global_step": 4, _step: 1 });
     assert(_runtime >= 0 && Math.abs(_timestamp - Date.now() / 1000) < 60);
     assertEquals([first.at(2, 2).integer(1), second.at(2, 2).integer(1)], [0, 1]);
     assertEquals(items(summary.at(3), 1)._step, 1);
