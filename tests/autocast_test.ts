@@ -60,6 +60,7 @@ const FULL: Record<string, Call> = {
   tan: square((x) => L.tan(x)),
   softplus: square((x) => L.softplus(x)),
   pow: square((x) => L.pow(x, 2)),
+  cumprod: square((x) => L.cumprod(x, { dim: 0 })),
   cumsum: square((x) => L.cumsum(x, { dim: 0 })),
   prod: square((x) => L.prod(x)),
   sum: square((x) => L.sum(x)),
@@ -101,6 +102,18 @@ const OURS: Record<string, { why: string; call: Call }> = {
       "PyTorch refuses it under autocast, since probabilities of f16 lose their ends; in f32 the loss is right for what it gets",
     call: pair((x, y) => L.binaryCrossEntropy(x, y)),
   },
+  ...Object.fromEntries(
+    Object.entries({
+      digamma: square((x) => L.digamma(x)),
+      entr: square((x) => L.entr(x)),
+      lgamma: square((x) => L.lgamma(x)),
+      logcumsumexp: square((x) => L.logcumsumexp(x, { dim: 0 })),
+      polygamma: square((x) => L.polygamma(x, 1)),
+    }).map(([name, call]) => [
+      name,
+      { why: "PyTorch's lists leave it out; what it is made of, logarithms and sums of exponentials, they name", call },
+    ]),
+  ),
 };
 
 /** PyTorch: "CUDA Ops that promote to the widest input type", and all pointwise operations of two operands. */
