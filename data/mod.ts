@@ -57,3 +57,4 @@ export { BatchSampler, type BatchSource, RandomSampler, type Sampler, Sequential
 export { serveDatasets } from "./serve_datasets.ts";
 export { scaleImages } from "./transforms.ts";
 export { CombinedLoader, type CombinedLoaderState, type CombinedMode, type LoaderGroup } from "./combined_loader.ts";
+export * from "./readers/mod.ts";

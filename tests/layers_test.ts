@@ -38,6 +38,21 @@ const PACKAGES: Record<string, { by: (path: string) => boolean; why: string }> =
     by: (path) => inFolder("trainer", "cli", "data", "callbacks", "loggers", "strategies")(path) || isScript(path),
     why: "options are validated by one schema whose errors name the option, the value and what is allowed",
   },
+  "apache-arrow": {
+    by: inFolder("data"),
+    why: "Arrow's interprocess format, by its own makers; loaded when one is read",
+  },
+  "fast-png": {
+    by: inFolder("data"),
+    why: "PNG in plain JavaScript, for workers and every runtime; loaded when one is read",
+  },
+  "fflate": { by: inFolder("data"), why: "zip files, which npz is; loaded when one is read" },
+  "hyparquet": { by: inFolder("data"), why: "Parquet without dependencies; loaded when one is read" },
+  "hyparquet-compressors": { by: inFolder("data"), why: "what Parquet and Arrow are packed with; loaded with them" },
+  "jpeg-js": {
+    by: inFolder("data"),
+    why: "JPEG in plain JavaScript, for workers and every runtime; loaded when one is read",
+  },
   "@std/cli": { by: (path) => inFolder("cli")(path) || isScript(path), why: "flags as Deno's users know them" },
   "@std/assert": { by: inFolder(), why: "assertions of tests" },
   "playwright-core": { by: inFolder(), why: "drives Chromium in the browser tests; loads no browser of its own" },
