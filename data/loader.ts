@@ -117,6 +117,16 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
   }
 
   /**
+   * The samples of each batch of an epoch, by their numbers in the data set.
+   *
+   * @param epoch The epoch
+   * @returns The batches in turn, or `null` for a data set that is walked in its own order
+   */
+  batchIndices(epoch: number): Iterable<ArrayLike<number>> | null {
+    return this.#batches?.batches(epoch) ?? null;
+  }
+
+  /**
    * Tells the epoch of the next iteration. A state that was loaded stays if it is of the same epoch.
    *
    * @throws {RangeError} if it is no whole number from 0 on

@@ -5,7 +5,17 @@
  */
 export { type AsyncContext, asyncContext } from "./async_context.ts";
 export { type CpuSample, type ProfiledFunction, startCpuProfile } from "./cpu_profile.ts";
-export { args, env, execPath, hostMemory, runtime, setEnv, type SystemInfo, systemInfo } from "./runtime.ts";
+export {
+  args,
+  env,
+  execPath,
+  hostMemory,
+  processMemory,
+  runtime,
+  setEnv,
+  type SystemInfo,
+  systemInfo,
+} from "./runtime.ts";
 export { basename, cacheDir, cwd, dirname, homeDir, joinPath, tempDir } from "./paths.ts";
 export {
   appendFile,

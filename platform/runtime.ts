@@ -150,6 +150,11 @@ export function systemInfo(): SystemInfo {
   };
 }
 
+/** Bytes of the host's memory that this process holds; `NaN` in a browser. */
+export function processMemory(): number {
+  return hostProcess?.memoryUsage().rss ?? NaN;
+}
+
 /**
  * The memory of the host (not of the GPU), as the process' control group limits it.
  *

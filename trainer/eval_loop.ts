@@ -59,6 +59,7 @@ export async function evaluate(
   const outerStep = run.step;
   const modes = [...module.modules()].map((part) => ({ part, training: part.training }));
   run.evalBatches = limits;
+  run.evalLoaders = loaders.map(({ loader }) => loader);
   try {
     const withoutGradients = run.trainer.stage !== "fit" && run.trainer.options.inferenceMode ? inferenceMode : noGrad;
     return await withoutGradients(async () => {

@@ -96,6 +96,8 @@ export class Run implements ModuleHost {
   schedulers: readonly ResolvedSchedulerConfig[] = [];
   /** Batches of the running evaluation, by loader. */
   evalBatches: readonly number[] = [];
+  /** The loaders of the running evaluation. */
+  evalLoaders: readonly Loader[] = [];
   /** Predictions so far, by loader and batch. */
   predictions: readonly unknown[][] = [];
   /** Whether training batches are not differentiated. */

@@ -181,6 +181,11 @@ export class Trainer implements DataModuleTrainer {
     return this.#run?.step?.index ?? 0;
   }
 
+  /** Batches of the running epoch that are done. */
+  get batchInEpoch(): number {
+    return this.#progress.batchInEpoch;
+  }
+
   /** Whether the running batch is the last of its epoch. */
   get isLastBatch(): boolean {
     return this.#run?.step?.last ?? false;
@@ -301,6 +306,11 @@ export class Trainer implements DataModuleTrainer {
   /** Whether validation runs at other moments than once at the end of every epoch. */
   get validatesWithinEpochs(): boolean {
     return !validatesOncePerEpoch(this.options);
+  }
+
+  /** The loaders of the latest evaluation (validation, test or prediction). */
+  get evalDataloaders(): readonly Loader[] {
+    return this.#run?.evalLoaders ?? [];
   }
 
   /** Predictions of the running prediction so far, or of the latest, by loader and batch. */

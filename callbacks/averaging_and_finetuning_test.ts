@@ -1,0 +1,268 @@
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { LightningModule, Trainer, type TrainerOptions } from "../lightning.ts";
+import { mean, type Tensor } from "../mod.ts";
+import { BatchNorm1d, Linear } from "../nn/mod.ts";
+import { type Optimizer, SGD, StepLR } from "../optim/mod.ts";
+import { joinPath } from "../platform/mod.ts";
+import {
+  cloudLoader,
+  constantBatches,
+  inFolder,
+  Net,
+  own,
+  type Points,
+  quiet,
+  Slope,
+  trainerTest,
+} from "../testing/trainer.ts";
+import { BackboneFinetuning, LambdaCallback, ModelCheckpoint, ModelPruning, StochasticWeightAveraging } from "./mod.ts";
+
+trainerTest("weights at the beginning of the last epochs are averaged, and the rate goes to a constant", async () => {
+  const rates: number[] = [];
+  const swa = new StochasticWeightAveraging({
+    swaLrs: 0.5,
+    swaEpochStart: 2,
+    annealingEpochs: 2,
+    annealingStrategy: "linear",
+  });
+  const look = new LambdaCallback({
+    onTrainEpochEnd: ({ optimizers }) => void rates.push(optimizers[0].paramGroups[0].lr),
+  });
+  class Scheduled extends Slope {
+    override configureOptimizers(): never {
+      const optimizer = own(new SGD(this.parameters(), { lr: 1 }));
+      return { optimizer, lrScheduler: new StepLR(optimizer, { stepSize: 100 }) } as never;
+    }
+  }
+  const module = new Scheduled();
+  let averaged = 0;
+  const count = new LambdaCallback({ onTrainEnd: () => void (averaged = swa.nAveraged) });
+  const trainer = new Trainer({ ...quiet, maxEpochs: 4, callbacks: [swa, look, count] });
+  await trainer.fit(module, constantBatches([1, 1]));
+  // Epochs from 1 on: their beginnings are -2, -4 and, with the rate at 0.75, -5.5.
+  assertEquals([averaged, trainer.currentEpoch, trainer.globalStep, trainer.maxEpochs], [3, 4, 8, 4]);
+  assertEquals(rates, [1, 0.75, 0.5, 0.5]);
+  assertAlmostEquals(await module.value(), -(2 + 4 + 5.5) / 3, 1e-6);
+});
+
+class Normed extends LightningModule<Points> {
+  norm: BatchNorm1d = new BatchNorm1d(4);
+  fc: Linear = new Linear(4, 3);
+  readonly lr: number;
+  constructor(lr = 0.1) {
+    super();
+    this.lr = lr;
+    own(this);
+  }
+  override forward(x: Tensor): Tensor {
+    return this.fc.forward(this.norm.forward(x));
+  }
+  override trainingStep({ x }: Points): Tensor {
+    return mean(this.forward(x).square());
+  }
+  override configureOptimizers(): Optimizer {
+    return own(new SGD(this.parameters(), { lr: this.lr }));
+  }
+}
+
+const loader = () => cloudLoader(24, { batchSize: 4 } as never);
+
+for (const compile of [false, true]) {
+  trainerTest(
+    `with batch normalisation one more epoch measures statistics and learns nothing${compile ? " (compiled)" : ""}`,
+    async () => {
+      const module = new Normed();
+      const weights: number[][] = [];
+      const look = new LambdaCallback({
+        onTrainBatchEnd: async (trainer, module) => {
+          if (trainer.currentEpoch === 4) {
+            weights.push(await (module as Normed).fc.weight.data().then((d) => [...d as Float32Array]));
+          }
+        },
+      });
+      const swa = new StochasticWeightAveraging({ swaLrs: 0.05, swaEpochStart: 0.5 });
+      const trainer = new Trainer({ ...quiet, maxEpochs: 4, compile, callbacks: [swa, look] });
+      await trainer.fit(module, loader());
+      // As Lightning counts: five epochs, and the statistics' epoch ends with a step that changes nothing.
+      assertEquals([trainer.currentEpoch, trainer.globalStep, trainer.maxEpochs], [5, 4 * 6 + 1, 4]);
+      assertEquals(weights.length, 6);
+      for (const batch of weights) assertEquals(batch, weights[0]);
+      assertEquals(await module.norm.numBatchesTracked!.item(), 6);
+      // The mean over all batches of equal size is the mean over all points.
+      const [whole] = await Array.fromAsync(
+        cloudLoader(24, { batchSize: 24 } as never) as AsyncIterable<{ x: { data: Float32Array } }>,
+      );
+      const column = [...whole.x.data].filter((_, i) => i % 4 === 0);
+      assertAlmostEquals(
+        (await module.norm.runningMean!.data())[0] as number,
+        column.reduce((a, b) => a + b) / 24,
+        1e-5,
+      );
+      assertEquals([module.norm.momentum, trainer.accumulateGradBatches, trainer.skipBackward], [0.1, 1, false]);
+    },
+  );
+}
+
+trainerTest("a resumed run averages on, in the statistics' epoch too", async () => {
+  await inFolder(async (folder) => {
+    const make = () => {
+      const module = new Normed();
+      return module;
+    };
+    const callbacks = () => [
+      new StochasticWeightAveraging({ swaLrs: 0.05, swaEpochStart: 2 }),
+      new ModelCheckpoint({ dirpath: folder, filename: "{epoch}", saveTopK: -1 }),
+    ];
+    const options: TrainerOptions = { ...quiet, enableCheckpointing: true, maxEpochs: 3 };
+    const whole = make();
+    const start = new Map([...whole.stateDict()].map(([name, t]) => [name, t]));
+    const first = new Trainer({ ...options, callbacks: callbacks() });
+    await first.fit(whole, loader());
+    for (const epoch of [0, 1, 2]) {
+      const again = make();
+      assert(start.size > 0);
+      const trainer = new Trainer({ ...options, callbacks: callbacks() });
+      await trainer.fit(again, loader(), { ckptPath: joinPath(folder, `epoch=${epoch}.ckpt`) });
+      assertEquals(await again.fc.weight.array(), await whole.fc.weight.array(), `from epoch ${epoch}`);
+      assertEquals(await again.norm.runningVar!.array(), await whole.norm.runningVar!.array());
+      assertEquals([trainer.currentEpoch, trainer.globalStep], [first.currentEpoch, first.globalStep]);
+    }
+  });
+});
+
+trainerTest("averaging needs one optimizer and an end", async () => {
+  const fit = (options: TrainerOptions) =>
+    new Trainer({ ...quiet, callbacks: new StochasticWeightAveraging({ swaLrs: 0.1 }), ...options })
+      .fit(new Slope(), constantBatches([1]));
+  await assertRejects(() => fit({ maxEpochs: -1 }), RangeError, "fit must have maxEpochs, there is no end");
+  assertThrows(() => new StochasticWeightAveraging({ swaLrs: -1 }), TypeError, "swaLrs must be a number above 0");
+});
+
+class Headed extends LightningModule<Points> {
+  backbone: Linear = new Linear(4, 4);
+  head: Linear = new Linear(4, 3);
+  constructor() {
+    super();
+    own(this);
+  }
+  override trainingStep({ x }: Points): Tensor {
+    return mean(this.head.forward(this.backbone.forward(x)).square());
+  }
+  override configureOptimizers(): Optimizer {
+    return own(new SGD([...this.parameters()].filter((p) => p.requiresGrad), { lr: 0.08, momentum: 0.5 }));
+  }
+}
+
+trainerTest(
+  "the backbone learns from an epoch on, with a rate that grows to the head's, also when resumed",
+  async () => {
+    await inFolder(async (folder) => {
+      const seen: unknown[] = [];
+      const run = async (ckptPath?: string) => {
+        const module = new Headed(), before = await module.backbone.weight.array();
+        const callbacks = [
+          new BackboneFinetuning({ unfreezeBackboneAtEpoch: 1, backboneInitialRatioLr: 0.25 }),
+          new ModelCheckpoint({ dirpath: folder, filename: ckptPath ? "again{epoch}" : "{epoch}", saveTopK: -1 }),
+          new LambdaCallback({
+            onTrainEpochEnd: async ({ optimizers: [optimizer] }) => {
+              const changed = JSON.stringify(await module.backbone.weight.array()) !== JSON.stringify(before);
+              if (!ckptPath) seen.push([changed, optimizer.paramGroups.map(({ lr }) => lr)]);
+            },
+          }),
+        ];
+        const trainer = new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 4, callbacks });
+        await trainer.fit(module, loader(), { ckptPath });
+        return module;
+      };
+      const whole = await run();
+      assertEquals(seen, [[false, [0.08]], [true, [0.08, 0.02]], [true, [0.08, 0.04]], [true, [0.08, 0.08]]]);
+      for (const epoch of [0, 1, 2]) {
+        const again = await run(joinPath(folder, `epoch=${epoch}.ckpt`));
+        assertEquals(await again.backbone.weight.array(), await whole.backbone.weight.array(), `from epoch ${epoch}`);
+      }
+    });
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, callbacks: new BackboneFinetuning() });
+    await assertRejects(() => trainer.fit(new Slope(), constantBatches([1])), TypeError, "as its property backbone");
+  },
+);
+
+/** Share of zeros among the weights of a module's two layers. */
+async function zeros(module: Net): Promise<number[]> {
+  const shares: number[] = [];
+  for (const { weight } of [module.fc1, module.fc2]) {
+    const values = [...await weight.data() as Float32Array];
+    shares.push(values.filter((value) => value === 0).length / values.length);
+  }
+  return shares;
+}
+
+trainerTest("the smallest weights are cut away epoch by epoch, and stay away", async () => {
+  const seen: number[][] = [];
+  const module = new Net();
+  const pruning = new ModelPruning({
+    pruningFn: "l1_unstructured",
+    parameterNames: ["weight"],
+    useLotteryTicketHypothesis: false,
+  });
+  const look = new LambdaCallback({ onTrainBatchEnd: async () => void seen.push(await zeros(module)) });
+  const trainer = new Trainer({ ...quiet, maxEpochs: 3, callbacks: [pruning, look] });
+  await trainer.fit(module, loader());
+  const whole = ([a, b]: number[]) => (a * 64 + b * 48) / 112;
+  assertEquals(seen.map(whole), [...new Array(6).fill(0), ...new Array(6).fill(0.5), ...new Array(6).fill(0.75)]);
+  assertEquals(pruning.sparsity, whole(await zeros(module)));
+  assertEquals(pruning.sparsity, 98 / 112);
+});
+
+trainerTest("lottery tickets begin again, and a resumed run has masks and beginnings", async () => {
+  await inFolder(async (folder) => {
+    const run = async (module: Net, ckptPath?: string) => {
+      const callbacks = [
+        new ModelPruning({
+          pruningFn: "l1_unstructured",
+          amount: 0.25,
+          useGlobalUnstructured: false,
+          useLotteryTicketHypothesis: true,
+        }),
+        new ModelCheckpoint({ dirpath: folder, filename: ckptPath ? "again" : "{epoch}", saveTopK: -1 }),
+      ];
+      await new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 2, callbacks }).fit(module, loader(), {
+        ckptPath,
+      });
+      return module;
+    };
+    const module = new Net(), start = [...await module.fc1.weight.data() as Float32Array];
+    await run(module);
+    const end = [...await module.fc1.weight.data() as Float32Array];
+    assertEquals(end.filter((value, i) => value !== 0 && value !== start[i]), []);
+    assertEquals(end.filter((value) => value === 0).length, 28); // 16 of 64, then 12 of 48
+    const again = await run(new Net(), joinPath(folder, "epoch=0.ckpt"));
+    assertEquals([...await again.fc1.weight.data() as Float32Array], end);
+  });
+});
+
+trainerTest("whole rows, chance, and functions choose, too", async () => {
+  const after = async (options: Partial<ConstructorParameters<typeof ModelPruning>[0]>) => {
+    const module = new Net();
+    const pruning = new ModelPruning({
+      pruningFn: "ln_structured",
+      useGlobalUnstructured: false,
+      parametersToPrune: ["fc1.weight"],
+      useLotteryTicketHypothesis: false,
+      ...options,
+    });
+    await new Trainer({ ...quiet, maxEpochs: 1, callbacks: pruning }).fit(module, loader());
+    return await module.fc1.weight.array() as number[][];
+  };
+  const empty = (rows: number[][]) => rows.filter((row) => row.every((value) => value === 0)).length;
+  assertEquals(empty(await after({ amount: 0.25 })), 4);
+  assertEquals(empty(await after({ pruningFn: "random_structured", amount: 3 })), 3);
+  const columns = await after({ amount: 1, pruningDim: 1, pruningNorm: 1 });
+  assertEquals([0, 1, 2, 3].filter((i) => columns.every((row) => row[i] === 0)).length, 1);
+  const random = (await after({ pruningFn: "random_unstructured" })).flat();
+  assertEquals(random.filter((value) => value === 0).length, 32);
+  const own = (await after({ pruningFn: (values) => Uint8Array.from(values, (_, i) => Math.min(1, i % 4)) })).flat();
+  assert(own.every((value, i) => (value === 0) === (i % 4 === 0)));
+  assertEquals(empty(await after({ applyPruning: (epoch) => epoch > 0 })), 0);
+  const wrong = { pruningFn: "ln_structured" } as const;
+  assertThrows(() => new ModelPruning(wrong), TypeError, "useGlobalUnstructured must be false for structured pruning");
+});

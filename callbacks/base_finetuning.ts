@@ -1,0 +1,137 @@
+import { StatisticsNorm } from "../nn/batch_norm.ts";
+import type { Module, Parameter } from "../nn/mod.ts";
+import type { Optimizer } from "../optim/mod.ts";
+import * as z from "zod";
+import { checkState } from "../trainer/check_state.ts";
+import { Callback, type LightningModule, type Stage, type StateDict, type Trainer } from "../trainer/mod.ts";
+
+/** One module, or several. */
+export type Modules = Module | readonly Module[];
+
+const savedState = z.object({ groups: z.array(z.array(z.array(z.string()))) });
+
+/**
+ * Trains parts of a model from later epochs on: override {@link freezeBeforeTraining}, which runs before the optimizer is made,
+ * and {@link finetuneFunction}, which runs at the beginning of every epoch. Groups that were added to the optimizer come back
+ * when a run is resumed.
+ *
+ * @example
+ * ```ts
+ * import { BaseFinetuning } from "@fulgurite/core/callbacks";
+ * import type { LightningModule } from "@fulgurite/core/trainer";
+ * import type { Module } from "@fulgurite/core/nn";
+ * import type { Optimizer } from "@fulgurite/core/optim";
+ *
+ * class LateBody extends BaseFinetuning {
+ *   override freezeBeforeTraining(module: LightningModule & { body: Module }): void {
+ *     this.freeze(module.body);
+ *   }
+ *   override finetuneFunction(module: LightningModule & { body: Module }, epoch: number, optimizer: Optimizer): void {
+ *     if (epoch === 5) this.unfreezeAndAddParamGroup(module.body, optimizer, { lr: 1e-4 });
+ *   }
+ * }
+ * console.log(new LateBody().stateKey); // "LateBody"
+ * ```
+ */
+export abstract class BaseFinetuning extends Callback {
+  /** For each optimizer the groups that were added, as names of parameters. */
+  #groups: string[][][] = [];
+
+  /** Freezes what is not trained from the beginning. */
+  abstract freezeBeforeTraining(module: LightningModule): void;
+
+  /** Unfreezes and changes rates, at the beginning of an epoch, for each optimizer. */
+  abstract finetuneFunction(module: LightningModule, epoch: number, optimizer: Optimizer, optimizerIdx: number): void;
+
+  /** Freezes, before the optimizer is made. */
+  override setup(_trainer: Trainer, module: LightningModule, stage: Stage): void {
+    if (stage === "fit") this.freezeBeforeTraining(module);
+  }
+
+  /** Adds the groups again that a resumed run had. */
+  override onFitStart(trainer: Trainer, module: LightningModule): void {
+    const parameters = new Map(module.namedParameters());
+    for (const [i, groups] of this.#groups.entries()) {
+      for (const names of groups) {
+        const params = names.map((name) => parameters.get(name)).filter((p) => p !== undefined);
+        for (const parameter of params) parameter.requiresGrad = true;
+        trainer.optimizers[i].addParamGroup({ params });
+      }
+    }
+  }
+
+  /** Lets the epoch begin. */
+  override onTrainEpochStart(trainer: Trainer, module: LightningModule): void {
+    const names = new Map([...module.namedParameters()].map(([name, parameter]) => [parameter as unknown, name]));
+    for (const [i, optimizer] of trainer.optimizers.entries()) {
+      const before = optimizer.paramGroups.length;
+      this.finetuneFunction(module, trainer.currentEpoch, optimizer, i);
+      const added = optimizer.paramGroups.slice(before).map(({ params }) => params.map((p) => names.get(p) ?? ""));
+      this.#groups[i] = [...this.#groups[i] ?? [], ...added];
+    }
+  }
+
+  /** The groups that were added. */
+  override stateDict(): StateDict {
+    return { groups: this.#groups };
+  }
+
+  /** Takes them back. */
+  override loadStateDict(state: StateDict): void {
+    this.#groups = checkState(`the ${this.constructor.name}`, savedState, state).groups;
+  }
+
+  /** Stops gradients of modules; with `trainBn` (default) those of their batch normalisation go on. */
+  protected freeze(modules: Modules, { trainBn = true }: { trainBn?: boolean } = {}): void {
+    for (const [parameter, isNorm] of parametersOf(modules)) parameter.requiresGrad = isNorm && trainBn;
+  }
+
+  /** Brings gradients of modules back. */
+  protected makeTrainable(modules: Modules): void {
+    for (const [parameter] of parametersOf(modules)) parameter.requiresGrad = true;
+  }
+
+  /** The parameters of modules that want gradients, or that do not; without those of batch normalisation if `trainBn` is false. */
+  protected filterParams(
+    modules: Modules,
+    { trainBn = true, requiresGrad = true }: { trainBn?: boolean; requiresGrad?: boolean } = {},
+  ): Parameter[] {
+    return parametersOf(modules).filter(([parameter, isNorm]) =>
+      parameter.requiresGrad === requiresGrad && (trainBn || !isNorm)
+    )
+      .map(([parameter]) => parameter);
+  }
+
+  /**
+   * Brings gradients of modules back, and has an optimizer change what it does not know yet.
+   *
+   * @param modules What is trained from now on
+   * @param optimizer Who trains it
+   * @param options The rate (default: the first group's, divided by `initialDenomLr`, 10), and whether batch normalisation is
+   *   trained, too
+   */
+  protected unfreezeAndAddParamGroup(
+    modules: Modules,
+    optimizer: Optimizer,
+    { lr, initialDenomLr = 10, trainBn = true }: { lr?: number; initialDenomLr?: number; trainBn?: boolean } = {},
+  ): void {
+    this.makeTrainable(modules);
+    const known = new Set<unknown>(optimizer.paramGroups.flatMap(({ params }) => params));
+    const params = this.filterParams(modules, { trainBn }).filter((parameter) => !known.has(parameter));
+    const rate = lr ?? optimizer.paramGroups[0].lr / initialDenomLr;
+    if (params.length > 0) optimizer.addParamGroup({ params, lr: rate });
+  }
+}
+
+/** The parameters of modules, each once, and whether they belong to batch normalisation. */
+function parametersOf(modules: Modules): [Parameter, boolean][] {
+  const found = new Map<Parameter, boolean>();
+  for (const whole of [modules].flat() as Module[]) {
+    const norms = new Set<Parameter>();
+    for (const part of whole.modules()) {
+      if (part instanceof StatisticsNorm) { for (const p of part.parameters()) norms.add(p); }
+    }
+    for (const parameter of whole.parameters()) found.set(parameter, norms.has(parameter));
+  }
+  return [...found];
+}

@@ -1,0 +1,74 @@
+import { device } from "../device/mod.ts";
+import { hostMemory, processMemory } from "../platform/mod.ts";
+import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
+
+/**
+ * Logs with each row of steps what the device and the host hold: bytes of tensors, of idle buffers and at the peak, buffers,
+ * dispatches and submits since the row before, and with `cpuStats` the process' memory and what is left of the host's.
+ *
+ * @example
+ * ```ts
+ * import { DeviceStatsMonitor } from "@fulgurite/core/callbacks";
+ * import { Trainer } from "@fulgurite/core/trainer";
+ *
+ * new Trainer({ callbacks: new DeviceStatsMonitor({ cpuStats: true }), logEveryNSteps: 10 });
+ * ```
+ */
+export class DeviceStatsMonitor extends Callback {
+  /** Whether numbers of the host are logged; `null`: where the adapter computes there. */
+  readonly #cpuStats: boolean | null;
+  #due = false;
+  #before = { dispatches: 0, submits: 0 };
+
+  /**
+   * Makes the callback.
+   *
+   * @param options Whether numbers of the host are logged, too; default: on software adapters, which compute there
+   */
+  constructor({ cpuStats }: { cpuStats?: boolean } = {}) {
+    super();
+    this.#cpuStats = cpuStats ?? null;
+  }
+
+  /** Looks whether there is a logger. */
+  override onTrainStart(trainer: Trainer): void {
+    if (trainer.loggers.length === 0) {
+      throw new TypeError("Cannot monitor the device: the trainer must have a logger, it has none");
+    }
+    this.#before = { ...device().recorder.counts };
+    device().pool.resetPeak();
+  }
+
+  /** Logs before a batch whose row comes. */
+  override onTrainBatchStart(trainer: Trainer, module: LightningModule): void {
+    this.#due = trainer.logsThisBatch;
+    if (this.#due) module.logDict(this.#stats("onTrainBatchStart"), { batchSize: 1 });
+  }
+
+  /** Logs after it. */
+  override onTrainBatchEnd(_trainer: Trainer, module: LightningModule): void {
+    if (this.#due) module.logDict(this.#stats("onTrainBatchEnd"), { batchSize: 1 });
+  }
+
+  #stats(hook: string): Record<string, number> {
+    const { recorder, pool, info } = device(), { liveBytes, liveBuffers, pooledBytes, peakBytes } = pool.report();
+    const { dispatches, submits } = recorder.counts, before = this.#before;
+    const host = this.#cpuStats ?? info.software
+      ? { "host.processBytes": processMemory(), "host.availableBytes": hostMemory().available }
+      : {};
+    const stats = {
+      "pool.liveBytes": liveBytes,
+      "pool.liveBuffers": liveBuffers,
+      "pool.idleBytes": pooledBytes,
+      "pool.peakBytes": peakBytes,
+      "pool.buffersCreated": pool.created,
+      "recorder.dispatches": dispatches - before.dispatches,
+      "recorder.submits": submits - before.submits,
+      ...host,
+    };
+    this.#before = { dispatches, submits };
+    return Object.fromEntries(
+      Object.entries(stats).map(([name, value]) => [`DeviceStatsMonitor.${hook}/${name}`, value]),
+    );
+  }
+}
