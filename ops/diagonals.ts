@@ -1,4 +1,5 @@
 /** Matrices with given diagonals, and sums of diagonals. */
+import { pad } from "../kernels/pad/pad.ts";
 import { checkNames } from "../device/option_names.ts";
 import { mul, sub } from "../kernels/elementwise/arithmetic.ts";
 import { where } from "../kernels/elementwise/choice.ts";
@@ -9,7 +10,7 @@ import { reshape } from "../kernels/layout/reshape.ts";
 import { narrow } from "../kernels/layout/slice.ts";
 import { expand } from "../kernels/layout/views.ts";
 import { sum } from "../kernels/reduce/sum.ts";
-import { ShapeError, showShape } from "../tensor/errors.ts";
+import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { diagonal, unsqueeze } from "./shape.ts";
 
@@ -105,4 +106,39 @@ export function trace(x: Tensor): Tensor {
     ]);
   }
   return sum(diagonal(x));
+}
+
+/**
+ * A matrix with matrices along its diagonal and zeros elsewhere.
+ *
+ * @param tensors Matrices; vectors count as rows, numbers as matrices of one element
+ * @returns [sum of rows, sum of columns]
+ * @throws {ShapeError} If one has more axes, or there is none
+ *
+ * @example
+ * ```ts
+ * import { blockDiag, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await blockDiag([tensor([[1, 2]]), tensor([[3], [4]])]).array()); // [[1, 2, 0], [0, 0, 3], [0, 0, 4]]
+ * ```
+ */
+export function blockDiag(tensors: readonly Tensor[]): Tensor {
+  const shapes = tensors.map(({ shape }) => shape);
+  if (shapes.length === 0 || shapes.some((s) => s.length > 2)) {
+    throw new ShapeError(
+      "blockDiag",
+      `Cannot place blocks in blockDiag: each must have at most two axes, current shapes are ${showShapes(shapes)}`,
+      shapes,
+    );
+  }
+  const blocks = tensors.map((t) => t.ndim === 2 ? t : reshape(t, [1, -1]));
+  const columns = blocks.reduce((n, { shape }) => n + shape[1], 0);
+  let before = 0;
+  const rows = blocks.map((block) => {
+    const start = before;
+    before += block.shape[1];
+    return pad(block, [start, columns - before]);
+  });
+  return cat(rows, { dim: 0 });
 }

@@ -1,4 +1,5 @@
 /** Differences of neighbours, and integrals of evenly spaced values. */
+import { cumsum } from "../kernels/scan/cumsum.ts";
 import { checkNames } from "../device/option_names.ts";
 import { add, mul, sub } from "../kernels/elementwise/arithmetic.ts";
 import { select, slice } from "../kernels/layout/slice.ts";
@@ -67,4 +68,25 @@ export function trapezoid(y: Tensor, options: TrapezoidOptions = {}): Tensor {
   const { dim = -1, dx = 1 } = options;
   const ends = add(select(y, { dim, index: 0 }), select(y, { dim, index: -1 }));
   return mul(sub(sum(y, { dim }), mul(ends, 0.5)), dx);
+}
+
+/**
+ * The integrals of evenly spaced values from the first to each, by the trapezoidal rule.
+ *
+ * @param y At least one axis
+ * @param options Axis and distance
+ * @returns The shape of y with the axis shorter by one
+ *
+ * @example
+ * ```ts
+ * import { cumulativeTrapezoid, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await cumulativeTrapezoid(tensor([0, 1, 4.5])).array()); // [0.5, 3.25]
+ * ```
+ */
+export function cumulativeTrapezoid(y: Tensor, options: TrapezoidOptions = {}): Tensor {
+  checkNames("integrate in cumulativeTrapezoid", options, { dim: true, dx: true });
+  const { dim = -1, dx = 1 } = options;
+  return cumsum(mul(add(slice(y, { dim, start: 1 }), slice(y, { dim, end: -1 })), dx / 2), { dim });
 }

@@ -1,4 +1,5 @@
 /** Grids of coordinates, numbers of places, and powers of numbers. */
+import { take } from "./search.ts";
 import { checkNames } from "../device/option_names.ts";
 import { type CreationOptions, linspace } from "../kernels/elementwise/constants.ts";
 import { pow } from "../kernels/elementwise/math.ts";
@@ -196,4 +197,51 @@ export function vander(x: Tensor, options: VanderOptions = {}): Tensor {
   const { n = x.numel, increasing = false } = options;
   const exponents = Float32Array.from({ length: n }, (_, i) => increasing ? i : n - 1 - i);
   return pow(reshape(x, [-1, 1]), tensor(exponents));
+}
+
+/** Which combinations {@link combinations} lists. */
+export interface CombinationsOptions {
+  /** Elements of a combination; default 2. */
+  r?: number;
+  /** Whether an element may be taken more than once; default false. */
+  withReplacement?: boolean;
+}
+
+/**
+ * All combinations of elements of a vector, as rows, in the order of their places.
+ *
+ * @param x A vector
+ * @param options How many elements, and whether an element may come again
+ * @returns [number of combinations, r]
+ * @throws {ShapeError} If x is no vector
+ *
+ * @example
+ * ```ts
+ * import { combinations, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await combinations(tensor([7, 8, 9])).array()); // [[7, 8], [7, 9], [8, 9]]
+ * ```
+ */
+export function combinations(x: Tensor, options: CombinationsOptions = {}): Tensor {
+  checkNames("combine in combinations", options, { r: true, withReplacement: true });
+  const { r = 2, withReplacement = false } = options;
+  if (x.ndim !== 1) {
+    throw new ShapeError(
+      "combinations",
+      `Cannot combine in combinations: it takes a vector, the shape is ${showShape(x.shape)}`,
+      [x.shape],
+    );
+  }
+  if (!Number.isInteger(r) || r < 1) {
+    throw new RangeError(`Cannot combine in combinations: r must be a whole number from 1 on, got ${r}`);
+  }
+  let rows: number[][] = [[]];
+  for (let k = 0; k < r; k++) {
+    rows = rows.flatMap((row) => {
+      const from = k === 0 ? 0 : row[k - 1] + (withReplacement ? 0 : 1);
+      return Array.from({ length: Math.max(0, x.numel - from) }, (_, i) => [...row, from + i]);
+    });
+  }
+  return take(x, tensor(Int32Array.from(rows.flat()), { shape: [rows.length, r] }));
 }

@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { batchNorm } from "../kernels/batch_norm/batch_norm.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { copyInto } from "../kernels/elementwise/copy_into.ts";
@@ -88,7 +89,9 @@ function checkRank(op: string, x: Tensor, least: number): void {
  * console.log(await groupNorm(x, { numGroups: 2 }).array()); // about [[-1, 1, -1, 1]]
  * ```
  */
-export function groupNorm(x: Tensor, { numGroups, weight, bias, eps }: GroupNormOptions): Tensor {
+export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
+  checkNames("compute groupNorm", options, { numGroups: true, weight: true, bias: true, eps: true });
+  const { numGroups, weight, bias, eps } = options;
   checkRank("groupNorm", x, 2);
   checkFloat("groupNorm", x);
   const [samples, channels] = x.shape;

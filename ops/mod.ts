@@ -95,6 +95,29 @@ export * from "./gates.ts";
 export { affineGrid, type AffineGridOptions, gridSample, type GridSampleOptions } from "./grid_sample.ts";
 export { localResponseNorm, type LocalResponseNormOptions } from "./local_response_norm.ts";
 export * from "./margin_losses.ts";
+export * from "./order_statistics.ts";
+export * from "./overwrite.ts";
 export * from "./products.ts";
+export * from "./sampling.ts";
 export * from "./search.ts";
-export * from "./statistics.ts";
+export {
+  allclose,
+  type AllcloseOptions,
+  aminmax,
+  corrcoef,
+  countNonzero,
+  cov,
+  type CovOptions,
+  equal,
+  kthvalue,
+  median,
+  type MedianOptions,
+  nanmean,
+  nansum,
+  quantile,
+  type QuantileOptions,
+  renorm,
+  type RenormOptions,
+  stdMean,
+  varMean,
+} from "./statistics.ts";

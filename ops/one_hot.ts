@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { arange, eq, to } from "../kernels/elementwise/mod.ts";
 import { requireIndices } from "../kernels/_indices.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -27,7 +28,9 @@ export interface OneHotOptions {
  * console.log(await oneHot(tensor([1, 0]), { numClasses: 3 }).array()); // [[0, 1, 0], [1, 0, 0]]
  * ```
  */
-export function oneHot(classes: Tensor, { numClasses }: OneHotOptions = {}): Tensor {
+export function oneHot(classes: Tensor, options?: OneHotOptions): Tensor {
+  checkNames("compute oneHot", options, { numClasses: true });
+  const { numClasses } = options ?? {};
   const count = numClasses ?? countOf(classes);
   if (!Number.isInteger(count) || count < 1) {
     throw new RangeError(`Cannot mark classes in oneHot: numClasses must be a whole number from 1 on, got ${count}`);

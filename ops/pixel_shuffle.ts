@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
 import { permute } from "../kernels/layout/views.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
@@ -41,7 +42,9 @@ export interface PixelUnshuffleOptions {
  * console.log(pixelShuffle(ones([1, 8, 3, 4]), { upscaleFactor: 2 }).shape); // [1, 2, 6, 8]
  * ```
  */
-export function pixelShuffle(x: Tensor, { upscaleFactor: r }: PixelShuffleOptions): Tensor {
+export function pixelShuffle(x: Tensor, options: PixelShuffleOptions): Tensor {
+  checkNames("compute pixelShuffle", options, { upscaleFactor: true });
+  const { upscaleFactor: r } = options;
   checkFactor("pixelShuffle", "upscaleFactor", r);
   if (x.ndim < 3) throw bad("pixelShuffle", "there must be at least 3 axes", x);
   const lead = x.shape.slice(0, -3), [channels, height, width] = x.shape.slice(-3), n = lead.length;
@@ -68,7 +71,9 @@ export function pixelShuffle(x: Tensor, { upscaleFactor: r }: PixelShuffleOption
  * console.log(pixelUnshuffle(ones([1, 2, 6, 8]), { downscaleFactor: 2 }).shape); // [1, 8, 3, 4]
  * ```
  */
-export function pixelUnshuffle(x: Tensor, { downscaleFactor: r }: PixelUnshuffleOptions): Tensor {
+export function pixelUnshuffle(x: Tensor, options: PixelUnshuffleOptions): Tensor {
+  checkNames("compute pixelUnshuffle", options, { downscaleFactor: true });
+  const { downscaleFactor: r } = options;
   checkFactor("pixelUnshuffle", "downscaleFactor", r);
   if (x.ndim < 3) throw bad("pixelUnshuffle", "there must be at least 3 axes", x);
   const lead = x.shape.slice(0, -3), [channels, height, width] = x.shape.slice(-3), n = lead.length;

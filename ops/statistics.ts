@@ -158,10 +158,11 @@ export interface MedianOptions {
   keepdim?: boolean;
 }
 
-const QUANTILE_NAMES: OptionNames<QuantileOptions> = { dim: true, keepdim: true, interpolation: true };
+/** The names of those options. */
+export const QUANTILE_NAMES: OptionNames<QuantileOptions> = { dim: true, keepdim: true, interpolation: true };
 
 /** A tensor and the axis to sort, which is all elements where none is named. */
-function alongAxis(op: string, x: Tensor, dim: number | undefined): { x: Tensor; axis: number } {
+export function alongAxis(op: string, x: Tensor, dim: number | undefined): { x: Tensor; axis: number } {
   const flat = dim === undefined ? reshape(x, [-1]) : x.ndim === 0 ? reshape(x, [1]) : x;
   const axis = dim === undefined ? 0 : normalizeDim(op, dim, flat.ndim);
   if (flat.shape[axis] === 0) {
@@ -173,7 +174,7 @@ function alongAxis(op: string, x: Tensor, dim: number | undefined): { x: Tensor;
 }
 
 /** A result with its axis of size 1 taken away, or put where the caller wants it. */
-function reducedTo(y: Tensor, x: Tensor, axis: number, dim: number | undefined, keepdim: boolean): Tensor {
+export function reducedTo(y: Tensor, x: Tensor, axis: number, dim: number | undefined, keepdim: boolean): Tensor {
   if (!keepdim) return dim === undefined || x.ndim === 0 ? reshape(y, []) : select(y, { dim: axis, index: 0 });
   return dim === undefined ? reshape(y, x.shape.map(() => 1)) : reshape(y, x.ndim === 0 ? [] : y.shape);
 }

@@ -689,6 +689,19 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * All combinations of elements of a vector, as rows, in the order of their places.
+   *
+   * @param options How many elements, and whether an element may come again
+   * @returns [number of combinations, r]
+   */
+  combinations(options?: {
+    /** Elements of a combination; default 2. */
+    r?: number;
+    /** Whether an element may be taken more than once; default false. */
+    withReplacement?: boolean;
+  }): Tensor;
+
+  /**
    * Slides a kernel over signals, as `torch.nn.functional.conv1d` does; see `conv2d`.
    *
    * @param weight Shape [outChannels, inChannels / groups, kernelLength]
@@ -990,6 +1003,19 @@ export interface TensorMethods {
   cumsum(options: {
     /** The axis. */
     dim: number;
+  }): Tensor;
+
+  /**
+   * The integrals of evenly spaced values from the first to each, by the trapezoidal rule.
+   *
+   * @param options Axis and distance
+   * @returns The shape of y with the axis shorter by one
+   */
+  cumulativeTrapezoid(options?: {
+    /** The axis; default −1. */
+    dim?: number;
+    /** The distance of neighbours; default 1. */
+    dx?: number;
   }): Tensor;
 
   /** Degrees as radians: x · π / 180. */
@@ -1586,6 +1612,21 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * A tensor with elements, or slices, replaced at places that are named by an index for each leading axis:
+   * PyTorch's `x[i, j] = values`.
+   *
+   * @param indices i32 tensors that broadcast, for the first axis, the second and so on. Places outside are not
+   * written
+   * @param values What broadcasts to the shape of the indices and the remaining axes, of the type of x
+   * @param options Whether values are added
+   * @returns The shape of x
+   */
+  indexPut(indices: readonly Tensor[], values: Tensor, options?: {
+    /** Whether values are added; default false: they replace, and of several for one place the last counts. */
+    accumulate?: boolean;
+  }): Tensor;
+
+  /**
    * x with slices of a source reduced into the places of an axis that an index names: `scatterReduce` with one
    * index for each slice.
    *
@@ -2015,6 +2056,16 @@ export interface TensorMethods {
   maskedFill(mask: Tensor, value: Tensor | number): Tensor;
 
   /**
+   * A tensor with the places where a mask is true replaced by the elements of another, one after another.
+   *
+   * @param mask Booleans that broadcast to it
+   * @param source At least as many elements as the mask has true ones, of the type of x. Further places repeat
+   * its last element
+   * @returns The shape of x
+   */
+  maskedScatter(mask: Tensor, source: Tensor): Tensor;
+
+  /**
    * The elements where a mask is true.
    *
    * @param mask Booleans that broadcast with it
@@ -2376,6 +2427,19 @@ export interface TensorMethods {
   mm(b: Tensor): Tensor;
 
   /**
+   * The elements that occur most often along an axis, and where they stand first.
+   *
+   * @param options The axis (default −1), and whether it stays
+   * @returns Values, and places in i32
+   */
+  mode(options?: {
+    /** The axis; default: all elements. */
+    dim?: number;
+    /** Keep the axis with size 1; default false. */
+    keepdim?: boolean;
+  }): [Tensor, Tensor];
+
+  /**
    * Moves axes to other places; the others keep their order.
    *
    * @param source The axis or axes
@@ -2460,6 +2524,20 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Draws classes by their weights: to sample the next token of a text, for example.
+   *
+   * @param count How many to draw from each row
+   * @param options Whether classes are put back, and source
+   * @returns i32, [count] or [rows, count], in the order in which they were drawn
+   */
+  multinomial(count: number, options?: {
+    /** Whether a class may be drawn more than once; default false. */
+    replacement?: boolean;
+    /** Where the numbers come from; default: the generator that `manualSeed` seeds. */
+    generator?: Generator;
+  }): Tensor;
+
+  /**
    * The product of a matrix and a vector.
    *
    * @param x Shape [k]
@@ -2493,6 +2571,35 @@ export interface TensorMethods {
     dim?: number | readonly number[];
     /** Keep reduced axes with size 1; default false. */
     keepdim?: boolean;
+  }): Tensor;
+
+  /**
+   * The median of the elements that are numbers; of an even number of them the lower of the two in the middle.
+   *
+   * @param options The axis, and whether it stays; default: all elements
+   * @returns The median
+   */
+  nanmedian(options?: {
+    /** The axis; default: all elements. */
+    dim?: number;
+    /** Keep the axis with size 1; default false. */
+    keepdim?: boolean;
+  }): Tensor;
+
+  /**
+   * The element below which a share `q` of the elements that are numbers lies.
+   *
+   * @param q From 0 to 1
+   * @param options The axis, whether it stays, and what lies between two elements
+   * @returns The quantile
+   */
+  nanquantile(q: number, options?: {
+    /** The axis; default: all elements. */
+    dim?: number;
+    /** Keep the axis with size 1; default false. */
+    keepdim?: boolean;
+    /** What lies between two elements; default `"linear"`. */
+    interpolation?: "linear" | "lower" | "higher" | "nearest" | "midpoint";
   }): Tensor;
 
   /**
@@ -3076,6 +3183,20 @@ export interface TensorMethods {
     index: number;
   }): Tensor;
 
+  /**
+   * A tensor with one slice replaced.
+   *
+   * @param source The shape of x without the axis, of its type
+   * @param options The axis, and the place along it
+   * @returns The shape of x
+   */
+  selectScatter(source: Tensor, options: {
+    /** The axis. */
+    dim: number;
+    /** The place along it; negative ones count from the end. */
+    index: number;
+  }): Tensor;
+
   /** Scaled exponential linear unit: 1.0507 · (x above 0, 1.6733 · (eˣ − 1) below) (Klambauer et al., 2017). */
   selu(): Tensor;
 
@@ -3131,6 +3252,24 @@ export interface TensorMethods {
     /** Place after the last; negative counts from the end, beyond an end is cut off; default the axis' size. */
     end?: number;
     /** Distance of neighbours, at least 1; default 1. */
+    step?: number;
+  }): Tensor;
+
+  /**
+   * A tensor with a range of slices replaced.
+   *
+   * @param source The shape of x with as many places along the axis as the range has, of its type
+   * @param options Axis and range
+   * @returns The shape of x
+   */
+  sliceScatter(source: Tensor, options?: {
+    /** The axis; default 0. */
+    dim?: number;
+    /** The first place; default 0. Negative ones count from the end. */
+    start?: number;
+    /** The place behind the last; default: the end. */
+    end?: number;
+    /** Distance of neighbouring places; default 1. */
     step?: number;
   }): Tensor;
 
@@ -3765,6 +3904,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "channelShuffle",
   "chunk",
   "clamp",
+  "combinations",
   "conv1d",
   "conv2d",
   "conv3d",
@@ -3786,6 +3926,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "cummin",
   "cumprod",
   "cumsum",
+  "cumulativeTrapezoid",
   "deg2rad",
   "diag",
   "diagEmbed",
@@ -3847,6 +3988,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "indexAdd",
   "indexCopy",
   "indexFill",
+  "indexPut",
   "indexReduce",
   "indexSelect",
   "inner",
@@ -3894,6 +4036,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "mT",
   "marginRankingLoss",
   "maskedFill",
+  "maskedScatter",
   "maskedSelect",
   "matmul",
   "matrixNorm",
@@ -3912,6 +4055,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "minimum",
   "mish",
   "mm",
+  "mode",
   "movedim",
   "mseLoss",
   "mul",
@@ -3919,9 +4063,12 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "multigammaln",
   "multilabelMarginLoss",
   "multilabelSoftMarginLoss",
+  "multinomial",
   "mv",
   "nanToNum",
   "nanmean",
+  "nanmedian",
+  "nanquantile",
   "nansum",
   "narrow",
   "ndtr",
@@ -3971,6 +4118,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "scatterReduce",
   "searchsorted",
   "select",
+  "selectScatter",
   "selu",
   "sigmoid",
   "sigmoidFocalLoss",
@@ -3981,6 +4129,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "sinc",
   "sinh",
   "slice",
+  "sliceScatter",
   "smoothL1Loss",
   "softMarginLoss",
   "softmax",

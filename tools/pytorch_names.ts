@@ -75,6 +75,7 @@ bitwise_not: int
 bitwise_or: int
 bitwise_right_shift: int
 bitwise_xor: int
+block_diag: any
 bmm: float
 broadcast_tensors: any
 broadcast_to = expand: any
@@ -86,8 +87,11 @@ ceil: float
 chunk: any
 clamp
 clip = clamp
+clamp_min = clamp
+clamp_max = clamp
 clone ! values are immutable, so a tensor is its own copy
 column_stack = hstack: any
+combinations: any
 complex ! no complex numbers
 concat = cat: any
 copysign: float
@@ -101,12 +105,14 @@ cummax
 cummin
 cumprod
 cumsum
-cumulative_trapezoid ! cumsum of means of neighbours
+cumulative_trapezoid: float
 deg2rad: float
 det ! no factorisations: f32 kernels would promise accuracy that they cannot keep
+detach: any
 diag: any
 diag_embed: any
 diagonal: any
+diagonal_scatter ! where with diagEmbed
 diff
 digamma: float
 dist: float
@@ -136,6 +142,7 @@ flipud: any
 float_power = pow: float
 floor: float
 floor_divide = div: number
+fix = trunc: float
 fmax
 fmin
 fmod: number
@@ -157,7 +164,7 @@ index_add
 index_copy: any
 index_fill: any
 index_reduce
-index_put ! scatter and indexCopy
+index_put: any
 index_select: any
 inner: float
 inverse ! no factorisations, see det
@@ -194,7 +201,7 @@ logspace: new
 logsumexp: float
 lt: none
 masked_fill: any
-masked_scatter ! where with scatter
+masked_scatter: any
 masked_select: host
 matmul: float
 matrix_power: float
@@ -206,17 +213,19 @@ meshgrid: any
 min
 minimum
 mm: float
-mode ! unique with counts
+msort = sort
+mode
 moveaxis = movedim: any
 movedim: any
 mul
 multigammaln: float
-multinomial ! gumbelSoftmax, or argmax of logits with Gumbel noise
+multinomial: none
 multiply = mul
 mv: float
 nan_to_num: float
 nanmean: float
-nanmedian ! quantile of what isnan leaves
+nanmedian
+nanquantile: float
 nansum
 narrow: any
 ne: none
@@ -233,12 +242,12 @@ ones_like: new
 outer
 pdist = pdist: float
 permute: any
-poisson ! not yet
+poisson ! its sampler loops without a bound, and no layer or loss draws counts
 polar ! no complex numbers
 polygamma: float
 pow: float
 prod
-put ! scatter of the flattened tensor
+put ! indexPut of the flattened tensor
 quantile: float
 rad2deg: float
 rand: new
@@ -265,7 +274,7 @@ scatter_add
 scatter_reduce
 searchsorted: none
 select: any
-select_scatter ! where, or cat of slices
+select_scatter: any
 sgn = sign
 sigmoid: float
 sign
@@ -273,7 +282,7 @@ signbit: none
 sin: float
 sinc: float
 sinh: float
-slice_scatter ! cat of slices
+slice_scatter: any
 softmax: float
 sort
 split: any
@@ -337,6 +346,7 @@ linalg.eigh ! no factorisations, see det
 linalg.lstsq ! no factorisations, see det
 linalg.qr ! no factorisations, see det
 linalg.solve ! no factorisations, see det
+linalg.inv ! no factorisations, see det
 special.expit = sigmoid: float
 special.entr = entr: float
 special.ndtr = ndtr: float

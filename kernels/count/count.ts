@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { showShape } from "../../tensor/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
@@ -55,7 +56,9 @@ export interface BincountOptions {
  * console.log(await bincount(tensor([0, 2, 2, 1]), { numBins: 4 }).array()); // [1, 1, 2, 0]
  * ```
  */
-export function bincount(x: Tensor, { numBins }: BincountOptions): Tensor {
+export function bincount(x: Tensor, options: BincountOptions): Tensor {
+  checkNames("compute bincount", options, { numBins: true });
+  const { numBins } = options;
   if (!Number.isInteger(numBins) || numBins < 1) {
     throw new RangeError(`Cannot count in bincount: numBins must be a whole number from 1 on, got ${numBins}`);
   }

@@ -1,3 +1,4 @@
+import { checkNames, type OptionNames } from "../../device/option_names.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { gradEnabled } from "../../tensor/grad_mode.ts";
@@ -29,6 +30,8 @@ export interface NllLossOptions {
   /** Default `"mean"`: the sum of losses by the sum of the weights of the samples' labels. */
   reduction?: LossReduction;
 }
+
+const OPTION_NAMES: OptionNames<NllLossOptions> = { weight: true, ignoreIndex: true, reduction: true };
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions extends NllLossOptions {
@@ -198,6 +201,7 @@ function lossByProbabilities(x: Tensor, target: Tensor, options: CrossEntropyOpt
  * ```
  */
 export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkNames("compute crossEntropy", options, { ...OPTION_NAMES, labelSmoothing: true });
   const { reduction = "mean", labelSmoothing = 0 } = options;
   checkReduction("crossEntropy", reduction);
   checkFloat("crossEntropy", x);
@@ -234,6 +238,7 @@ export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOpt
  * ```
  */
 export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {}): Tensor {
+  checkNames("compute nllLoss", options, OPTION_NAMES);
   checkReduction("nllLoss", options.reduction ?? "mean");
   checkFloat("nllLoss", x);
   return lossByLabels("nllLoss", x, target, { ...options, labelSmoothing: 0 }, true);

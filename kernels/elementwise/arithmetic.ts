@@ -1,4 +1,5 @@
 /** Sums, products, quotients and what belongs to them. */
+import { checkNames } from "../../device/option_names.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pointwise, type PointwiseGrad, type TensorLike } from "./define.ts";
 import { type Unary, unary, vanishing } from "./unary.ts";
@@ -151,7 +152,9 @@ const addcdivOp = pointwise({
  * console.log(await add(tensor([[1.5], [2]]), tensor([1, 2]), { alpha: 10 }).array()); // [[11.5, 21.5], [12, 22]]
  * ```
  */
-export function add(a: TensorLike, b: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor {
+export function add(a: TensorLike, b: TensorLike, options?: AlphaOptions): Tensor {
+  checkNames("compute add", options, { alpha: true });
+  const { alpha = 1 } = options ?? {};
   return alpha === 1 ? addOp([a, b]) : addScaledOp([a, b, alpha]);
 }
 
@@ -173,7 +176,9 @@ export function add(a: TensorLike, b: TensorLike, { alpha = 1 }: AlphaOptions = 
  * console.log(await sub(1, tensor([0.25, 2])).array()); // [0.75, -1]
  * ```
  */
-export function sub(a: TensorLike, b: TensorLike, { alpha = 1 }: AlphaOptions = {}): Tensor {
+export function sub(a: TensorLike, b: TensorLike, options?: AlphaOptions): Tensor {
+  checkNames("compute sub", options, { alpha: true });
+  const { alpha = 1 } = options ?? {};
   return alpha === 1 ? subOp([a, b]) : subScaledOp([a, b, alpha]);
 }
 
@@ -218,7 +223,9 @@ export function mul(a: TensorLike, b: TensorLike): Tensor {
  * console.log(await div(a, 2, { roundingMode: "floor" }).array()); // [3, -4]
  * ```
  */
-export function div(a: TensorLike, b: TensorLike, { roundingMode }: DivOptions = {}): Tensor {
+export function div(a: TensorLike, b: TensorLike, options?: DivOptions): Tensor {
+  checkNames("compute div", options, { roundingMode: true });
+  const { roundingMode } = options ?? {};
   switch (roundingMode) {
     case undefined:
       return divOp([a, b]);
@@ -309,7 +316,9 @@ export function lerp(a: Tensor, b: TensorLike, weight: TensorLike): Tensor {
  * console.log(await addcmul(tensor([1, 1]), tensor([2, 3]), tensor([4, 5]), { value: 10 }).array()); // [81, 151]
  * ```
  */
-export function addcmul(x: Tensor, a: Tensor, b: Tensor, { value = 1 }: ValueOptions = {}): Tensor {
+export function addcmul(x: Tensor, a: Tensor, b: Tensor, options?: ValueOptions): Tensor {
+  checkNames("compute addcmul", options, { value: true });
+  const { value = 1 } = options ?? {};
   return addcmulOp([x, a, b, value]);
 }
 
@@ -331,7 +340,9 @@ export function addcmul(x: Tensor, a: Tensor, b: Tensor, { value = 1 }: ValueOpt
  * console.log(await addcdiv(tensor([1, 1]), tensor([1, 2]), tensor([2, 4]), { value: 3 }).array()); // [2.5, 2.5]
  * ```
  */
-export function addcdiv(x: Tensor, a: Tensor, b: Tensor, { value = 1 }: ValueOptions = {}): Tensor {
+export function addcdiv(x: Tensor, a: Tensor, b: Tensor, options?: ValueOptions): Tensor {
+  checkNames("compute addcdiv", options, { value: true });
+  const { value = 1 } = options ?? {};
   return addcdivOp([x, a, b, value]);
 }
 

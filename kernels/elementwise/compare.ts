@@ -1,4 +1,5 @@
 /** Comparisons, logic and tests of single numbers; all give booleans and none has a gradient. */
+import { checkNames } from "../../device/option_names.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Expressions, pointwise, type TensorLike } from "./define.ts";
 import { type Unary, unary } from "./unary.ts";
@@ -226,8 +227,10 @@ export const isfinite: Unary = unary({
 export function isclose(
   a: Tensor,
   b: Tensor,
-  { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {},
+  options: { rtol?: number; atol?: number; equalNan?: boolean } = {},
 ): Tensor {
+  checkNames("compare in isclose", options, { rtol: true, atol: true, equalNan: true });
+  const { rtol = 1e-5, atol = 1e-8, equalNan = false } = options;
   return iscloseOp([a, b], { rtol, atol, equal: equalNan ? 1 : 0 });
 }
 

@@ -1,4 +1,5 @@
 /** Roots, exponentials, logarithms, powers, and the error function. */
+import { checkNames } from "../../device/option_names.ts";
 import { autocastDType } from "../../tensor/autocast.ts";
 import { isHalf } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -280,7 +281,9 @@ const logitOp = unary({
  * console.log(await logit(tensor([0.5, 1])).array()); // [0, Infinity]
  * ```
  */
-export function logit(x: Tensor, { eps }: LogitOptions = {}): Tensor {
+export function logit(x: Tensor, options?: LogitOptions): Tensor {
+  checkNames("compute logit", options, { eps: true });
+  const { eps } = options ?? {};
   return logitOp(x, { low: eps ?? -Infinity });
 }
 

@@ -1,4 +1,5 @@
 /** Activation functions made of straight pieces, and of parabolas, with PyTorch's conventions at their kinks. */
+import { checkNames } from "../../device/option_names.ts";
 import { ShapeError, showShapes } from "../../tensor/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { reshape } from "../layout/reshape.ts";
@@ -112,7 +113,9 @@ const leakyReluOp = unary({
  * console.log(await leakyRelu(tensor([-2, 2]), { negativeSlope: 0.25 }).array()); // [-0.5, 2]
  * ```
  */
-export function leakyRelu(x: Tensor, { negativeSlope = 0.01 }: LeakyReluOptions = {}): Tensor {
+export function leakyRelu(x: Tensor, options?: LeakyReluOptions): Tensor {
+  checkNames("compute leakyRelu", options, { negativeSlope: true });
+  const { negativeSlope = 0.01 } = options ?? {};
   return leakyReluOp(x, { slope: negativeSlope });
 }
 
@@ -148,7 +151,9 @@ const hardtanhOp = unary({
  * console.log(await hardtanh(tensor([-2, 0.5, 2])).array()); // [-1, 0.5, 1]
  * ```
  */
-export function hardtanh(x: Tensor, { minVal = -1, maxVal = 1 }: HardtanhOptions = {}): Tensor {
+export function hardtanh(x: Tensor, options?: HardtanhOptions): Tensor {
+  checkNames("compute hardtanh", options, { minVal: true, maxVal: true });
+  const { minVal = -1, maxVal = 1 } = options ?? {};
   return hardtanhOp(x, { low: minVal, high: maxVal });
 }
 
@@ -182,7 +187,9 @@ const hardshrinkOp = unary({
  * console.log(await hardshrink(tensor([-2, 0.25])).array()); // [-2, 0]
  * ```
  */
-export function hardshrink(x: Tensor, { lambda = 0.5 }: ShrinkOptions = {}): Tensor {
+export function hardshrink(x: Tensor, options?: ShrinkOptions): Tensor {
+  checkNames("compute hardshrink", options, { lambda: true });
+  const { lambda = 0.5 } = options ?? {};
   return hardshrinkOp(x, { width: lambda });
 }
 
@@ -210,7 +217,9 @@ const softshrinkOp = unary({
  * console.log(await softshrink(tensor([-2, 0.25])).array()); // [-1.5, 0]
  * ```
  */
-export function softshrink(x: Tensor, { lambda = 0.5 }: ShrinkOptions = {}): Tensor {
+export function softshrink(x: Tensor, options?: ShrinkOptions): Tensor {
+  checkNames("compute softshrink", options, { lambda: true });
+  const { lambda = 0.5 } = options ?? {};
   return softshrinkOp(x, { width: lambda });
 }
 

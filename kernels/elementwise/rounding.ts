@@ -1,4 +1,5 @@
 /** Whole numbers near a number, and what is left over when whole multiples are taken away. */
+import { checkNames } from "../../device/option_names.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { div, mul, neg, sub } from "./arithmetic.ts";
@@ -87,7 +88,9 @@ const roundOp = whole("round", "round(x)");
  * console.log(await round(tensor([0.5, 1.5, -2.6])).array()); // [0, 2, -3]
  * ```
  */
-export function round(x: Tensor, { decimals = 0 }: RoundOptions = {}): Tensor {
+export function round(x: Tensor, options?: RoundOptions): Tensor {
+  checkNames("compute round", options, { decimals: true });
+  const { decimals = 0 } = options ?? {};
   if (!Number.isInteger(decimals)) {
     throw new RangeError(`Cannot round in round: decimals must be a whole number, got ${decimals}`);
   }

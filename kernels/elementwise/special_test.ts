@@ -79,3 +79,23 @@ gpuTest("divisors and multiples of whole numbers", async () => {
   assertEquals(await f.lcm(f.to(tensor([4, 6]), "u32"), 10).array(), [20, 30]);
   assertThrows(() => f.gcd(tensor([1.5]), 2), TypeError, "not defined for f32");
 });
+
+gpuTest("functions take options as objects, and name those that do not exist", () => {
+  const x = tensor([0.5]), labels = tensor([0]), wrong = 0.2 as unknown as Record<never, never>;
+  const calls: (() => Tensor)[] = [
+    () => f.leakyRelu(x, wrong),
+    () => f.hardtanh(x, wrong),
+    () => f.softshrink(x, wrong),
+    () => f.add(x, x, wrong),
+    () => f.div(x, x, wrong),
+    () => f.round(x, wrong),
+    () => f.logit(x, wrong),
+    () => f.crossEntropy(x, tensor(0), wrong),
+    () => f.nllLoss(x, tensor(0), wrong),
+    () => f.oneHot(labels, wrong),
+  ];
+  for (const call of calls) assertThrows(call, TypeError, "options must be an object such as");
+  const named = { slope: 0.2 } as unknown as Record<never, never>;
+  assertThrows(() => f.leakyRelu(x, named), TypeError, "there is no option slope");
+  assertThrows(() => f.crossEntropy(x, tensor(0), named), TypeError, "there is no option slope");
+});

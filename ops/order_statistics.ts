@@ -1,0 +1,123 @@
+/** Medians and quantiles of what is a number, and what occurs most often. */
+import { checkNames } from "../device/option_names.ts";
+import { add, maximum, mul, sub } from "../kernels/elementwise/arithmetic.ts";
+import { to } from "../kernels/elementwise/cast.ts";
+import { eq, isnan, logicalNot } from "../kernels/elementwise/compare.ts";
+import { ceil, floor, round } from "../kernels/elementwise/rounding.ts";
+import { takeAlongDim } from "../kernels/gather/gather.ts";
+import { argmax } from "../kernels/reduce/arg.ts";
+import { sum } from "../kernels/reduce/sum.ts";
+import { sort } from "../kernels/sort/sort.ts";
+import { isFloat } from "../tensor/dtype.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { alongAxis, type MedianOptions, QUANTILE_NAMES, type QuantileOptions, reducedTo } from "./statistics.ts";
+import { unsqueeze } from "./shape.ts";
+
+/** The sorted rows, where NaN is last, and the last place of a number. */
+function numbers(rows: Tensor, dim: number): { values: Tensor; last: Tensor } {
+  const [values] = sort(rows, { dim });
+  return { values, last: maximum(sub(sum(logicalNot(isnan(rows)), { dim, keepdim: true }), 1), 0) };
+}
+
+/**
+ * The median of the elements that are numbers; of an even number of them the lower of the two in the middle. NaN where there
+ * is none.
+ *
+ * @param x Any shape
+ * @param options The axis, and whether it stays; default: all elements
+ * @returns The median
+ * @throws {ShapeError} If the axis is empty
+ *
+ * @example
+ * ```ts
+ * import { init, nanmedian, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await nanmedian(tensor([3, NaN, 1.5, 2])).item()); // 2
+ * ```
+ */
+export function nanmedian(x: Tensor, options: MedianOptions = {}): Tensor {
+  checkNames("take the median in nanmedian", options, { dim: true, keepdim: true });
+  const { dim, keepdim = false } = options;
+  const { x: rows, axis } = alongAxis("nanmedian", x, dim);
+  const { values, last } = numbers(rows, axis);
+  const middle = to(floor(mul(to(last, "f32"), 0.5)), "i32");
+  return reducedTo(takeAlongDim(values, middle, { dim: axis }), x, axis, dim, keepdim);
+}
+
+/**
+ * The element below which a share `q` of the elements that are numbers lies. NaN where there is none.
+ *
+ * @param x Any shape, floating-point
+ * @param q From 0 to 1
+ * @param options The axis, whether it stays, and what lies between two elements
+ * @returns The quantile
+ * @throws {RangeError} If q is not from 0 to 1, or the interpolation is unknown
+ *
+ * @example
+ * ```ts
+ * import { init, nanquantile, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await nanquantile(tensor([4, NaN, 1.5, 2]), 0.75).item()); // 3
+ * ```
+ */
+export function nanquantile(x: Tensor, q: number, options: QuantileOptions = {}): Tensor {
+  checkNames("take a quantile in nanquantile", options, QUANTILE_NAMES);
+  const { dim, keepdim = false, interpolation = "linear" } = options;
+  if (!(q >= 0 && q <= 1)) {
+    throw new RangeError(`Cannot take a quantile in nanquantile: q must be from 0 to 1, got ${q}`);
+  }
+  const { x: rows, axis } = alongAxis("nanquantile", x, dim);
+  const { values, last } = numbers(rows, axis);
+  const place = mul(to(last, "f32"), q);
+  const at = (place: Tensor) => takeAlongDim(values, to(place, "i32"), { dim: axis });
+  const between = (share: Tensor | number) => {
+    const low = at(floor(place));
+    return add(low, mul(sub(at(ceil(place)), low), share));
+  };
+  const read: Record<NonNullable<QuantileOptions["interpolation"]>, () => Tensor> = {
+    linear: () => between(sub(place, floor(place))),
+    lower: () => at(floor(place)),
+    higher: () => at(ceil(place)),
+    nearest: () => at(round(place)),
+    midpoint: () => between(mul(sub(ceil(place), floor(place)), 0.5)),
+  };
+  if (!Object.hasOwn(read, interpolation)) {
+    throw new RangeError(
+      `Cannot take a quantile in nanquantile: interpolation must be linear, lower, higher, nearest or midpoint, got ` +
+        interpolation,
+    );
+  }
+  return reducedTo(to(read[interpolation](), x.dtype), x, axis, dim, keepdim);
+}
+
+/**
+ * The elements that occur most often along an axis, and where they stand first. Of several the smallest counts; NaN is never
+ * equal to another. All pairs of a row are compared, which suits rows of up to some thousand.
+ *
+ * @param x Any shape, numbers
+ * @param options The axis (default −1), and whether it stays
+ * @returns Values, and places in i32
+ * @throws {ShapeError} If the axis is empty
+ *
+ * @example
+ * ```ts
+ * import { init, mode, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * const [values, places] = mode(tensor([3, 1, 2, 1, 3]));
+ * console.log(await values.item(), await places.item()); // 1 1
+ * ```
+ */
+export function mode(x: Tensor, options: MedianOptions = {}): [values: Tensor, places: Tensor] {
+  checkNames("take what is most frequent in mode", options, { dim: true, keepdim: true });
+  const { dim = -1, keepdim = false } = options;
+  const { x: rows, axis } = alongAxis("mode", x, dim);
+  const [values, places] = sort(rows, { dim: axis });
+  const equal = eq(unsqueeze(values, axis), unsqueeze(values, axis + 1));
+  const counts = sum(equal, { dim: axis + 1 });
+  const best = argmax(isFloat(x.dtype) ? to(counts, "f32") : counts, { dim: axis, keepdim: true });
+  const pick = (t: Tensor) => reducedTo(takeAlongDim(t, best, { dim: axis }), x, axis, dim, keepdim);
+  return [pick(values), pick(places)];
+}
