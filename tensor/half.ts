@@ -83,7 +83,7 @@ export function bf16Value(bits: number): number {
  *
  * @example
  * ```ts
- * import { f32ToF16 } from "./half.ts";
+ * import { f32ToF16 } from "@fulgurite/core";
  * console.assert(f32ToF16([0, 1, -2]).join() === "0,15360,49152");
  * ```
  */
@@ -104,7 +104,7 @@ export function f32ToF16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
  *
  * @example
  * ```ts
- * import { f16ToF32 } from "./half.ts";
+ * import { f16ToF32 } from "@fulgurite/core";
  * console.assert(f16ToF32(Uint16Array.of(0x3c00))[0] === 1);
  * ```
  */
@@ -121,7 +121,7 @@ export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
  *
  * @example
  * ```ts
- * import { f32ToBf16 } from "./half.ts";
+ * import { f32ToBf16 } from "@fulgurite/core";
  * console.assert(f32ToBf16([1, -2]).join() === "16256,49152");
  * ```
  */
@@ -138,7 +138,7 @@ export function f32ToBf16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
  *
  * @example
  * ```ts
- * import { bf16ToF32 } from "./half.ts";
+ * import { bf16ToF32 } from "@fulgurite/core";
  * console.assert(bf16ToF32(Uint16Array.of(0x3f80))[0] === 1);
  * ```
  */

@@ -18,13 +18,28 @@ export {
   randomState,
   restoreRandomState,
 } from "./generator.ts";
-export type { F16Array } from "./half.ts";
+export { bf16ToF32, type F16Array, f16ToF32, f32ToBf16, f32ToF16 } from "./half.ts";
 export { type HostArrays, type HostDType, type HostTensor, hostTensor, isHostTensor } from "./host.ts";
 export { uploadInto } from "./in_place.ts";
 export type { TensorMethods } from "./methods.ts";
 export type { GradContext, Inputs, Op, Precision, Saves, Spec } from "./op.ts";
 export { apply, applyAll } from "./op.ts";
 export type { PhiloxStream } from "./philox.ts";
+export {
+  encodeSafetensors,
+  type NamedTensors as SafetensorsTensors,
+  parseSafetensors,
+  readSafetensors,
+  readSafetensorsHeader,
+  type SafetensorsContent,
+  type SafetensorsDType,
+  type SafetensorsEntry,
+  SafetensorsError,
+  type SafetensorsHeader,
+  type SafetensorsMetadata,
+  type SafetensorsRule,
+  writeSafetensors,
+} from "./safetensors.ts";
 export { keep, scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
 export { type GradHook, type HostArray, type NestedArray, Tensor } from "./tensor.ts";

@@ -69,7 +69,7 @@ const READ_TOGETHER = 16 * 1024 * 1024;
  *
  * @example
  * ```ts
- * import { encodeSafetensors, parseSafetensors } from "./safetensors.ts";
+ * import { encodeSafetensors, parseSafetensors } from "@fulgurite/core";
  * const bytes = encodeSafetensors({ w: { dtype: "f32", shape: [2], data: Float32Array.of(1, 2) } });
  * console.assert(parseSafetensors(bytes).tensors.get("w")?.data[1] === 2);
  * ```
@@ -93,7 +93,7 @@ export function parseSafetensors(bytes: Uint8Array, file: string = "<bytes>"): S
  *
  * @example
  * ```ts
- * import { encodeSafetensors, readSafetensorsHeader } from "./safetensors.ts";
+ * import { encodeSafetensors, readSafetensorsHeader } from "@fulgurite/core";
  * const file = new Blob([encodeSafetensors({ w: { dtype: "i32", shape: [1], data: Int32Array.of(3) } })]);
  * console.assert((await readSafetensorsHeader(file)).entries.get("w")?.dtype === "i32");
  * ```
@@ -110,7 +110,7 @@ export async function readSafetensorsHeader(source: string | Blob): Promise<Safe
  *
  * @example
  * ```ts
- * import { encodeSafetensors, readSafetensors } from "./safetensors.ts";
+ * import { encodeSafetensors, readSafetensors } from "@fulgurite/core";
  * const file = new Blob([encodeSafetensors({ w: { dtype: "u32", shape: [], data: Uint32Array.of(3) } })]);
  * const { tensors } = await readSafetensors(file, { names: ["w"] });
  * console.assert(tensors.get("w")?.data[0] === 3);
@@ -150,7 +150,7 @@ const EMPTY: HostTensor<DType> = { dtype: "f32", shape: [0], data: new Float32Ar
  *
  * @example
  * ```ts
- * import { encodeSafetensors } from "./safetensors.ts";
+ * import { encodeSafetensors } from "@fulgurite/core";
  * const bytes = encodeSafetensors({ bias: { dtype: "f32", shape: [2], data: Float32Array.of(0, 1) } }, { format: "pt" });
  * console.assert(bytes[8] === "{".charCodeAt(0));
  * ```
@@ -177,7 +177,7 @@ export function encodeSafetensors(
  *
  * @example
  * ```ts ignore
- * import { writeSafetensors } from "./safetensors.ts";
+ * import { writeSafetensors } from "@fulgurite/core";
  * await writeSafetensors("model.safetensors", { w: { dtype: "f32", shape: [2], data: Float32Array.of(1, 2) } });
  * ```
  */
