@@ -9,7 +9,7 @@ import { LightningDataModule } from "./lightning_data_module.ts";
 import { DataLoader } from "./loader.ts";
 import { mnist, mnistMean, mnistStd } from "./mnist.ts";
 import type { Stage } from "./protocol.ts";
-import { scaleImages } from "./transforms.ts";
+import { scaleImages } from "./transforms/scale_images.ts";
 
 /** What the steps receive: images [N, 1, 28, 28] as f32, scaled to mean 0 and deviation 1, and classes [N] as i32. */
 export type ImageBatch = {

@@ -4,7 +4,7 @@ import { ArrayDataset, type Dataset, randomSplit } from "./dataset.ts";
 import { MnistDataModule } from "./image_data_module.ts";
 import { DataLoader, type DataLoaderState } from "./loader.ts";
 import { RandomSampler } from "./sampler.ts";
-import { scaleImages } from "./transforms.ts";
+import { scaleImages } from "./transforms/scale_images.ts";
 
 /** Compiles only if two types are the same. */
 type Same<A, B> = (<X>() => X extends A ? 1 : 2) extends (<X>() => X extends B ? 1 : 2) ? true : false;

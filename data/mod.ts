@@ -55,6 +55,6 @@ export { ReadContext } from "./read_context.ts";
 export { DistributedSampler, SubsetRandomSampler, WeightedRandomSampler } from "./random_samplers.ts";
 export { BatchSampler, type BatchSource, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 export { serveDatasets } from "./serve_datasets.ts";
-export { scaleImages } from "./transforms.ts";
+export { scaleImages } from "./transforms/scale_images.ts";
 export { CombinedLoader, type CombinedLoaderState, type CombinedMode, type LoaderGroup } from "./combined_loader.ts";
 export * from "./readers/mod.ts";

@@ -1,6 +1,6 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { hostTensor } from "../tensor/host.ts";
-import { scaleImages } from "./transforms.ts";
+import { hostTensor } from "../../tensor/host.ts";
+import { scaleImages } from "./scale_images.ts";
 
 Deno.test("scaleImages is (byte / 255 - mean) / std for every byte", () => {
   const bytes = hostTensor(Uint8Array.from({ length: 256 }, (_, i) => i), { dtype: "u8", shape: [1, 1, 16, 16] });

@@ -1,5 +1,5 @@
-import { type HostTensor, hostTensor } from "../tensor/host.ts";
-import { ReadContext } from "./read_context.ts";
+import { type HostTensor, hostTensor } from "../../tensor/host.ts";
+import { ReadContext } from "../read_context.ts";
 
 /**
  * Turns bytes 0 … 255 into f32: (byte / 255 − mean) / std, as PyTorch's `ToTensor` and `Normalize` do together.

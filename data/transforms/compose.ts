@@ -1,0 +1,87 @@
+/** Random numbers for a transform: `at.random(index)` of a data set's `get` has them, and so has any `PhiloxStream`. */
+export interface RandomSource {
+  /** The next number in [0, 1). */
+  uniform(): number;
+  /** The next whole number from 0 to `bound` − 1. */
+  below(bound: number): number;
+}
+
+/**
+ * Changes one sample, with random numbers where it needs them.
+ *
+ * @typeParam A What it takes
+ * @typeParam B What it makes
+ */
+export type Transform<A, B = A> = (sample: A, random: RandomSource) => B;
+
+/**
+ * One transform after the other, each with random numbers that follow those of the one before.
+ *
+ * @param transforms Each takes what the one before makes
+ *
+ * @example
+ * ```ts
+ * import { PhiloxStream } from "@fulgurite/core/transforms";
+ * import { compose, normalize, randomHorizontalFlip, toTensor } from "@fulgurite/core/transforms";
+ * import { hostTensor } from "@fulgurite/core";
+ *
+ * const augment = compose(randomHorizontalFlip(), toTensor(), normalize(0.5, 0.5));
+ * const image = hostTensor(Uint8Array.of(0, 255), { dtype: "u8", shape: [1, 1, 2] });
+ * console.assert([...augment(image, new PhiloxStream(1)).data].sort().join() === "-1,1");
+ * ```
+ */
+export function compose<A, B>(first: Transform<A, B>): Transform<A, B>;
+/** Two, one after the other. */
+export function compose<A, B, C>(first: Transform<A, B>, second: Transform<B, C>): Transform<A, C>;
+/** Three, one after the other. */
+export function compose<A, B, C, D>(
+  first: Transform<A, B>,
+  second: Transform<B, C>,
+  third: Transform<C, D>,
+): Transform<A, D>;
+/** Four, one after the other. */
+export function compose<A, B, C, D, E>(
+  first: Transform<A, B>,
+  second: Transform<B, C>,
+  third: Transform<C, D>,
+  fourth: Transform<D, E>,
+): Transform<A, E>;
+/** Five, one after the other. */
+export function compose<A, B, C, D, E, F>(
+  first: Transform<A, B>,
+  second: Transform<B, C>,
+  third: Transform<C, D>,
+  fourth: Transform<D, E>,
+  fifth: Transform<E, F>,
+): Transform<A, F>;
+/** Any number of them that make what they take. */
+export function compose<A>(...transforms: readonly Transform<A, A>[]): Transform<A, A>;
+export function compose(...transforms: readonly Transform<unknown, unknown>[]): Transform<unknown, unknown> {
+  return (sample, random) => transforms.reduce((made, transform) => transform(made, random), sample);
+}
+
+/**
+ * A transform that is done with a probability, else the sample stays as it is.
+ *
+ * @param transform What may be done
+ * @param probability From 0 to 1 (default 0.5)
+ * @throws {RangeError} if it is no probability
+ *
+ * @example
+ * ```ts
+ * import { PhiloxStream, randomApply } from "@fulgurite/core/transforms";
+ *
+ * const double = randomApply((x: number) => 2 * x, 1);
+ * console.assert(double(3, new PhiloxStream(1)) === 6);
+ * ```
+ */
+export function randomApply<A>(transform: Transform<A, A>, probability: number = 0.5): Transform<A, A> {
+  checkProbability("randomApply", probability);
+  return (sample, random) => random.uniform() < probability ? transform(sample, random) : sample;
+}
+
+/** Throws unless a number is a probability. */
+export function checkProbability(op: string, probability: number): void {
+  if (probability >= 0 && probability <= 1) return;
+  throw new RangeError(`Cannot make ${op}: the probability must be from 0 to 1, is ${probability}`);
+}
