@@ -43,6 +43,8 @@ export interface Plan {
   readonly width: Width;
   /** Tiles of the result along rows and columns of the kernel (which may be swapped against those of the result). */
   readonly rowTiles: number;
+  /** Rows of a tile. */
+  readonly tileRows: number;
   readonly columnTiles: number;
   /** Parts of the sum that are computed side by side and added afterwards, in order. */
   readonly slices: number;
@@ -79,6 +81,7 @@ export const GEMM_PARAMS = {
   slice: "u32",
   sliceSize: "u32",
   sumsAt: "u32",
+  tileRows: "u32",
 } as const;
 
 /** Words that these parameters take: six vectors, and numbers. */
@@ -253,6 +256,7 @@ function parameters(
     rowY: plan.swapped ? 1 : problem.n,
     columnY: plan.swapped ? problem.n : 1,
     rowTiles: plan.rowTiles,
+    tileRows: plan.tileRows,
     columnTiles: plan.columnTiles,
     slices: plan.slices,
     slice: plan.slice,

@@ -211,5 +211,14 @@ export function groupsPlan(given: Gemm, sink: Sink, device: Device): Plan {
     swapped,
   } as const;
   const rowTiles = Math.ceil(m / shape.rows), columnTiles = Math.ceil(n / shape.columns);
-  return { kernel: (sink) => groupsKernel({ ...spec, sink }), width, rowTiles, columnTiles, slices, slice, swapped };
+  return {
+    kernel: (sink) => groupsKernel({ ...spec, sink }),
+    width,
+    rowTiles,
+    tileRows: shape.rows,
+    columnTiles,
+    slices,
+    slice,
+    swapped,
+  };
 }

@@ -312,43 +312,61 @@ class Writer {
    */
   #store(): string[] {
     const { rows, columns, width, sink, swapped } = this.#spec;
-    const lines = [
-      "let baseY = slice * params.sliceSize + batch * params.m * params.n;",
-      ...range(rows).map((r) => `let i${r} = ${this.#rowY(r)};`),
-    ];
+    const lines = ["let baseY = slice * params.sliceSize + batch * params.m * params.n;"];
     if (sink.sums) {
       // The values are broadcast before the condition, so that all lanes take part.
-      lines.push(
-        ...range(rows).map((r) => `let t${r} = ${range(STEP).map((u) => this.#valueA(r, u, "ta")).join(" + ")};`),
-      );
-      lines.push("if (column == 0u) {");
-      lines.push(...range(rows).map((r) => `  put_sum(params.sumsAt + slice * params.sliceSize + i${r}, t${r});`), "}");
+      const sums = range(rows).map((r) => range(STEP).map((u) => this.#valueA(r, u, "ta")).join(" + "));
+      const put = (i: string, x: string) => `put_sum(params.sumsAt + slice * params.sliceSize + ${i}, ${x});`;
+      const { before, after } = this.#eachRow("t", "f32", sums, put);
+      lines.push(...before, "if (column == 0u) {", ...after.map((line) => `  ${line}`), "}");
     }
-    const neighbours = range(columns / width);
-    for (const g of neighbours) {
+    for (const g of range(columns / width)) {
       const first = g * width;
       const j = `column + ${first}u`;
       lines.push(`if (${j} < params.n) {`, `  let x = baseY + (${j}) * params.columnY;`);
       const bias = (n: number) => sink.bias === null || swapped ? "" : `  let bias${n} = bias_at(${j} + ${n}u);`;
       lines.push(...range(width).map(bias).filter(Boolean));
-      for (const r of range(rows)) {
+      const type = width === 1 ? "f32" : `vec${width}f`;
+      const values = range(rows).map((r) => {
         const value = (c: number) => this.#quadColumns ? `s${r}_0.${LETTERS[c]}` : `s${r}_${c}`;
-        const whole = width === 4
-          ? `s${r}_0`
-          : width === 1
-          ? value(first)
-          : `vec2f(${value(first)}, ${value(first + 1)})`;
-        const biases = range(width).map((n) => `bias${n}`).join(", ");
-        const added = sink.bias === null
-          ? ""
-          : swapped
-          ? ` + bias_at(i${r})`
-          : ` + ${width === 1 ? biases : `vec${width}f(${biases})`}`;
-        lines.push(`  put(x + i${r} * params.rowY, ${whole}${added});`);
-      }
-      lines.push("}");
+        if (width === 4) return `s${r}_0`;
+        return width === 1 ? value(first) : `vec2f(${value(first)}, ${value(first + 1)})`;
+      });
+      const biases = range(width).map((n) => `bias${n}`).join(", ");
+      const added = (i: string) => {
+        if (sink.bias === null) return "";
+        return swapped ? ` + bias_at(${i})` : ` + ${width === 1 ? biases : `${type}(${biases})`}`;
+      };
+      const put = (i: string, x: string) => `put(x + ${i} * params.rowY, ${x}${added(i)});`;
+      const { before, after } = this.#eachRow(`y${g}_`, type, values, put);
+      lines.push(...[...before, ...after].map((line) => `  ${line}`), "}");
     }
     return lines;
+  }
+
+  /**
+   * Names a value for each row, and does something with each of them: in a loop that no compiler can unroll, for each place
+   * that touches memory is dozens of branches to compile.
+   */
+  #eachRow(
+    name: string,
+    type: string,
+    values: readonly string[],
+    use: (i: string, value: string) => string,
+  ): { before: string[]; after: string[] } {
+    const { rows } = this.#spec;
+    if (rows === 1) return { before: [`let ${name}0 = ${values[0]};`], after: [use(this.#rowY(0), `${name}0`)] };
+    const { a, quadsA } = this.#spec;
+    const i = a === "row" && quadsA ? "min(row + r / 4u * 4u, params.m - 4u) + r % 4u" : "min(row + r, params.m - 1u)";
+    return {
+      before: [`var ${name}: array<${type}, ${rows}>;`, ...values.map((value, r) => `${name}[${r}u] = ${value};`)],
+      after: [
+        "for (var r = 0u; r < params.tileRows; r++) {",
+        `  let i = ${i};`,
+        `  ${use("i", `${name}[r]`)}`,
+        "}",
+      ],
+    };
   }
 
   /** Text of the row that the sums of row r belong to. */

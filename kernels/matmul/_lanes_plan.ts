@@ -80,7 +80,16 @@ export function lanesPlan(given: Gemm, { sums }: Sink, device: Device): Plan {
     reduceAxes: reduce.sizes.length,
     swapped,
   } as const;
-  return { kernel: (sink) => lanesKernel({ ...spec, sink }), width, rowTiles, columnTiles, slices, slice, swapped };
+  return {
+    kernel: (sink) => lanesKernel({ ...spec, sink }),
+    width,
+    rowTiles,
+    tileRows: rows,
+    columnTiles,
+    slices,
+    slice,
+    swapped,
+  };
 }
 
 let broadcasting = true;

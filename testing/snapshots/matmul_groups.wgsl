@@ -26,6 +26,7 @@ struct Params {
   slice: u32,
   sliceSize: u32,
   sumsAt: u32,
+  tileRows: u32,
 }
 fn bf16_bits(x: f32) -> u32 {
   let u = bitcast<u32>(x);

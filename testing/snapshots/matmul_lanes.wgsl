@@ -27,6 +27,7 @@ struct Params {
   slice: u32,
   sliceSize: u32,
   sumsAt: u32,
+  tileRows: u32,
 }
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
@@ -142,23 +143,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
   }
   let baseY = slice * params.sliceSize + batch * params.m * params.n;
-  let i0 = (min(row + 0u, params.m - 4u) + 0u);
-  let i1 = (min(row + 0u, params.m - 4u) + 1u);
-  let i2 = (min(row + 0u, params.m - 4u) + 2u);
-  let i3 = (min(row + 0u, params.m - 4u) + 3u);
-  let i4 = (min(row + 4u, params.m - 4u) + 0u);
-  let i5 = (min(row + 4u, params.m - 4u) + 1u);
-  let i6 = (min(row + 4u, params.m - 4u) + 2u);
-  let i7 = (min(row + 4u, params.m - 4u) + 3u);
   if (column + 0u < params.n) {
     let x = baseY + (column + 0u) * params.columnY;
-    put(x + i0 * params.rowY, s0_0);
-    put(x + i1 * params.rowY, s1_0);
-    put(x + i2 * params.rowY, s2_0);
-    put(x + i3 * params.rowY, s3_0);
-    put(x + i4 * params.rowY, s4_0);
-    put(x + i5 * params.rowY, s5_0);
-    put(x + i6 * params.rowY, s6_0);
-    put(x + i7 * params.rowY, s7_0);
+    var y0_: array<vec4f, 8>;
+    y0_[0u] = s0_0;
+    y0_[1u] = s1_0;
+    y0_[2u] = s2_0;
+    y0_[3u] = s3_0;
+    y0_[4u] = s4_0;
+    y0_[5u] = s5_0;
+    y0_[6u] = s6_0;
+    y0_[7u] = s7_0;
+    for (var r = 0u; r < params.tileRows; r++) {
+      let i = min(row + r / 4u * 4u, params.m - 4u) + r % 4u;
+      put(x + i * params.rowY, y0_[r]);
+    }
   }
 }
