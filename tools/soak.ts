@@ -1,17 +1,20 @@
 /**
- * Trains a small network for very long and fails when memory grows: `deno task soak [STEPS]`, by default 20,000 steps of
- * each kind.
+ * Trains a small network for very long and fails when memory grows: `deno task soak [STEPS] [KIND…]`, by default 20,000
+ * steps of each kind.
  *
  * @module
  */
 import { growth, soak, SOAKS } from "../testing/soak.ts";
 
-const steps = Number(Deno.args.filter((arg) => arg !== "--")[0] ?? 20_000);
+const [amount = "20000", ...kinds] = Deno.args.filter((arg) => arg !== "--");
+const steps = Number(amount);
 if (!Number.isInteger(steps) || steps < 20) {
-  throw new RangeError(`Cannot soak: the number of steps must be a whole number from 20, got ${Deno.args[0]}`);
+  throw new RangeError(`Cannot soak: the number of steps must be a whole number from 20, got ${amount}`);
 }
+const unknown = kinds.filter((kind) => !SOAKS.some((known) => known === kind));
+if (unknown.length > 0) throw new RangeError(`Cannot soak ${unknown.join(", ")}: kinds are ${SOAKS.join(", ")}`);
 let failed = false;
-for (const kind of SOAKS) {
+for (const kind of SOAKS.filter((kind) => kinds.length === 0 || kinds.includes(kind))) {
   console.log(`${kind}, ${steps} steps`);
   const started = performance.now();
   const samples = await soak(kind, steps, Math.floor(steps / 20), (sample) => {
