@@ -1,6 +1,8 @@
 import { checkNames } from "../device/option_names.ts";
 import { zeros } from "../kernels/elementwise/constants.ts";
+import { copyInto } from "../kernels/elementwise/copy_into.ts";
 import { embedding } from "../kernels/gather/embedding.ts";
+import { ShapeError, showShape } from "../tensor/errors.ts";
 import { copyBytes } from "../tensor/in_place.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -13,6 +15,12 @@ import { emptyParameter, type Parameter } from "./parameter.ts";
 export interface EmbeddingModuleOptions {
   /** A row that starts as zeros and is not learned; negative counts from the end. */
   paddingIdx?: number;
+}
+
+/** Options of {@link Embedding.fromPretrained}. */
+export interface PretrainedEmbeddingOptions extends EmbeddingModuleOptions {
+  /** Whether the vectors stay as they are; default true. */
+  freeze?: boolean;
 }
 
 /**
@@ -64,6 +72,40 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
     this.paddingIdx = paddingIdx !== undefined && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
     this.weight = emptyParameter([numEmbeddings, embeddingDim]);
     this.resetParameters();
+  }
+
+  /**
+   * Makes the layer with given vectors.
+   *
+   * @param vectors [numEmbeddings, embeddingDim], copied to f32
+   * @param options Whether they are learned further, and a row for padding, which keeps its vector
+   * @returns The layer
+   * @throws {ShapeError} If the vectors are no matrix
+   *
+   * @example
+   * ```ts
+   * import { init, tensor } from "@fulgurite/core";
+   * import { Embedding } from "@fulgurite/core/nn";
+   *
+   * await init();
+   * const table = Embedding.fromPretrained(tensor([[1, 2], [3, 4]]));
+   * console.log(await table.forward(tensor([1])).array()); // [[3, 4]]
+   * ```
+   */
+  static fromPretrained(vectors: Tensor, options: PretrainedEmbeddingOptions = {}): Embedding {
+    checkNames("make Embedding", options, { paddingIdx: true, freeze: true });
+    const { freeze = true, paddingIdx } = options;
+    if (vectors.ndim !== 2) {
+      throw new ShapeError(
+        "Embedding",
+        `Cannot make Embedding: vectors must be a matrix, their shape is ${showShape(vectors.shape)}`,
+        [vectors.shape],
+      );
+    }
+    const layer = new Embedding(vectors.shape[0], vectors.shape[1], { paddingIdx });
+    copyInto(layer.weight, vectors);
+    layer.weight.requiresGrad = !freeze;
+    return layer;
   }
 
   /** Draws new start values. */

@@ -28,7 +28,7 @@ export {
   type DropoutModuleOptions,
   FeatureAlphaDropout,
 } from "./dropout.ts";
-export { Embedding, type EmbeddingModuleOptions } from "./embedding.ts";
+export { Embedding, type EmbeddingModuleOptions, type PretrainedEmbeddingOptions } from "./embedding.ts";
 export {
   GroupNorm,
   type GroupNormModuleOptions,

@@ -1,4 +1,4 @@
-/** Parameters that are computed from others, vectors of all parameters, and dropout of self-normalising channels. */
+/** Parameters that are computed from others or given, vectors of all parameters, and dropout of whole channels. */
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import {
   add,
@@ -21,6 +21,7 @@ import { gpuTest } from "../testing/gpu.ts";
 import {
   Conv2d,
   ConvTranspose2d,
+  Embedding,
   FeatureAlphaDropout,
   isParametrized,
   Linear,
@@ -192,4 +193,13 @@ gpuTest("channels are dropped together, and mean and variance stay", async () =>
   assertEquals(await values(layer.train().forward(zeros([1, 1, 2])).mul(0)), [0, 0]);
   assertEquals(featureAlphaDropout(ones([1, 2]).to("f16"), { p: 0.5 }).dtype, "f16");
   assertThrows(() => featureAlphaDropout(ones([2])), TypeError, "axes");
+});
+
+gpuTest("vectors that others learned are looked up, and learned further only if they are to be", async () => {
+  using frozen = Embedding.fromPretrained(tensor([[1, 2], [3, 4], [5, 6]]), { paddingIdx: -1 });
+  assertEquals(await frozen.forward(tensor([[2, 1]])).array(), [[[5, 6], [3, 4]]]);
+  assertEquals([frozen.weight.requiresGrad, frozen.paddingIdx, frozen.weight.dtype], [false, 2, "f32"]);
+  using learned = Embedding.fromPretrained(ones([2, 2]), { freeze: false });
+  assert(learned.weight.requiresGrad);
+  assertThrows(() => Embedding.fromPretrained(ones([2])), TypeError, "must be a matrix");
 });
