@@ -33,6 +33,10 @@ type Item = { readonly row: Row; readonly names: readonly string[] } | { readonl
  */
 export class CSVLogger extends FolderLogger {
   readonly #rows: Outlet<Item> = new Outlet("CSVLogger", (items) => this.#write(items));
+  readonly #params: Outlet<string> = new Outlet("CSVLogger", async (all) => {
+    await this.open();
+    await writeFileAtomic(joinPath(this.logDir, "hparams.json"), all.at(-1)!);
+  });
   /** What the file holds; `null` before the first row. */
   #table: { readonly file: GrowingFile; columns: string[] } | null = null;
   #rewind: Rewind | null = null;
@@ -60,18 +64,19 @@ export class CSVLogger extends FolderLogger {
 
   /** Writes the hyperparameters. */
   async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.open();
-    await writeFileAtomic(joinPath(this.logDir, "hparams.json"), json(params, 2) + "\n");
+    await this.#params.give(json(params, 2) + "\n");
   }
 
   /** Waits until everything is written. */
   override async save(): Promise<void> {
+    await this.#params.flush();
     await this.#rows.flush();
     await super.save();
   }
 
   /** Ends the run. */
   override async finalize(status: string): Promise<void> {
+    await this.#params.close();
     await this.#rows.close();
     await super.finalize(status);
   }

@@ -21,6 +21,12 @@ export class LoggerLine {
     this.#last = this.#last.then(() => something(this.#logger)).catch(this.#fail);
   }
 
+  /** Gives the logger something at once, since it may be gone later. */
+  giveNow(something: (logger: Logger) => Awaitable<void>): void {
+    const given = (async () => await something(this.#logger))().catch(this.#fail);
+    this.#last = this.#last.then(() => given);
+  }
+
   /** Waits until everything is taken. */
   async settle(): Promise<void> {
     await this.#last;

@@ -1,7 +1,7 @@
 import type { StateDict } from "../data/mod.ts";
 import type { Metric } from "../metrics/mod.ts";
 import type { Loggable, LogOptions } from "./log.ts";
-import type { Logger, LogPoint } from "./logger.ts";
+import type { Logger, LogPoint, MediaPoint } from "./logger.ts";
 import { LoggerLine } from "./logger_line.ts";
 import { MetricStore, type ReadValue, readValues } from "./metric_store.ts";
 import { type FitProgress, rowStep } from "./progress.ts";
@@ -181,6 +181,12 @@ export class Reporter {
     const values = Object.entries(metrics).map(([name, value]) => ({ name, value, progBar: false, logger: true }));
     this.#publish(values, this.#progress.globalStep, ++this.#made);
     this.#inTurn(() => this.#send(values, at));
+  }
+
+  /** Has every logger take something at the present step. What it needs of the device it reads at once. */
+  show(something: (logger: Logger, at: MediaPoint) => void | Promise<void>, at: Partial<MediaPoint>): void {
+    const point = { ...at, step: at.step ?? rowStep(this.#progress) };
+    for (const line of this.#lines) line.giveNow((logger) => something(logger, point));
   }
 
   /** Begins to write a row of one evaluation batch; its step counts the batches of that loader over the whole run. */

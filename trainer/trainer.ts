@@ -16,7 +16,8 @@ import { FitLoop } from "./fit_loop.ts";
 import { LightningModule, type ModuleHost } from "./lightning_module.ts";
 import { lengthOf } from "./loaders.ts";
 import { logHyperparameters } from "./hyperparameters.ts";
-import type { Logger } from "./logger.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Logger, MediaPoint, Table } from "./logger.ts";
 import { configureOptimizers, type ResolvedSchedulerConfig } from "./optimizers.ts";
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from "./options.ts";
 import { Precision } from "./precision.ts";
@@ -350,6 +351,32 @@ export class Trainer implements DataModuleTrainer {
    */
   logMetrics(metrics: Readonly<Record<string, number>>): void {
     this.#reporter.writeRow(metrics);
+  }
+
+  /**
+   * Sends a picture to all loggers that take pictures, at the present step; it is read in the background.
+   *
+   * @param name Its name
+   * @param image [C, H, W] with 1, 3 or 4 channels: floats from 0 to 1, or whole numbers from 0 to 255
+   * @param at Another step, a caption
+   */
+  logImage(name: string, image: Tensor, at: Partial<MediaPoint> = {}): void {
+    this.#reporter.show((logger, point) => logger.logImage?.(name, image, point), at);
+  }
+
+  /** Sends a text to all loggers that take texts, at the present step. */
+  logText(name: string, text: string, at: Partial<MediaPoint> = {}): void {
+    this.#reporter.show((logger, point) => logger.logText?.(name, text, point), at);
+  }
+
+  /** Sends how the finite values of a tensor are distributed to all loggers that take that, at the present step. */
+  logHistogram(name: string, values: Tensor, at: Partial<MediaPoint> = {}): void {
+    this.#reporter.show((logger, point) => logger.logHistogram?.(name, values, point), at);
+  }
+
+  /** Sends a table to all loggers that take tables, at the present step. */
+  logTable(name: string, table: Table, at: Partial<MediaPoint> = {}): void {
+    this.#reporter.show((logger, point) => logger.logTable?.(name, table, point), at);
   }
 
   /** Whether a row of step metrics is due after the running batch. */
