@@ -19,6 +19,6 @@ export { DeviceLostError, KernelError, NoAdapterError, OutOfMemoryError } from "
 export type { Pipeline } from "./pipeline.ts";
 export type { Access } from "./pipelines.ts";
 export { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
-export type { RecorderCounts } from "./recorder.ts";
+export type { DispatchSize, RecorderCounts } from "./recorder.ts";
 export type { TimedDispatch } from "./timeline.ts";
 export { type DispatchTime, profile } from "./timing.ts";

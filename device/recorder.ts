@@ -20,10 +20,18 @@ export interface RecorderCounts {
   hostWrites: number;
 }
 
+/** What a dispatch works on, and how wide it is. */
+export interface DispatchSize {
+  /** Shapes of the tensors that are bound, where they are known. */
+  readonly shapes: readonly (readonly number[])[] | null;
+  /** Workgroups in x, y and z. */
+  readonly groups: readonly [number, number, number];
+}
+
 /** Receives the time of each dispatch while a profile is taken. */
 export interface DispatchTimer {
   /** Timestamp writes for the next pass, or `undefined` when its room is used up. */
-  next(label: string): GPUComputePassTimestampWrites | undefined;
+  next(label: string, size: DispatchSize): GPUComputePassTimestampWrites | undefined;
   /** Called before a submit, to resolve the queries written so far. */
   resolve(encoder: GPUCommandEncoder): void;
 }
@@ -44,6 +52,8 @@ export class Recorder {
   timer: DispatchTimer | null = null;
   /** What takes down all work, while something is captured. */
   recording: Recording | null = null;
+  /** Shapes of what the next dispatch works on: who dispatches says them where {@link wantsShapes}. */
+  shapes: DispatchSize["shapes"] = null;
 
   readonly #align: number;
   readonly #params: Bound;
@@ -89,10 +99,15 @@ export class Recorder {
       this.#paramsUsed = Math.ceil((at + params.length * 4) / this.#align) * this.#align;
       offset = [at];
     }
-    this.recording?.dispatch(pipeline, buffers, params, groups);
+    this.recording?.dispatch(pipeline, buffers, params, groups, this.shapes);
     this.play(pipeline, this.pipelines.group(pipeline.layout, buffers, this.#params), offset, groups);
     for (const buffer of buffers) buffer.batch = this.batch;
     this.played();
+  }
+
+  /** Whether somebody looks at the shapes of dispatches. */
+  get wantsShapes(): boolean {
+    return this.timer !== null || this.recording !== null;
   }
 
   /**
@@ -112,8 +127,11 @@ export class Recorder {
     this.counts.dispatches++;
     this.#inBatch++;
     this.#begun = true;
-    if (this.#backlog.holds(pipeline)) this.#hold(pipeline, () => this.#encode(pipeline, group, offset, groups));
-    else this.#encode(pipeline, group, offset, groups);
+    const { shapes } = this;
+    this.shapes = null;
+    if (this.#backlog.holds(pipeline)) {
+      this.#hold(pipeline, () => this.#encode(pipeline, group, offset, groups, shapes));
+    } else this.#encode(pipeline, group, offset, groups, shapes);
   }
 
   /** Submits a long batch, after a dispatch or a whole replay: one replay is not torn apart by a submit. */
@@ -212,11 +230,12 @@ export class Recorder {
     pipeline: Pipeline,
     group: GPUBindGroup,
     offset: number[] | null,
-    groups: readonly [number, number, number],
+    groups: DispatchSize["groups"],
+    shapes: DispatchSize["shapes"],
   ): void {
     const { gpu } = pipeline;
     if (gpu === null) return;
-    const pass = this.#openPass(pipeline.label);
+    const pass = this.#pass ?? this.#openPass(pipeline.label, { shapes, groups });
     if (pipeline !== this.#pipeline) {
       pass.setPipeline(gpu);
       this.#pipeline = pipeline;
@@ -252,13 +271,10 @@ export class Recorder {
     return this.#encoder ??= this.gpu.createCommandEncoder();
   }
 
-  #openPass(label: string): GPUComputePassEncoder {
-    if (this.#pass === null) {
-      const timestampWrites = this.timer?.next(label);
-      this.#pass = this.#openEncoder().beginComputePass(timestampWrites ? { label, timestampWrites } : undefined);
-      this.counts.passes++;
-    }
-    return this.#pass;
+  #openPass(label: string, size: DispatchSize): GPUComputePassEncoder {
+    const timestampWrites = this.timer?.next(label, size);
+    this.counts.passes++;
+    return this.#pass = this.#openEncoder().beginComputePass(timestampWrites ? { label, timestampWrites } : undefined);
   }
 
   #endPass(): void {

@@ -27,6 +27,8 @@ export interface DispatchCommand {
   readonly places: readonly Place[];
   readonly params: Uint32Array<ArrayBuffer> | null;
   readonly groups: readonly [number, number, number];
+  /** Shapes of what it works on, for profiles of replays. */
+  readonly shapes: readonly (readonly number[])[] | null;
 }
 
 /** A recorded copy between buffers. */
@@ -90,9 +92,10 @@ export class Recording {
     buffers: readonly PooledBuffer[],
     params: Uint32Array | null,
     groups: readonly [number, number, number],
+    shapes: readonly (readonly number[])[] | null,
   ): void {
     const places = buffers.map((buffer) => this.#touch(buffer));
-    this.commands.push({ kind: "dispatch", pipeline, places, params: params && params.slice(), groups });
+    this.commands.push({ kind: "dispatch", pipeline, places, params: params && params.slice(), groups, shapes });
   }
 
   /** Notes a copy between pooled buffers. */

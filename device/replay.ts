@@ -79,6 +79,8 @@ interface Play {
   /** Offset of the parameters, as WebGPU takes it; `null` for a kernel without. */
   readonly offset: number[] | null;
   readonly groups: readonly [number, number, number];
+  /** Shapes of what it works on, for profiles. */
+  readonly shapes: readonly (readonly number[])[] | null;
   readonly copy: { readonly fromOffset: number; readonly toOffset: number; readonly bytes: number } | null;
 }
 
@@ -149,11 +151,11 @@ export class Replay {
       const places = placesOf(command).map(resolve);
       const fixed = places.every((place) => typeof place !== "number");
       if (command.kind === "copy") {
-        return { pipeline: null, group: null, places, offset: null, groups: [0, 0, 0], copy: command };
+        return { pipeline: null, group: null, places, offset: null, groups: [0, 0, 0], shapes: null, copy: command };
       }
-      const { pipeline, groups } = command;
+      const { pipeline, groups, shapes } = command;
       const group = fixed ? device.pipelines.group(pipeline.layout, places as PooledBuffer[], this.#params) : null;
-      return { pipeline, group, places, offset: offsets[i], groups, copy: null };
+      return { pipeline, group, places, offset: offsets[i], groups, shapes, copy: null };
     });
     this.#touched = new Set(this.#plays.flatMap(({ places }) => places.filter((place) => typeof place !== "number")));
     this.dispatches = this.#plays.reduce((count, { copy }) => count + (copy === null ? 1 : 0), 0);
@@ -167,12 +169,13 @@ export class Replay {
   /** Records everything again. */
   run(args: readonly PooledBuffer[]): void {
     const { recorder, pipelines } = this.#device;
-    for (const { pipeline, group, places, offset, groups, copy } of this.#plays) {
+    for (const { pipeline, group, places, offset, groups, shapes, copy } of this.#plays) {
       if (pipeline === null) {
         const [from, to] = places.map((place) => typeof place === "number" ? args[place] : place);
         recorder.copy(from, copy!.fromOffset, to, copy!.toOffset, copy!.bytes);
         continue;
       }
+      recorder.shapes = shapes;
       recorder.play(
         pipeline,
         group ?? pipelines.group(

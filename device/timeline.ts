@@ -1,9 +1,9 @@
 import type { Device } from "./device.ts";
-import type { DispatchTimer } from "./recorder.ts";
+import type { DispatchSize, DispatchTimer } from "./recorder.ts";
 import type { DispatchTime } from "./timing.ts";
 
 /** When one kernel ran. */
-export interface TimedDispatch extends DispatchTime {
+export interface TimedDispatch extends DispatchTime, DispatchSize {
   /** When it began, in the milliseconds of `performance.now()`. */
   readonly begin: number;
   /** When the batch of work that it belongs to was handed to the device, on the same clock. */
@@ -30,7 +30,7 @@ interface QuerySet {
 export class Timeline implements DispatchTimer {
   readonly #device: Device;
   readonly #sets: QuerySet[] = [];
-  readonly #labels: string[] = [];
+  readonly #dispatches: (DispatchSize & { readonly label: string })[] = [];
   /** For each submit its time, and the number of dispatches until then. */
   readonly #submits: { readonly at: number; readonly until: number }[] = [];
   /** Dispatches that found no room. */
@@ -52,7 +52,7 @@ export class Timeline implements DispatchTimer {
   }
 
   /** Gives the next dispatch its two queries. */
-  next(label: string): GPUComputePassTimestampWrites | undefined {
+  next(label: string, size: DispatchSize): GPUComputePassTimestampWrites | undefined {
     let set = this.#sets.at(-1);
     if (set === undefined || set.used === MOST_QUERIES) {
       if (this.#sets.length === MOST_SETS) return void this.lost++;
@@ -65,7 +65,7 @@ export class Timeline implements DispatchTimer {
       };
       this.#sets.push(set);
     }
-    this.#labels.push(label);
+    this.#dispatches.push({ label, ...size });
     const at = set.used;
     set.used += 2;
     return { querySet: set.queries, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 };
@@ -80,7 +80,7 @@ export class Timeline implements DispatchTimer {
       encoder.resolveQuerySet(set.queries, start, set.used - start, set.resolved, 8 * start);
       set.resolvedUpTo = set.used;
     }
-    this.#submits.push({ at: performance.now(), until: this.#labels.length });
+    this.#submits.push({ at: performance.now(), until: this.#dispatches.length });
   }
 
   /** Ends, and tells when each dispatch ran, in their order. It waits for the device. */
@@ -122,10 +122,10 @@ export class Timeline implements DispatchTimer {
       first = until;
     }
     let submit = 0;
-    return this.#labels.map((label, i) => {
+    return this.#dispatches.map((dispatch, i) => {
       while (this.#submits[submit].until <= i) submit++;
       const microseconds = 1000 * Math.max(0, times[2 * i + 1] - times[2 * i]);
-      return { label, microseconds, begin: times[2 * i] - ahead, submitted: this.#submits[submit].at };
+      return { ...dispatch, microseconds, begin: times[2 * i] - ahead, submitted: this.#submits[submit].at };
     });
   }
 }

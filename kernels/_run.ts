@@ -106,7 +106,10 @@ export function launch<B extends Record<string, Access>, P extends Record<string
     : null;
   const place = typeof groups === "number" ? fold(groups, device.limits.maxComputeWorkgroupsPerDimension) : groups;
   // Where an operation has nothing to go through, WebGPU takes a dispatch without workgroups, but Dawn warns of it.
-  if (!place.includes(0)) device.recorder.dispatch(pipeline, bound, words, place);
+  if (!place.includes(0)) {
+    if (device.recorder.wantsShapes) device.recorder.shapes = names.map((name) => tensors[name].shape);
+    device.recorder.dispatch(pipeline, bound, words, place);
+  }
   for (const { name } of split) {
     round(tensors[name], (buffers as Record<string, Tensor>)[name]);
     tensors[name].dispose();

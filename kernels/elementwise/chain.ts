@@ -82,6 +82,7 @@ export class Chain implements Pending {
     // Buffers first: an input that is pending itself packs parameters too.
     const buffers = plan.leaves.map((leaf) => leaf.storage.buffer);
     buffers.push(into.buffer);
+    if (device.recorder.wantsShapes) device.recorder.shapes = [this.shape];
     device.recorder.dispatch(pipeline, buffers, writeParams(plan, layout, quads, run), groups);
   }
 

@@ -88,9 +88,13 @@ export function toChromeTrace(
     dur: 1000 * (end - begin),
   }));
   let submit = -1;
-  for (const { label, begin, microseconds, submitted } of dispatches) {
+  for (const { label, shapes, groups, begin, microseconds, submitted } of dispatches) {
     const at = ts(begin);
-    events.push({ ...DEVICE, name: label, cat: "kernel", ph: "X", ts: at, dur: microseconds });
+    const args = {
+      shapes: shapes?.map((shape) => `[${shape.join(", ")}]`).join(" ") ?? "",
+      groups: groups.join(" × "),
+    };
+    events.push({ ...DEVICE, name: label, cat: "kernel", ph: "X", ts: at, dur: microseconds, args });
     if (submitted === submit) continue;
     submit = submitted;
     const arrow = { name: "submit", cat: "submit", id: events.length } as const;

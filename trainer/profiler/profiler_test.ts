@@ -149,6 +149,7 @@ for (const compile of [false, true]) {
         if (!device.features.has("timestamp-query")) return;
         const kernels = trace.traceEvents.filter(({ cat }) => cat === "kernel");
         assert(kernels.length >= 20, `${kernels.length} kernels`);
+        assert(kernels.every(({ args }) => /^\[/.test(String(args!.shapes))), JSON.stringify(kernels[0]));
         assertEquals(kernels.length % 2, 0); // as many in one batch as in the other
         assertStringIncludes(profiler.summary(), "Trace: ");
         const begin = named("runTrainingBatch")[0].ts!;
