@@ -76,8 +76,8 @@ export class MultiheadAttention
   readonly numHeads: number;
   readonly #dropout: number;
   readonly #batchFirst: boolean;
-  readonly #weights: readonly Parameter[];
-  readonly #bias: Parameter | null;
+  /** Names of the weights: one for all three, or one each. */
+  readonly #names: readonly string[];
   readonly #output: Linear;
 
   /**
@@ -107,16 +107,27 @@ export class MultiheadAttention
     this.numHeads = numHeads;
     this.#dropout = dropout;
     this.#batchFirst = batchFirst;
-    const weight = (name: string, rows: number, columns: number): Parameter =>
+    const weight = (name: string, rows: number, columns: number): string => {
       this.registerParameter(name, emptyParameter([rows, columns]));
-    this.#weights = kdim === embedDim && vdim === embedDim ? [weight("in_proj_weight", 3 * embedDim, embedDim)] : [
+      return name;
+    };
+    this.#names = kdim === embedDim && vdim === embedDim ? [weight("in_proj_weight", 3 * embedDim, embedDim)] : [
       weight("q_proj_weight", embedDim, embedDim),
       weight("k_proj_weight", embedDim, kdim),
       weight("v_proj_weight", embedDim, vdim),
     ];
-    this.#bias = this.registerParameter("in_proj_bias", bias ? emptyParameter([3 * embedDim]) : null);
+    this.registerParameter("in_proj_bias", bias ? emptyParameter([3 * embedDim]) : null);
     this.#output = this.registerModule("out_proj", new Linear(embedDim, embedDim, { bias }));
     this.resetParameters();
+  }
+
+  /** The weights as they are now: `to` puts others in their place. */
+  get #weights(): readonly Parameter[] {
+    return this.#names.map((name) => this.registeredParameter(name)!);
+  }
+
+  get #bias(): Parameter | null {
+    return this.registeredParameter("in_proj_bias");
   }
 
   /** Draws new start values. */
@@ -177,8 +188,9 @@ export class MultiheadAttention
   ): Tensor {
     const isCausal = (options.isCausal ?? false) && !options.attnMask;
     const dropout = this.training ? this.#dropout : 0;
-    if (this.#weights.length === 1 && query === key && key === value) {
-      const qkv = arranged(linear(query, this.#weights[0], { bias: this.#bias }));
+    const weights = this.#weights;
+    if (weights.length === 1 && query === key && key === value) {
+      const qkv = arranged(linear(query, weights[0], { bias: this.#bias }));
       const [n, length] = qkv.shape;
       const mask = allowed(options, n, this.numHeads, length, length);
       return packedAttention(qkv, { numHeads: this.numHeads, mask, isCausal, dropout });
@@ -192,12 +204,13 @@ export class MultiheadAttention
   #project(query: Tensor, key: Tensor, value: Tensor): readonly Tensor[] {
     const bias = this.#bias;
     const size = this.embedDim;
-    if (this.#weights.length === 1 && query === key && key === value) {
-      return split(linear(query, this.#weights[0], { bias }), size, { dim: -1 });
+    const weights = this.#weights;
+    if (weights.length === 1 && query === key && key === value) {
+      return split(linear(query, weights[0], { bias }), size, { dim: -1 });
     }
-    const weights = this.#weights.length === 1 ? split(this.#weights[0], size) : this.#weights;
+    const parts = weights.length === 1 ? split(weights[0], size) : weights;
     const biases = bias === null ? [null, null, null] : split(bias, size);
-    return [query, key, value].map((x, i) => linear(x, weights[i], { bias: biases[i] }));
+    return [query, key, value].map((x, i) => linear(x, parts[i], { bias: biases[i] }));
   }
 
   /** [batch, length, features] as [batch, heads, length, features / heads]. */

@@ -8,7 +8,6 @@ import { tensor } from "../tensor/create.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
-import type { Buffer } from "./parameter.ts";
 
 /** Where a sequence begins: after how many places that are already known. */
 export interface PositionCallOptions {
@@ -71,10 +70,6 @@ export interface RotaryEmbeddingOptions {
  */
 export class RotaryEmbedding extends Module<[x: Tensor, options?: PositionCallOptions], Tensor> {
   readonly #interleaved: boolean;
-  /** Cosines by place and feature. */
-  readonly #cos: Buffer;
-  /** Sines, negative for the first of a pair. */
-  readonly #sin: Buffer;
 
   /**
    * Makes the tables.
@@ -94,8 +89,9 @@ export class RotaryEmbedding extends Module<[x: Tensor, options?: PositionCallOp
     const angle = (place: number, feature: number) => place * base ** (-2 * pair(feature) / dim);
     this.#interleaved = interleaved;
     const hidden = { persistent: false };
-    this.#cos = this.registerBuffer("cos", table(maxLength, dim, (p, f) => Math.cos(angle(p, f))), hidden);
-    this.#sin = this.registerBuffer(
+    // Cosines by place and feature, and sines, negative for the first of a pair.
+    this.registerBuffer("cos", table(maxLength, dim, (p, f) => Math.cos(angle(p, f))), hidden);
+    this.registerBuffer(
       "sin",
       table(maxLength, dim, (p, f) => (first(f) ? -1 : 1) * Math.sin(angle(p, f))),
       hidden,
@@ -111,7 +107,9 @@ export class RotaryEmbedding extends Module<[x: Tensor, options?: PositionCallOp
    * @throws {ShapeError} If there are more places than the tables have, or other features
    */
   forward(x: Tensor, { offset = 0 }: PositionCallOptions = {}): Tensor {
-    const [cos, sin] = [this.#cos, this.#sin].map((rows) => rowsFor("RotaryEmbedding", x, rows, offset));
+    const [cos, sin] = ["cos", "sin"].map((name) =>
+      rowsFor("RotaryEmbedding", x, this.registeredBuffer(name)!, offset)
+    );
     const half = x.shape.at(-1)! / 2;
     const pairs = reshape(x, [...x.shape.slice(0, -1), ...(this.#interleaved ? [half, 2] : [2, half])]);
     const other = reshape(flip(pairs, this.#interleaved ? -1 : -2), x.shape);
@@ -141,8 +139,6 @@ export interface SinusoidalPositionsOptions {
  * ```
  */
 export class SinusoidalPositions extends Module<[x: Tensor, options?: PositionCallOptions], Tensor> {
-  readonly #table: Buffer;
-
   /**
    * Makes the table.
    *
@@ -159,7 +155,7 @@ export class SinusoidalPositions extends Module<[x: Tensor, options?: PositionCa
       const angle = place * base ** (-(feature - feature % 2) / dim);
       return feature % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
     };
-    this.#table = this.registerBuffer("table", table(maxLength, dim, value), { persistent: false });
+    this.registerBuffer("table", table(maxLength, dim, value), { persistent: false });
   }
 
   /**
@@ -171,6 +167,6 @@ export class SinusoidalPositions extends Module<[x: Tensor, options?: PositionCa
    * @throws {ShapeError} If there are more places than the table has, or other features
    */
   forward(x: Tensor, { offset = 0 }: PositionCallOptions = {}): Tensor {
-    return to(add(x, rowsFor("SinusoidalPositions", x, this.#table, offset)), x.dtype);
+    return to(add(x, rowsFor("SinusoidalPositions", x, this.registeredBuffer("table")!, offset)), x.dtype);
   }
 }
