@@ -324,21 +324,23 @@ class Writer {
       "}",
       `let area = ${deep ? "params.outDepth * " : ""}params.outHeight * params.outWidth;`,
       `let first = ${deep ? "(oz * params.outHeight + oy)" : "oy"} * params.outWidth + ox;`,
-      // Rows beyond the end repeat the last one, and store once more what is there.
-      ...range(rows).flatMap((r) => [
-        `let channel${r} = group * params.rows + min(row + ${r}u, params.rows - 1u);`,
-        `let to${r} = (n * params.groups * params.rows + channel${r}) * area + first;`,
-        ...(sink.bias === null ? [] : [`let bias${r} = bias_at(channel${r});`]),
+      ...range(columns / width).flatMap((g) => [
+        `var y${g}: array<${width === 1 ? "f32" : `vec${width}f`}, ${rows}>;`,
+        ...range(rows).map((r) => {
+          const sums = range(width).map((i) => `s${r}_${g * width + i}`).join(", ");
+          return `y${g}[${r}u] = ${width === 1 ? sums : `vec${width}f(${sums})`};`;
+        }),
       ]),
+      // A loop that no compiler can unroll: each place that touches memory is dozens of branches to compile.
+      `for (var r = row; r < min(row + ${rows}u, params.rows); r++) {`,
+      "  let channel = group * params.rows + r;",
+      "  let to = (n * params.groups * params.rows + channel) * area + first;",
+      ...(sink.bias === null ? [] : ["  let bias = bias_at(channel);"]),
       ...range(columns / width).flatMap((g) => {
-        const j = g * width;
-        const stores = range(rows).map((r) => {
-          const sums = range(width).map((i) => `s${r}_${j + i}`).join(", ");
-          const value = width === 1 ? sums : `vec${width}f(${sums})`;
-          return `put(to${r} + ${j}u, ${value}${sink.bias === null ? "" : ` + bias${r}`});`;
-        });
-        return ragged ? [`if (ox + ${j}u < params.outWidth) {`, ...stores.map((line) => `  ${line}`), "}"] : stores;
+        const store = `put(to + ${g * width}u, y${g}[r - row]${sink.bias === null ? "" : " + bias"});`;
+        return ragged ? [`  if (ox + ${g * width}u < params.outWidth) {`, `    ${store}`, "  }"] : [`  ${store}`];
       }),
+      "}",
     ];
   }
 }

@@ -266,13 +266,18 @@ class Writer {
       "}",
       "let line = params.columns / params.blocks * params.kernelWidth;",
       "let to = slice * params.sliceSize + group * params.rows * line + taps * params.kernelWidth + tap;",
-      // Rows beyond the end repeat the last one, and store once more what is there.
-      ...range(rows).map((r) => `let to${r} = to + min(row + ${r}u, params.rows - 1u) * line;`),
       ...range(taps).flatMap((t) => [
-        `if (tap + ${t}u < params.kernelWidth) {`,
-        ...range(rows).map((r) => `  put(to${r} + ${t}u, s${r}_${t});`),
-        "}",
+        `var y${t}: array<f32, ${rows}>;`,
+        ...range(rows).map((r) => `y${t}[${r}u] = s${r}_${t};`),
       ]),
+      // A loop that no compiler can unroll: each place that touches memory is dozens of branches to compile.
+      `for (var r = row; r < min(row + ${rows}u, params.rows); r++) {`,
+      ...range(taps).flatMap((t) => [
+        `  if (tap + ${t}u < params.kernelWidth) {`,
+        `    put(to + r * line + ${t}u, y${t}[r - row]);`,
+        "  }",
+      ]),
+      "}",
     ];
   }
 }

@@ -140,10 +140,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   }
   let area = params.outHeight * params.outWidth;
   let first = oy * params.outWidth + ox;
-  let channel0 = group * params.rows + min(row + 0u, params.rows - 1u);
-  let to0 = (n * params.groups * params.rows + channel0) * area + first;
-  let channel1 = group * params.rows + min(row + 1u, params.rows - 1u);
-  let to1 = (n * params.groups * params.rows + channel1) * area + first;
-  put(to0 + 0u, vec4f(s0_0, s0_1, s0_2, s0_3));
-  put(to1 + 0u, vec4f(s1_0, s1_1, s1_2, s1_3));
+  var y0: array<vec4f, 2>;
+  y0[0u] = vec4f(s0_0, s0_1, s0_2, s0_3);
+  y0[1u] = vec4f(s1_0, s1_1, s1_2, s1_3);
+  for (var r = row; r < min(row + 2u, params.rows); r++) {
+    let channel = group * params.rows + r;
+    let to = (n * params.groups * params.rows + channel) * area + first;
+    put(to + 0u, y0[r - row]);
+  }
 }

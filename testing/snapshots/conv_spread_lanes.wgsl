@@ -119,12 +119,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   }
   let area = params.outHeight * params.outWidth;
   let first = oy * params.outWidth + ox;
-  let channel0 = group * params.rows + min(row + 0u, params.rows - 1u);
-  let to0 = (n * params.groups * params.rows + channel0) * area + first;
-  if (ox + 0u < params.outWidth) {
-    put(to0 + 0u, vec2f(s0_0, s0_1));
-  }
-  if (ox + 2u < params.outWidth) {
-    put(to0 + 2u, vec2f(s0_2, s0_3));
+  var y0: array<vec2f, 1>;
+  y0[0u] = vec2f(s0_0, s0_1);
+  var y1: array<vec2f, 1>;
+  y1[0u] = vec2f(s0_2, s0_3);
+  for (var r = row; r < min(row + 1u, params.rows); r++) {
+    let channel = group * params.rows + r;
+    let to = (n * params.groups * params.rows + channel) * area + first;
+    if (ox + 0u < params.outWidth) {
+      put(to + 0u, y0[r - row]);
+    }
+    if (ox + 2u < params.outWidth) {
+      put(to + 2u, y1[r - row]);
+    }
   }
 }

@@ -117,12 +117,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   }
   let area = params.outDepth * params.outHeight * params.outWidth;
   let first = (oz * params.outHeight + oy) * params.outWidth + ox;
-  let channel0 = group * params.rows + min(row + 0u, params.rows - 1u);
-  let to0 = (n * params.groups * params.rows + channel0) * area + first;
-  let channel1 = group * params.rows + min(row + 1u, params.rows - 1u);
-  let to1 = (n * params.groups * params.rows + channel1) * area + first;
-  if (ox + 0u < params.outWidth) {
-    put(to0 + 0u, s0_0);
-    put(to1 + 0u, s1_0);
+  var y0: array<f32, 2>;
+  y0[0u] = s0_0;
+  y0[1u] = s1_0;
+  for (var r = row; r < min(row + 2u, params.rows); r++) {
+    let channel = group * params.rows + r;
+    let to = (n * params.groups * params.rows + channel) * area + first;
+    if (ox + 0u < params.outWidth) {
+      put(to + 0u, y0[r - row]);
+    }
   }
 }

@@ -176,26 +176,30 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   }
   let line = params.columns / params.blocks * params.kernelWidth;
   let to = slice * params.sliceSize + group * params.rows * line + taps * params.kernelWidth + tap;
-  let to0 = to + min(row + 0u, params.rows - 1u) * line;
-  let to1 = to + min(row + 1u, params.rows - 1u) * line;
-  let to2 = to + min(row + 2u, params.rows - 1u) * line;
-  let to3 = to + min(row + 3u, params.rows - 1u) * line;
-  if (tap + 0u < params.kernelWidth) {
-    put(to0 + 0u, s0_0);
-    put(to1 + 0u, s1_0);
-    put(to2 + 0u, s2_0);
-    put(to3 + 0u, s3_0);
-  }
-  if (tap + 1u < params.kernelWidth) {
-    put(to0 + 1u, s0_1);
-    put(to1 + 1u, s1_1);
-    put(to2 + 1u, s2_1);
-    put(to3 + 1u, s3_1);
-  }
-  if (tap + 2u < params.kernelWidth) {
-    put(to0 + 2u, s0_2);
-    put(to1 + 2u, s1_2);
-    put(to2 + 2u, s2_2);
-    put(to3 + 2u, s3_2);
+  var y0: array<f32, 4>;
+  y0[0u] = s0_0;
+  y0[1u] = s1_0;
+  y0[2u] = s2_0;
+  y0[3u] = s3_0;
+  var y1: array<f32, 4>;
+  y1[0u] = s0_1;
+  y1[1u] = s1_1;
+  y1[2u] = s2_1;
+  y1[3u] = s3_1;
+  var y2: array<f32, 4>;
+  y2[0u] = s0_2;
+  y2[1u] = s1_2;
+  y2[2u] = s2_2;
+  y2[3u] = s3_2;
+  for (var r = row; r < min(row + 4u, params.rows); r++) {
+    if (tap + 0u < params.kernelWidth) {
+      put(to + r * line + 0u, y0[r - row]);
+    }
+    if (tap + 1u < params.kernelWidth) {
+      put(to + r * line + 1u, y1[r - row]);
+    }
+    if (tap + 2u < params.kernelWidth) {
+      put(to + r * line + 2u, y2[r - row]);
+    }
   }
 }
