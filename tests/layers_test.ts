@@ -53,6 +53,10 @@ const PACKAGES: Record<string, { by: (path: string) => boolean; why: string }> =
     by: inFolder("data"),
     why: "JPEG in plain JavaScript, for workers and every runtime; loaded when one is read",
   },
+  "yaml": {
+    by: inFolder("cli"),
+    why: "configurations are YAML; npm's usual parser, without dependencies",
+  },
   "@std/cli": { by: (path) => inFolder("cli")(path) || isScript(path), why: "flags as Deno's users know them" },
   "@std/assert": { by: inFolder(), why: "assertions of tests" },
   "playwright-core": { by: inFolder(), why: "drives Chromium in the browser tests; loads no browser of its own" },

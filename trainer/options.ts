@@ -2,7 +2,7 @@ import * as z from "zod";
 import { type Amount, type Every, isNone } from "./amounts.ts";
 import { barely, checkTogether } from "./barebones.ts";
 import { Callback } from "./callback.ts";
-import { checkOptions } from "./check_options.ts";
+import { checkOptions, type OptionRules } from "./check_options.ts";
 import { DURATION, type Duration, duration, secondsOf, SPAN } from "./duration.ts";
 import { fromEnvironment } from "./environment.ts";
 import type { Logger } from "./logger.ts";
@@ -86,6 +86,9 @@ const rules = {
   defaultRootDir: [z.string().min(1).default("."), "the path of a folder"],
   lightningCompat: flag(false),
 } as const;
+
+/** What command lines check a trainer's options by: for each its schema, and in words what it must be. */
+export const trainerRules: OptionRules = rules;
 
 /**
  * What a {@link Trainer} may be told. What is left out is looked for in the environment first, in a variable such as

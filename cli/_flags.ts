@@ -1,0 +1,83 @@
+import { FileError, readText } from "../platform/mod.ts";
+import { isTree, merge, readYaml, type Tree, treeOf, UsageError } from "./_tree.ts";
+
+/** What a command line says. */
+export interface Words {
+  /** Options of configuration files and flags, the later laid over the earlier. */
+  readonly tree: Tree;
+  readonly help: boolean;
+  readonly printConfig: boolean;
+}
+
+/** Sections that hold a class with options: `--model.lr` stands for `--model.initArgs.lr`. */
+const CLASSES = new Set(["model", "data", "optimizer", "lrScheduler"]);
+
+/**
+ * Reads a command line after its subcommand: `--config FILE`, and options such as `--trainer.maxEpochs=3`, whose values are
+ * YAML. A flag without a value is true.
+ *
+ * @throws {UsageError} For words that are none of these
+ */
+export async function readFlags(words: readonly string[]): Promise<Words> {
+  let tree: Tree = {}, help = false, printConfig = false;
+  for (let i = 0; i < words.length; i++) {
+    const [, name, equals, given] = /^--([\w.-]+)(=?)([\s\S]*)$/.exec(words[i]) ?? [];
+    if (name === undefined) throw new UsageError(`Cannot understand ${words[i]}: options begin with two dashes`);
+    if (name === "help") help = true;
+    else if (name === "print-config" || name === "printConfig") printConfig = true;
+    else {
+      const next = words[i + 1];
+      const takesNext = equals === "" && next !== undefined && !/^--[A-Za-z]/.test(next);
+      const text = takesNext ? words[++i] : equals === "" ? null : given;
+      if (name === "config") tree = merge(tree, normal(await readConfig(text)));
+      else {
+        const value = text === null ? true : readYaml(text, `--${name}`);
+        tree = merge(tree, normal(treeOf(name.split("."), value)));
+      }
+    }
+  }
+  return { tree, help, printConfig };
+}
+
+async function readConfig(path: string | null): Promise<Tree> {
+  if (path === null || path === "") throw new UsageError("Cannot read --config: it must name a file");
+  let text: string;
+  try {
+    text = await readText(path);
+  } catch (error) {
+    if (error instanceof FileError) throw new UsageError(error.message);
+    throw error;
+  }
+  const config = readYaml(text, path) ?? {};
+  if (!isTree(config)) throw new UsageError(`Cannot read ${path}: it must hold names and values`);
+  return config;
+}
+
+/** Classes in one form: `{ classPath, initArgs, … }`, whichever short form was written. */
+function normal(tree: Tree): Tree {
+  return Object.fromEntries(
+    Object.entries(tree).map(([section, value]) => [section, CLASSES.has(section) ? classSpec(value, section) : value]),
+  );
+}
+
+/** Keys of a class that are not its options. */
+const OWN = ["classPath", "initArgs"], SCHEDULING = ["interval", "frequency", "monitor"];
+
+/**
+ * A class with options: by its name, or with options beside it, or in full.
+ *
+ * @param value What was written
+ * @param section Where; a scheduler also says when it is stepped
+ */
+export function classSpec(value: unknown, section: string): unknown {
+  if (typeof value === "string") return { classPath: value };
+  if (!isTree(value)) return value;
+  const own = section === "lrScheduler" ? [...OWN, ...SCHEDULING] : OWN;
+  const entries = Object.entries(value), beside = entries.filter(([key]) => !own.includes(key));
+  if (beside.length === 0) return value;
+  const { initArgs } = value;
+  return {
+    ...Object.fromEntries(entries.filter(([key]) => own.includes(key))),
+    initArgs: { ...isTree(initArgs) ? initArgs : {}, ...Object.fromEntries(beside) },
+  };
+}

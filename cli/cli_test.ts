@@ -1,0 +1,147 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { parse } from "yaml";
+import { joinPath, listDir, readText, runCommand, writeFile } from "../platform/mod.ts";
+import { inFolder } from "../testing/trainer.ts";
+import { trainerRules } from "../trainer/options.ts";
+import { readFlags } from "./_flags.ts";
+import { UsageError } from "./_tree.ts";
+
+const PROGRAM = new URL("../testing/cli_program.ts", import.meta.url).pathname;
+
+const run = (...words: string[]) => runCommand(Deno.execPath(), ["run", "-A", "--no-check", PROGRAM, ...words]);
+
+/** Options of a quiet run whose files are in a folder. */
+const quiet = (folder: string) => [`--trainer.defaultRootDir=${folder}`, "--trainer.enableProgressBar=false"];
+
+Deno.test("fit trains what files and flags say, later over earlier, and saves the configuration; test and predict follow", async () => {
+  await inFolder(async (folder) => {
+    const [first, second] = ["a.yaml", "b.yaml"].map((name) => joinPath(folder, name));
+    await writeFile(
+      first,
+      "trainer: { maxEpochs: 7, logEveryNSteps: 1 }\nmodel: { classPath: Line, initArgs: { width: 5, lr: 0.5 } }\n",
+    );
+    await writeFile(
+      second,
+      "model: { classPath: Mlp, initArgs: { lr: 0.25 } }\ntrainer:\n  callbacks:\n    - classPath: EarlyStopping\n" +
+        "      initArgs: { monitor: val_loss, patience: 9 }\n    - LearningRateMonitor\n",
+    );
+    const words = [
+      ...["--config", first, "--trainer.maxEpochs", "3", "--config", second, "--trainer.maxEpochs=2"],
+      ...["--optimizer=SGD", "--optimizer.lr=0.1", "--lrScheduler=StepLR", "--lrScheduler.stepSize=1"],
+      ...["--data.batchSize=8", "--seedEverything=4", ...quiet(folder)],
+    ];
+    const { code, stderr } = await run("fit", ...words);
+    assertEquals([code, stderr.replace(/^Warning:.*\n/gm, "")], [0, ""]);
+    const log = joinPath(folder, "fulgurite_logs", "version_0");
+    const config = parse(await readText(joinPath(log, "config.yaml")));
+    assertEquals(config.model, { classPath: "Mlp", initArgs: { width: 8, lr: 0.25 } });
+    assertEquals([config.trainer.maxEpochs, config.trainer.logEveryNSteps, config.seedEverything], [2, 1, 4]);
+    assertEquals(config.optimizer.initArgs, { lr: 0.1, momentum: 0, weightDecay: 0, nesterov: false });
+    // Three steps an epoch; the scheduler divides the rate by ten after the first.
+    const rows = (await readText(joinPath(log, "metrics.csv"))).trimEnd().split("\n");
+    assert(rows[0].includes("train_loss") && rows[0].includes("lr-SGD"), rows[0]);
+    const rate = rows[0].split(",").indexOf("lr-SGD");
+    const rates = rows.slice(1).map((row) => row.split(",")[rate]).filter((cell) => cell !== "").map(Number);
+    assert(Math.abs(rates[0] - 0.1) < 1e-9 && Math.abs(rates.at(-1)! - 0.01) < 1e-9, rates.join());
+    const hparams = JSON.parse(await readText(joinPath(log, "hparams.json")));
+    assertEquals(hparams, { width: 8, lr: 0.25, classes: 3, batchSize: 8 });
+    // The saved configuration is one to run again, from the checkpoint that was saved.
+    const [checkpoint] = await listDir(joinPath(log, "checkpoints"));
+    const again = ["--config", joinPath(log, "config.yaml"), "--ckptPath", joinPath(log, "checkpoints", checkpoint)];
+    const tested = await run("test", ...again);
+    assertEquals(tested.code, 0, tested.stderr);
+    assert(parse(tested.stdout).test_loss > 0, tested.stdout);
+    const predicted = await run("predict", ...again, "--trainer.fastDevRun");
+    assertEquals(predicted.code, 0, predicted.stderr);
+  });
+});
+
+Deno.test("--print-config shows the whole configuration and runs nothing", async () => {
+  const { code, stdout } = await run("fit", "--model=Line", "--model.lr", "1e-3", "--print-config");
+  assertEquals(code, 0);
+  const { model, data, trainer, ckptPath } = parse(stdout);
+  assertEquals(model, { classPath: "Line", initArgs: { width: 8, lr: 0.001 } });
+  assertEquals([data, trainer, ckptPath], [{ classPath: "Clouds", initArgs: { batchSize: 4 } }, {
+    callbacks: [],
+    logger: true,
+  }, null]);
+});
+
+Deno.test("mistakes are named with option, value and what is allowed, all at once, and the exit code is 2", async () => {
+  const { code, stdout, stderr } = await run(
+    "fit",
+    ...["--trainer.maxEpochs=many", "--trainer.maxEpoch=3", "--model=Mlp", "--model.width=0", "--model.lr=fast"],
+    ...["--model.depth=3", "--data.batchSize=100", "--optimizer=Adams", "--lrScheduler=StepLR", "--colour=blue"],
+    ...["--model.batchSize=3", "--seedEverything=-1", "--trainer.callbacks=[EarlyStop]"],
+  );
+  assertEquals([code, stdout], [2, ""]);
+  assertEquals(stderr.trimEnd().split("\n"), [
+    "--colour: there is no option colour",
+    '--optimizer must be "SGD" or "Adam" or "AdamW", got "Adams"',
+    "--model.batchSize must be left out: it follows from --data.batchSize",
+    "--model.width must be a whole number from 1 on, got 0",
+    '--model.lr must be a number above 0, got "fast"',
+    "--model.depth: there is no option depth",
+    "--data.batchSize must be a whole number from 1 on, up to 64, got 100",
+    "--lrScheduler.stepSize must be a whole number from 1 on, got nothing",
+    "--lrScheduler needs an --optimizer beside it, there is none",
+    "--seedEverything must be a whole number from 0 on, or false, got -1",
+    '--trainer.maxEpochs must be a whole number from 0 on, -1 for no end, or null, got "many"',
+    "--trainer.maxEpoch: there is no option maxEpoch, maxEpochs is the nearest",
+    '--trainer.callbacks.0 must be "EarlyStopping" or "LearningRateMonitor" or "ModelCheckpoint" or "Timer", got "EarlyStop"',
+  ]);
+});
+
+Deno.test("words that are no options, files that are no YAML, and classes that are refused are mistakes, too", async () => {
+  await inFolder(async (folder) => {
+    const bad = joinPath(folder, "bad.yaml"), sly = joinPath(folder, "sly.yaml"), list = joinPath(folder, "list.yaml");
+    await writeFile(bad, "trainer: [");
+    await writeFile(sly, "model: { __proto__: { polluted: 1 } }");
+    await writeFile(list, "- 1");
+    const words: [string[], string][] = [
+      [["model.lr=3"], "Cannot understand model.lr=3: options begin with two dashes"],
+      [["--config", bad], `Cannot read ${bad}: it must be YAML`],
+      [["--config", sly], "a name must not be __proto__"],
+      [["--config", list], "it must hold names and values"],
+      [["--config"], "Cannot read --config: it must name a file"],
+      [["--model.prototype.x=1"], 'Cannot understand the name "prototype"'],
+    ];
+    for (const [given, wanted] of words) await assertRejects(() => readFlags(given), UsageError, wanted);
+    const cases: [string[], string][] = [
+      [["train"], "The subcommand must be one of fit, validate, test, predict, got train"],
+      [["fit", "--config", joinPath(folder, "none.yaml")], "no such file or folder"],
+      [["fit", "--model=constructor"], '--model must be "Mlp" or "Line", got "constructor"'],
+      [
+        ["fit", "--model=Mlp", "--trainer.callbacks=[{classPath: EarlyStopping, initArgs: {patience: -1}}]"],
+        "patience must be",
+      ],
+    ];
+    const results = await Promise.all(cases.map(([words]) => run(...words)));
+    for (const [i, { code, stderr }] of results.entries()) {
+      assertStringIncludes(stderr, cases[i][1]);
+      assertEquals(code, 2, stderr);
+      assert(!stderr.includes("    at "), stderr);
+    }
+  });
+});
+
+Deno.test("the help comes from the schemas", async () => {
+  const [top, fit] = await Promise.all([run("--help"), run("fit", "--help")]);
+  assertEquals([top.code, fit.code], [0, 0]);
+  assertStringIncludes(top.stdout, "Sorts points into clouds.\n\nUsage: clouds SUBCOMMAND");
+  for (const name of ["fit", "validate", "test", "predict"]) assertStringIncludes(top.stdout, `  ${name} `);
+  for (const name of Object.keys(trainerRules)) assertStringIncludes(fit.stdout, `  --trainer.${name} `);
+  const lines = fit.stdout.split("\n").map((line) => line.trim().replace(/ +/g, " "));
+  for (
+    const line of [
+      "--model Mlp or Line",
+      "--model.lr learning rate: a number above 0 [0.01]",
+      "--model.batchSize follows from --data.batchSize",
+      "--model.classes follows from the data",
+      "--data.batchSize a whole number from 1 on, up to 64 [4]",
+      "--optimizer SGD or Adam or AdamW",
+      "--lrScheduler.stepSize intervals between drops: a whole number from 1 on",
+      "--trainer.checkValEveryNEpoch a whole number from 1 on or null [1]",
+    ]
+  ) assert(lines.includes(line), `${line}\n${fit.stdout}`);
+});
