@@ -15,9 +15,6 @@ export type Spec = OutputSpec;
 /** How an op behaves under autocast: in 16 bits, in f32, or in what its inputs have. */
 export type Precision = "half" | "full" | "follow";
 
-/** What an op's kernel knows of 16-bit types, see {@link Op.half}. */
-export type Half = "native" | "any" | "reads" | "cast";
-
 /** Inputs of an op; an optional one may be `null`. */
 export type Inputs = readonly (Tensor | null)[];
 
@@ -59,7 +56,7 @@ export interface Op<Attrs, Result = Spec> {
    * its floating results are f32, rounded once to what the rule says. Default `"cast"`: inputs are converted to f32 and
    * floating results rounded once to the promoted type.
    */
-  readonly half?: Half;
+  readonly half?: "native" | "any" | "reads" | "cast";
   /** Shapes and types of the results; throws for inputs that do not fit. */
   infer(x: Inputs, attrs: Attrs): Result;
   /** Records the kernels that fill `y` (never called when all outputs are empty). */
