@@ -6,6 +6,8 @@ import { assert, assertEquals } from "@std/assert";
 import * as f from "../mod.ts";
 import * as kernels from "../kernels/mod.ts";
 import type { Tensor } from "../mod.ts";
+import { GRU, LSTM, Parameter, RNN } from "../nn/mod.ts";
+import { Adadelta, Adafactor, AdamW, Lamb, Lion, Rprop, SGD } from "../optim/mod.ts";
 import { EVERYWHERE, PAIRS, UNARY } from "../testing/pointwise_rows.ts";
 import { map } from "../testing/reference.ts";
 import { LAYER_ROWS } from "../testing/size_layers.ts";
@@ -136,6 +138,46 @@ Deno.test("sizes 0, 1 and too many for one row of workgroups: random numbers, an
       const x = f.tensor(Int32Array.from({ length: n }, (_, i) => i % 3)), found = await f.nonzero(x);
       assertEquals([...await found.data()], Array.from({ length: n }, (_, i) => i).filter((i) => i % 3 !== 0));
     }
+  });
+});
+
+Deno.test("sizes 0, 1 and too many for one row of workgroups: optimizers and recurrent layers", async () => {
+  await f.init();
+  const rules = { SGD, AdamW, Adadelta, Rprop, Lion, Lamb, Adafactor };
+  const train = async () => {
+    const all: Record<string, number[][]> = {};
+    for (const [name, Rule] of Object.entries(rules)) {
+      f.manualSeed(5);
+      const params = [0, 1, MANY].map((n) => new Parameter(f.randn([n])));
+      const optimizer = new Rule(params, { lr: 0.01 });
+      for (let i = 0; i < 2; i++) {
+        optimizer.zeroGrad();
+        f.backward(f.sum(f.cat(params.map((p) => f.mul(p, p)))));
+        optimizer.step();
+      }
+      all[name] = await Promise.all(params.map(async (p) => [...await p.data()]));
+      optimizer.zeroGrad();
+      optimizer.dispose();
+    }
+    for (const Layer of [LSTM, GRU, RNN]) {
+      f.manualSeed(6);
+      using layer = new Layer(3, 5, { batchFirst: true });
+      for (const n of [1, 1031]) {
+        const x = f.randn([n, 2, 3]), [y] = layer.forward(x);
+        f.backward(f.sum(f.square(y)));
+        const values = [y, ...layer.parameters().map((p) => p.grad!)];
+        all[`${Layer.name} ${n}`] = await Promise.all(values.map(async (t) => [...await t.data()].map(Number)));
+        layer.zeroGrad();
+      }
+    }
+    return all;
+  };
+  const wide = await train();
+  for (const [name, values] of Object.entries(wide)) assert(values.flat().every(Number.isFinite), name);
+  await onNarrowDevice(async (_, seen) => {
+    const narrow = await train();
+    for (const name of Object.keys(wide)) assertEquals(narrow[name], wide[name], name);
+    assertEquals([...seen.wrong], []);
   });
 });
 
