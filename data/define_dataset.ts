@@ -13,13 +13,13 @@ export interface DatasetOrigin {
 
 /** What can be defined. */
 // deno-lint-ignore no-explicit-any -- data sets of any samples; the factory's own type is kept
-type AnyDefined = Dataset<any, any> | IterableDataset<any, any> | RecordDataset<any, any, any>;
+export type AnyDefined = Dataset<any, any> | IterableDataset<any, any> | RecordDataset<any, any, any>;
 
-/** Makes a data set in this thread, or in another. */
-type Factory = (...args: never[]) => AnyDefined | Promise<AnyDefined>;
+/** Makes a data set, in this thread or in another. */
+export type DatasetFactory = (...args: never[]) => AnyDefined | Promise<AnyDefined>;
 
 /** Definitions of this thread by module and name. */
-const definitions: Map<string, Factory> = new Map();
+const definitions: Map<string, DatasetFactory> = new Map();
 /** Where data sets come from that a definition has made. */
 const origins: WeakMap<object, DatasetOrigin> = new WeakMap();
 
@@ -53,7 +53,7 @@ const keyOf = (module: string, name: string) => `${module}#${name}`;
  * console.assert(loader.length === 10);
  * ```
  */
-export function defineDataset<F extends Factory>(module: string, name: string, make: F): F {
+export function defineDataset<F extends DatasetFactory>(module: string, name: string, make: F): F {
   definitions.set(keyOf(module, name), make);
   const defined = (...args: Parameters<F>): AnyDefined | Promise<AnyDefined> => {
     const made = make(...args);

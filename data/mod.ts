@@ -15,7 +15,7 @@ export {
   type RecordDataset,
   Subset,
 } from "./dataset.ts";
-export { defineDataset } from "./define_dataset.ts";
+export { type AnyDefined, type DatasetFactory, defineDataset } from "./define_dataset.ts";
 export {
   type DataFile,
   type DataFiles,
@@ -58,3 +58,4 @@ export { serveDatasets } from "./serve_datasets.ts";
 export { scaleImages } from "./transforms/scale_images.ts";
 export { CombinedLoader, type CombinedLoaderState, type CombinedMode, type LoaderGroup } from "./combined_loader.ts";
 export * from "./readers/mod.ts";
+export type { ForeignWorker } from "../platform/mod.ts";

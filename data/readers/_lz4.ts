@@ -52,9 +52,8 @@ class Output {
   repeat(distance: number, count: number): void {
     this.#grow(count);
     const bytes = this.#bytes;
-    for (let end = this.length + count; this.length < end; this.length++) {
-      bytes[this.length] = bytes[this.length - distance];
-    }
+    const end = this.length + count;
+    for (; this.length < end; this.length++) bytes[this.length] = bytes[this.length - distance];
   }
 
   bytes(): Uint8Array {

@@ -217,16 +217,14 @@ export function imageToFloat(image: Image): HostTensor<"f32"> {
  * ```
  */
 export function normalizeImage(
-  image: HostTensor<"f32">,
+  image: Image,
   mean: number | readonly number[],
   std: number | readonly number[],
 ): HostTensor<"f32"> {
   const { channels, height, width } = sizesOf("normalize", image), f = Math.fround;
   if (image.dtype !== "f32") {
     throw new TypeError(
-      `Cannot normalize an image in normalize: it must hold f32, convert it by toTensor, holds ${
-        (image as Image).dtype
-      }`,
+      `Cannot normalize an image in normalize: it must hold f32, convert it by toTensor, holds ${image.dtype}`,
     );
   }
   const each = (what: string, values: number | readonly number[]) => {

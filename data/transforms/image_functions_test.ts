@@ -32,7 +32,7 @@ const functions: Record<string, (image: Image, args: Arguments) => Image> = {
   adjustSaturation: (image, { factor }) => color.adjustSaturation(image, factor),
   adjustHue: (image, { factor }) => color.adjustHue(image, factor),
   grayscale: (image, { channels }) => color.grayscaleImage(image, channels),
-  normalize: (image, { mean, std }) => image.dtype === "f32" ? color.normalizeImage(image, mean, std) : image,
+  normalize: (image, { mean, std }) => color.normalizeImage(image, mean, std),
 };
 
 for (const name of Object.keys(functions)) {

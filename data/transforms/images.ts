@@ -13,8 +13,8 @@ import {
 } from "./crop.ts";
 import { checkSize, resizeImage, type ResizeOptions, type Size } from "./resize.ts";
 
-/** A change that leaves an image's type as it is. */
-export type ImageTransform = <I extends Image>(image: I, random: RandomSource) => I;
+/** A change that leaves an image's element type as it is. */
+export type ImageTransform = Transform<Image>;
 
 const pairOf = (size: number | readonly [number, number]): readonly [number, number] =>
   typeof size === "number" ? [size, size] : size;
@@ -54,7 +54,7 @@ export function toTensor(): Transform<Image, HostTensor<"f32">> {
 export function normalize(
   mean: number | readonly number[],
   std: number | readonly number[],
-): Transform<HostTensor<"f32">> {
+): Transform<Image, HostTensor<"f32">> {
   return (image) => normalizeImage(image, mean, std);
 }
 

@@ -172,6 +172,7 @@ export interface RandomErasingOptions {
  *
  * @param options How often, how large, and with what
  * @throws {RangeError} if a share or the probability is out of range
+ * @throws {TypeError} later, if an image holds bytes
  *
  * @example
  * ```ts
@@ -182,14 +183,19 @@ export interface RandomErasingOptions {
  * console.assert(randomErasing({ probability: 1 })(image, new PhiloxStream(1)).data.includes(0));
  * ```
  */
-export function randomErasing(options: RandomErasingOptions = {}): Transform<HostTensor<"f32">> {
+export function randomErasing(options: RandomErasingOptions = {}): Transform<Image, HostTensor<"f32">> {
   const { probability = 0.5, scale = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = options;
   checkProbability("randomErasing", probability);
   checkRange("randomErasing", "scale", scale, 0, 1);
   checkRange("randomErasing", "ratio", ratio, Number.MIN_VALUE, Number.MAX_VALUE);
   return (image, random) => {
+    const { channels, height, width } = sizesOf("randomErasing", image);
+    if (image.dtype !== "f32") {
+      throw new TypeError(
+        `Cannot paint over in randomErasing: the image must hold f32, convert it by toTensor, holds ${image.dtype}`,
+      );
+    }
     if (random.uniform() >= probability) return image;
-    const { channels, height, width } = sizesOf("randomErasing", image as Image);
     if (typeof value === "object" && value.length !== channels) {
       throw new RangeError(
         `Cannot paint over in randomErasing: value must have one number for each of ${channels} channels, has ${value.length}`,
