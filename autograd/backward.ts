@@ -6,6 +6,7 @@ import { ShapeError, showShape } from "../tensor/errors.ts";
 import { type DType, isFloat } from "../tensor/dtype.ts";
 import { withGradMode } from "../tensor/grad_mode.ts";
 import type { Node } from "../tensor/node.ts";
+import { observing } from "../tensor/observer.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { primitives } from "../tensor/op.ts";
@@ -276,7 +277,9 @@ function walk(
           atNode?.(node, index, hooked);
         });
         const dy = slots[0] ?? primitives.zeros(node.outputs[0]);
+        observing.by?.differentiates?.(node.name);
         const gradients = node.op.grad!(dy, node.context(slots), node.attrs);
+        observing.by?.differentiates?.(null);
         node.edges.forEach((edge, i) => {
           if (edge === null || !gradients[i]) return;
           const want = node.inputs[i]!;

@@ -5,6 +5,7 @@ import { type DType, isFloat, isHalf, promote } from "./dtype.ts";
 import { waitsForDevice } from "./before_device.ts";
 import { gradEnabled } from "./grad_mode.ts";
 import { Node, type OutputSpec } from "./node.ts";
+import { observing } from "./observer.ts";
 import { numel } from "./shape.ts";
 import { type Pending, Storage } from "./storage.ts";
 import { Tensor } from "./tensor.ts";
@@ -155,6 +156,7 @@ function runWith<Attrs>(
     }
   }
   node?.saveOutputs(outputs);
+  observing.by?.applied(op as unknown as Op<never, unknown>, x, outputs, attrs);
   return outputs;
 }
 

@@ -5,6 +5,7 @@ import { isNone, resolveAmount } from "./amounts.ts";
 import { CompiledStep } from "./compiled_step.ts";
 import { evaluate } from "./eval_loop.ts";
 import type { StepOutput } from "./lightning_module.ts";
+import { AnomalyDetector } from "./anomaly.ts";
 import { combined, Cursor, lengthOf, type NamedLoader, type Step } from "./loaders.ts";
 import { Optimization } from "./optimization.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -37,6 +38,7 @@ export class FitLoop {
   #valLoadedIn = 0;
   #optimization: Optimization;
   #compiled: CompiledStep | null = null;
+  readonly #anomalies: AnomalyDetector | null;
   #timing: ValidationTiming;
   #cursor: Cursor | null = null;
   /** Whether no batch of the running epoch had a loss; `null` before there was one. */
@@ -54,6 +56,7 @@ export class FitLoop {
     this.#run = run;
     this.#options = run.trainer.options;
     this.#progress = run.progress;
+    this.#anomalies = this.#options.detectAnomaly ? new AnomalyDetector(run.module) : null;
     this.#loaderState = loaderState;
     this.#optimization = new Optimization(run, Infinity);
     this.#timing = new ValidationTiming(this.#options, Infinity, false);
@@ -197,9 +200,11 @@ export class FitLoop {
       return true;
     }
     const start = performance.now();
-    const trained = module.automaticOptimization
-      ? (this.#compiled ?? this.#optimization).train(batch, step)
-      : run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>;
+    const train = () =>
+      module.automaticOptimization
+        ? (this.#compiled ?? this.#optimization).train(batch, step)
+        : run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>;
+    const trained = this.#anomalies === null ? train() : this.#anomalies.watch(step.index, train);
     const outputs = trained instanceof Promise ? await trained : trained;
     if (this.#firstStep) this.#timeFirst(start);
     this.#lossless = (this.#lossless ?? true) && module.automaticOptimization &&
@@ -352,7 +357,9 @@ export class FitLoop {
     this.#optimization = new Optimization(this.#run, this.trainBatches);
     this.#timing = new ValidationTiming(this.#options, this.trainBatches, this.valBatches.some((n) => n > 0));
     this.#compiled?.dispose();
-    this.#compiled = this.#options.compile ? new CompiledStep(this.#run, this.#optimization) : null;
+    this.#compiled = this.#options.compile && this.#anomalies === null
+      ? new CompiledStep(this.#run, this.#optimization)
+      : null;
   }
 
   async #loadVal(): Promise<void> {

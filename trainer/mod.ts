@@ -35,6 +35,7 @@ export {
 export type { LoadFromCheckpointOptions } from "./loading.ts";
 export type { Loggable, LogOptions, Reduction } from "./log.ts";
 export type { Cell, Logger, LogPoint, MediaPoint, Table } from "./logger.ts";
+export { AnomalyError } from "./anomaly.ts";
 export type { Amount, Every, Fraction } from "./amounts.ts";
 export type { Duration } from "./duration.ts";
 export type { ResolvedOptions, TrainerOptions } from "./options.ts";
