@@ -311,7 +311,16 @@ const WANTED_LIMITS = [
 ] as const;
 
 /** Limits to stay below, by WebGPU's names: a device with them does what it would on a smaller adapter. */
-export type LimitCaps = { readonly [K in Exclude<typeof WANTED_LIMITS[number], `min${string}`>]?: number };
+export interface LimitCaps {
+  /** Bytes of a buffer. */
+  readonly maxBufferSize?: number;
+  /** Bytes that a kernel sees of one. */
+  readonly maxStorageBufferBindingSize?: number;
+  /** Buffers that a kernel sees. */
+  readonly maxStorageBuffersPerShaderStage?: number;
+  /** Workgroups along each axis of a dispatch. */
+  readonly maxComputeWorkgroupsPerDimension?: number;
+}
 
 function capped(limits: GPUSupportedLimits, caps: LimitCaps): GPUSupportedLimits {
   const lower = Object.entries(caps).map(([name, cap]) => [name, Math.min(cap, limits[name as keyof LimitCaps])]);
