@@ -16,7 +16,8 @@ interface Step {
 export class Backlog {
   readonly #onError: (error: Error) => void;
   #steps: Step[] = [];
-  #emptied: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
+  /** What is to be told when nothing is held any more. */
+  #told: (() => void)[] = [];
 
   /** @param onError Takes what work that was held throws */
   constructor(onError: (error: Error) => void) {
@@ -38,7 +39,7 @@ export class Backlog {
   /** Resolves when nothing is held, at once if that is so. */
   emptied(): Promise<void> {
     if (this.#steps.length === 0) return Promise.resolve();
-    return (this.#emptied ??= Promise.withResolvers<void>()).promise;
+    return new Promise((resolve) => void this.#told.push(resolve));
   }
 
   /** Compiles at once what is missing, and does everything. */
@@ -50,8 +51,7 @@ export class Backlog {
   /** Forgets everything. */
   clear(): void {
     this.#steps = [];
-    this.#emptied?.resolve();
-    this.#emptied = null;
+    for (const tell of this.#told.splice(0)) tell();
   }
 
   /** Goes on when the kernel of the first step is there. */
