@@ -15,6 +15,7 @@ export { LearningRateMonitor, type LearningRateMonitorOptions } from "./learning
 export { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
 export { ModelPruning, type ModelPruningOptions } from "./model_pruning.ts";
 export type { Prune, PruningName } from "./_pruning.ts";
+export { ModelSummary } from "./model_summary.ts";
 export { OnExceptionCheckpoint } from "./on_exception_checkpoint.ts";
 export { BasePredictionWriter, type BatchIndices, type WriteInterval } from "./prediction_writer.ts";
 export { ProgressBar, type ProgressBarOptions } from "./progress_bar.ts";

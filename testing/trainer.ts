@@ -13,6 +13,7 @@ import { gpuTest, type GpuTestOptions } from "./gpu.ts";
 export const quiet: TrainerOptions = {
   logger: false,
   enableProgressBar: false,
+  enableModelSummary: false,
   enableCheckpointing: false,
   numSanityValSteps: 0,
 };

@@ -29,6 +29,7 @@ export async function fitLine(): Promise<{ losses: number[]; line: (number | und
     logger: { name: "losses", version: "0", logDir: null, logMetrics: ({ loss }) => void losses.push(loss) },
     enableCheckpointing: false,
     enableProgressBar: false,
+    enableModelSummary: false,
   });
   const line = new Line();
   await trainer.fit(line, {

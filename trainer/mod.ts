@@ -33,6 +33,7 @@ export {
   type StepOutput,
 } from "./lightning_module.ts";
 export type { LoadFromCheckpointOptions } from "./loading.ts";
+export { type LayerSummary, type ModelSummaryTable, showSummary, summarize } from "./model_summary.ts";
 export type { Loggable, LogOptions, Reduction } from "./log.ts";
 export type { Cell, Logger, LogPoint, MediaPoint, Table } from "./logger.ts";
 export { AnomalyError } from "./anomaly.ts";

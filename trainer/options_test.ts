@@ -83,6 +83,7 @@ Deno.test("fastDevRun limits everything and writes no files", () => {
     maxEpochs: 100,
     callbacks: new ModelCheckpoint(),
     enableProgressBar: false,
+    enableModelSummary: false,
   });
   const { options } = trainer;
   assertEquals([options.maxEpochs, options.maxSteps, options.limitTrainBatches, options.limitValBatches], [1, 3, 3, 3]);
@@ -94,7 +95,7 @@ Deno.test("fastDevRun limits everything and writes no files", () => {
 
 Deno.test("the preset adds a bar, a checkpoint and a CSV logger, and nothing twice", () => {
   const names = (trainer: Trainer) => trainer.callbacks.map((callback) => callback.constructor.name);
-  assertEquals(names(new Trainer()), ["ProgressBar", "ModelCheckpoint"]);
+  assertEquals(names(new Trainer()), ["ProgressBar", "ModelSummary", "ModelCheckpoint"]);
   assertEquals(new Trainer().loggers.map((logger) => logger.name), ["fulgurite_logs"]);
   const own = new ModelCheckpoint({ saveLast: true });
   assertEquals(new Trainer({ callbacks: own }).callbacks.filter((callback) => callback.checkpointing), [own]);

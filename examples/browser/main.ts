@@ -165,6 +165,7 @@ async function train(signal: AbortSignal): Promise<void> {
     logger: new PageLogger(),
     callbacks: new PageProgress(),
     enableProgressBar: false,
+    enableModelSummary: false,
     enableCheckpointing: false,
   });
   const data = {

@@ -30,6 +30,7 @@ export async function trainSteps(
     logEveryNSteps: 1,
     enableCheckpointing: false,
     enableProgressBar: false,
+    enableModelSummary: false,
     logger: {
       name: "losses",
       version: "0",

@@ -133,6 +133,7 @@ export function trainerOf(options: TrainerOptions = {}): Trainer {
     logger: false,
     enableCheckpointing: false,
     enableProgressBar: false,
+    enableModelSummary: false,
     maxEpochs: 1,
     lightningCompat: true,
     ...options,

@@ -207,6 +207,7 @@ async function compareRun(model: GoldenModel, row: Row, phase: Row, want: Row, r
     ...options as TrainerOptions,
     defaultRootDir: root,
     enableProgressBar: false,
+    enableModelSummary: false,
     logger: memory,
     callbacks: [noted, ...real],
     lightningCompat: true,
