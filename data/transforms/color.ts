@@ -3,7 +3,7 @@ import { type HostTensor, hostTensor } from "../../tensor/host.ts";
 import { type Image, imageLike, mostOf, sizesOf } from "./_image.ts";
 
 /** An image's values in f32, whatever it is. */
-const floats = (image: Image) => Float32Array.from(image.data);
+const floats = (image: Image) => new Float32Array(image.data);
 
 /** Throws unless an image is gray or RGB. */
 function colorSizes(op: string, image: Image): ReturnType<typeof sizesOf> {
@@ -16,14 +16,15 @@ function colorSizes(op: string, image: Image): ReturnType<typeof sizesOf> {
   );
 }
 
-/** factor · image + (1 − factor) · other, within black and white. */
-function blend<I extends Image>(image: I, other: (i: number) => number, factor: number): I {
-  const most = mostOf(image), f = Math.fround, sizes = sizesOf("blend", image);
-  const out = Float32Array.from(image.data, (value, i) => {
-    const mixed = f(f(f(factor) * value) + f(f(1 - factor) * other(i)));
-    return mixed < 0 ? 0 : mixed > most ? most : mixed;
-  });
-  return imageLike(image, sizes, out, "down");
+/** factor · image + (1 − factor) · other, within black and white; `other` repeats from channel to channel. */
+function blend<I extends Image>(image: I, other: Float32Array, factor: number): I {
+  const most = mostOf(image), f = Math.fround, { data } = image, mine = f(factor), rest = f(1 - factor);
+  const out = new Float32Array(data.length);
+  for (let i = 0, at = 0; i < out.length; i++, at = at + 1 === other.length ? 0 : at + 1) {
+    const mixed = f(f(mine * data[i]) + f(rest * other[at]));
+    out[i] = mixed < 0 ? 0 : mixed > most ? most : mixed;
+  }
+  return imageLike(image, sizesOf("blend", image), out, "down");
 }
 
 function checkFactor(op: string, factor: number): void {
@@ -35,10 +36,14 @@ function checkFactor(op: string, factor: number): void {
 function luma(image: Image): Float32Array {
   const [channels, height, width] = image.shape, size = height * width, { data } = image, f = Math.fround;
   if (channels === 1) return floats(image);
-  return Float32Array.from({ length: size }, (_, i) => {
-    const value = f(f(f(f(0.2989) * data[i]) + f(f(0.587) * data[size + i])) + f(f(0.114) * data[2 * size + i]));
-    return image.dtype === "u8" ? Math.trunc(value) : value;
-  });
+  const out = new Float32Array(size),
+    [red, green, blue] = [f(0.2989), f(0.587), f(0.114)],
+    whole = image.dtype === "u8";
+  for (let i = 0; i < size; i++) {
+    const value = f(f(f(red * data[i]) + f(green * data[size + i])) + f(blue * data[2 * size + i]));
+    out[i] = whole ? Math.trunc(value) : value;
+  }
+  return out;
 }
 
 /**
@@ -81,7 +86,7 @@ export function grayscaleImage<I extends Image>(image: I, channels: 1 | 3 = 1): 
  */
 export function adjustBrightness<I extends Image>(image: I, factor: number): I {
   checkFactor("adjustBrightness", factor);
-  return blend(image, () => 0, factor);
+  return blend(image, new Float32Array(1), factor);
 }
 
 /**
@@ -103,7 +108,7 @@ export function adjustContrast<I extends Image>(image: I, factor: number): I {
   checkFactor("adjustContrast", factor);
   colorSizes("adjustContrast", image);
   const gray = luma(image), mean = Math.fround(gray.reduce((sum, value) => sum + value, 0) / gray.length);
-  return blend(image, () => mean, factor);
+  return blend(image, Float32Array.of(mean), factor);
 }
 
 /**
@@ -124,8 +129,7 @@ export function adjustContrast<I extends Image>(image: I, factor: number): I {
 export function adjustSaturation<I extends Image>(image: I, factor: number): I {
   checkFactor("adjustSaturation", factor);
   if (colorSizes("adjustSaturation", image).channels === 1) return image;
-  const gray = luma(image);
-  return blend(image, (i) => gray[i % gray.length], factor);
+  return blend(image, luma(image), factor);
 }
 
 /**
@@ -149,37 +153,37 @@ export function adjustHue<I extends Image>(image: I, factor: number): I {
   }
   const sizes = colorSizes("adjustHue", image);
   if (sizes.channels === 1) return image;
-  const size = sizes.height * sizes.width, bytes = image.dtype === "u8", out = new Float32Array(3 * size);
-  const f = Math.fround, share = (value: number) => bytes ? f(value / 255) : value;
-  const channel = (i: number, c: number) => share(image.data[c * size + i]);
+  const size = sizes.height * sizes.width, { data } = image, bytes = image.dtype === "u8", f = Math.fround;
+  const out = new Float32Array(3 * size), color = new Float32Array(3), by = f(factor), most = bytes ? 255 : 1;
+  // Bytes as torchvision's `convert_image_dtype` makes them: 256 equal parts.
+  const scale = bytes ? 256 - 1e-3 : 1;
   for (let i = 0; i < size; i++) {
-    const rgb = turned(channel(i, 0), channel(i, 1), channel(i, 2), f(factor));
-    // Bytes as torchvision's `convert_image_dtype` makes them: 256 equal parts.
-    for (let c = 0; c < 3; c++) out[c * size + i] = bytes ? rgb[c] * (256 - 1e-3) : rgb[c];
+    for (let c = 0; c < 3; c++) color[c] = data[c * size + i] / most;
+    turnHue(color, by);
+    for (let c = 0; c < 3; c++) out[c * size + i] = color[c] * scale;
   }
   return imageLike(image, sizes, out, "down");
 }
 
-/** A colour with its hue turned, by way of hue, saturation and value (Smith, 1978). */
-function turned(r: number, g: number, b: number, by: number): readonly [number, number, number] {
-  const f = Math.fround, most = Math.max(r, g, b), least = Math.min(r, g, b), range = f(most - least);
+/** Turns a colour's hue in place, by way of hue, saturation and value (Smith, 1978). */
+function turnHue(color: Float32Array, by: number): void {
+  const f = Math.fround, [r, g, b] = color, most = Math.max(r, g, b), range = f(most - Math.min(r, g, b));
   const saturation = range === 0 ? 0 : f(range / most), divisor = range === 0 ? 1 : range;
-  const [rc, gc, bc] = [r, g, b].map((value) => f(f(most - value) / divisor));
+  const rc = f(f(most - r) / divisor), gc = f(f(most - g) / divisor), bc = f(f(most - b) / divisor);
   const sector = most === r ? f(bc - gc) : most === g ? f(f(2 + rc) - bc) : f(f(4 + gc) - rc);
   const hue = f(f(sector / 6) + 1) % 1;
   const sixth = f(((f(hue + by) % 1) + 1) % 1 * 6), at = Math.floor(sixth), part = f(sixth - at);
   const within = (value: number) => Math.min(1, Math.max(0, f(most * f(1 - value))));
-  const p = within(saturation), q = within(f(saturation * part)), t = within(f(saturation * f(1 - part)));
-  const orders: readonly (readonly [number, number, number])[] = [
-    [most, t, p],
-    [q, most, p],
-    [p, most, t],
-    [p, q, most],
-    [t, p, most],
-    [most, p, q],
-  ];
-  return orders[at % 6];
+  const least = within(saturation), between = at % 2 === 0 ? saturation * f(1 - part) : saturation * part;
+  // From sixth to sixth one channel is full, one empty, and one goes up or down.
+  const [full, empty] = [FULL[at % 6], EMPTY[at % 6]];
+  color[full] = most;
+  color[empty] = least;
+  color[3 - full - empty] = within(f(between));
 }
+
+/** The channel that is full, and the one that is empty, in each sixth of the circle. */
+const FULL = [0, 1, 1, 2, 2, 0], EMPTY = [2, 2, 0, 0, 1, 1];
 
 /**
  * Bytes as f32 from 0 to 1, as torchvision's `ToTensor` makes them; floats stay as they are.
@@ -194,7 +198,9 @@ function turned(r: number, g: number, b: number, by: number): readonly [number, 
  */
 export function imageToFloat(image: Image): HostTensor<"f32"> {
   if (image.dtype === "f32") return image;
-  return hostTensor(Float32Array.from(image.data, (value) => value / 255), { dtype: "f32", shape: image.shape });
+  const data = new Float32Array(image.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = image.data[i] / 255;
+  return hostTensor(data, { dtype: "f32", shape: image.shape });
 }
 
 /**
