@@ -43,6 +43,16 @@ for (const name of ["lstm", "resnet"]) {
   });
 }
 
+Deno.test("examples/gan trains on a batch from its command line", async () => {
+  await inFolder(async (folder) => {
+    const quiet = ["--trainer.enableProgressBar=false", `--trainer.defaultRootDir=${folder}`];
+    const { code, stderr } = await run("gan", "fit", "--trainer.fastDevRun", "--data.batchSize=16", ...quiet);
+    assertEquals(code, 0, stderr);
+    const wrong = await run("gan", "fit", "--model.lr=-1");
+    assertEquals([wrong.code, wrong.stderr], [2, "--model.lr must be a number above 0, got -1\n"]);
+  });
+});
+
 Deno.test("curves are drawn where there are values", () => {
   const series = metricSeries("a,b,step\n1.5,,0\n,2,1\n0.5,NaN,2\n", ["a", "b", "c"]);
   assertEquals(series.map(({ name, points }) => [name, points.length]), [["a", 2], ["b", 2]]);

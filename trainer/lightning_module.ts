@@ -44,6 +44,11 @@ export interface OptimizerConfig {
   lrScheduler?: LRScheduler | LRSchedulerConfig;
   /** The metric for the scheduler, where it is not said in its own entry. */
   monitor?: string;
+  /**
+   * With several optimizers: the training step that this one owns, in place of `trainingStep`. On each batch they take their
+   * turns in order; while one has its turn, parameters that only others own want no gradients.
+   */
+  step?(batch: unknown, batchIdx: number): Awaitable<StepOutput>;
 }
 
 /** All that `configureOptimizers` may return. */

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ModelCheckpoint } from "../callbacks/mod.ts";
 import { Callback, LightningDataModule, LightningModule, readCheckpoint, Trainer } from "../lightning.ts";
-import type { ConfiguredOptimizers, Hyperparameters, Logger } from "../lightning.ts";
-import { mean, mul, type Tensor } from "../mod.ts";
-import { Linear } from "../nn/mod.ts";
+import type { ConfiguredOptimizers, Hyperparameters, Logger, OptimizerConfig, TrainerOptions } from "../lightning.ts";
+import { mean, mul, type Tensor, tensor } from "../mod.ts";
+import { Linear, Parameter } from "../nn/mod.ts";
 import { type Optimizer, ReduceLROnPlateau, SGD, StepLR } from "../optim/mod.ts";
 import { joinPath } from "../platform/mod.ts";
 import { constantBatches, inFolder, MemoryLogger, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
@@ -239,6 +239,86 @@ trainerTest("configureOptimizers may return every form that Lightning takes", as
     );
     assertEquals(schedulers, wanted, name);
     assertEquals(await module.value(), name === "null" ? 0 : -1, name);
+  }
+});
+
+/** Two weights with an optimizer and a step each; the second's loss passes through the first's weight, too. */
+class Taking extends LightningModule<Tensor> {
+  first: Parameter = new Parameter(tensor([1], { dtype: "f32" }));
+  second: Parameter = new Parameter(tensor([1], { dtype: "f32" }));
+  readonly seen: string[] = [];
+
+  constructor() {
+    super();
+    own(this);
+  }
+
+  #step(name: "first" | "second", x: Tensor): Tensor {
+    this.seen.push(`${name} ${this.first.requiresGrad} ${this.second.requiresGrad}`);
+    return mean(mul(mul(this.first, this.second), x));
+  }
+
+  override onBeforeZeroGrad(): void {
+    this.seen.push("zero");
+  }
+
+  override configureOptimizers(): OptimizerConfig[] {
+    return (["first", "second"] as const).map((name) => ({
+      optimizer: own(new SGD([this[name]], { lr: 0.5 })),
+      step: (batch) => this.#step(name, batch as Tensor),
+    }));
+  }
+}
+
+trainerTest("several optimizers take turns on each batch, each by its step and for its parameters (D12)", async () => {
+  const module = new Taking(), trainer = new Trainer({ ...quiet, maxEpochs: 1 });
+  await trainer.fit(module, constantBatches([1, 1]));
+  // first −= second / 2, then second −= first / 2: 0.5, 0.75; then 0.125, 0.6875.
+  assertEquals([await module.first.item(), await module.second.item()], [0.125, 0.6875]);
+  assertEquals([trainer.globalStep, trainer.batchesSeen], [2, 2]);
+  const turn = ["first true false", "zero", "second false true", "zero"];
+  assertEquals(module.seen, [...turn, ...turn]);
+  assert(module.first.requiresGrad && module.second.requiresGrad);
+});
+
+trainerTest("several optimizers accumulate and clip, and a run with them resumes to the bit", async () => {
+  await inFolder(async (folder) => {
+    const options: TrainerOptions = { ...quiet, maxEpochs: 2, accumulateGradBatches: 2, gradientClipVal: 0.5 };
+    const batches = () => constantBatches([1, 2, 3]);
+    const whole = new Taking(), paths: string[] = [];
+    class Save extends Callback {
+      override async onTrainBatchEnd(trainer: Trainer): Promise<void> {
+        paths.push(joinPath(folder, String(trainer.batchesSeen)));
+        await trainer.saveCheckpoint(paths.at(-1)!);
+      }
+    }
+    const trainer = new Trainer({ ...options, callbacks: new Save() });
+    await trainer.fit(whole, batches());
+    assertEquals([trainer.globalStep, paths.length], [4, 6]);
+    const wanted = [await whole.first.item(), await whole.second.item()];
+    for (const ckptPath of paths) {
+      const module = new Taking();
+      await new Trainer(options).fit(module, batches(), { ckptPath });
+      assertEquals([await module.first.item(), await module.second.item()], wanted, ckptPath);
+    }
+  });
+});
+
+trainerTest("steps that optimizers own are all or none, automatic, and not recorded", async () => {
+  class Half extends Taking {
+    override configureOptimizers(): OptimizerConfig[] {
+      const [{ optimizer }, second] = super.configureOptimizers();
+      return [{ optimizer }, second];
+    }
+  }
+  const cases: [Taking, TrainerOptions, string][] = [
+    [new Half(), {}, "all of them must, in automatic optimization and without lightningCompat; 1 of 2 do"],
+    [new Taking(), { lightningCompat: true }, "without lightningCompat; 2 of 2 do"],
+    [new Taking(), { compile: true }, "its optimizers own steps of their own"],
+  ];
+  for (const [module, options, wanted] of cases) {
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, ...options });
+    await assertRejects(() => trainer.fit(module, constantBatches([1])), TypeError, wanted);
   }
 });
 

@@ -3,10 +3,12 @@ import type { Optimizer } from "../optim/mod.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { then } from "./_then.ts";
+import { lastly, then } from "./_then.ts";
 import type { StepOutput } from "./lightning_module.ts";
 import type { Step } from "./loaders.ts";
+import type { OwnedStep } from "./optimizers.ts";
 import type { Run } from "./run.ts";
+import { Toggles } from "./toggles.ts";
 
 /**
  * Automatic optimization of one batch: forward, backward and, where the accumulation window closes, clipping and the update.
@@ -15,6 +17,9 @@ import type { Run } from "./run.ts";
 export class Optimization {
   readonly #run: Run;
   readonly #trainBatches: number;
+  readonly #toggles = new Toggles();
+  /** Batches in the window before the one that is trained on. */
+  #windowBefore = 0;
 
   /**
    * @param run The run
@@ -37,43 +42,60 @@ export class Optimization {
     return [closes, windowBatches === 0, this.#batchesOf(step), corrects && windowBatches, skipBackward].join();
   }
 
-  /** Trains on a batch. Returns what `trainingStep` gave, with the loss as it was differentiated. */
+  /**
+   * Trains on a batch: with one optimizer, or with several one after the other, each by the step that it owns. Returns what the
+   * (last) step gave, with the loss as it was differentiated.
+   */
   train(batch: unknown, step: Step): StepOutput | Promise<StepOutput> {
-    const { module, optimizers: [optimizer], progress } = this.#run;
+    const { optimizers, ownedSteps, progress } = this.#run;
+    this.#windowBefore = progress.windowBatches;
     let outputs: StepOutput = null;
-    const gradients = () =>
-      then(this.#gradients(batch, step, optimizer), (given) => {
-        outputs = given;
-      });
-    if (!this.closesWindow(step)) return then(gradients(), () => outputs);
-    if (optimizer === undefined) return then(gradients(), () => this.#closeWindow(outputs));
-    const closure = () => then(gradients(), () => this.#finishGradients(optimizer));
-    const stepped = this.#run.inHook(
-      "optimizerStep",
-      () => module.optimizerStep(progress.epoch, step.index, optimizer, closure),
-    );
-    return then(stepped, () => {
-      progress.globalStep++;
-      return this.#closeWindow(outputs);
+    let trained: void | Promise<void> = undefined;
+    for (const owned of ownedSteps) {
+      trained = then(trained, () =>
+        then(this.#trainOne(batch, step, owned), (given) => {
+          outputs = given;
+        }));
+    }
+    return then(trained, () => {
+      if (!this.closesWindow(step)) return outputs;
+      if (optimizers.length > 0) progress.globalStep++;
+      progress.windowBatches = 0;
+      return outputs;
     });
   }
 
-  #closeWindow(outputs: StepOutput): StepOutput {
-    this.#run.progress.windowBatches = 0;
-    return outputs;
+  #trainOne(batch: unknown, step: Step, { optimizer, own }: OwnedStep): StepOutput | Promise<StepOutput> {
+    const { module, optimizers, progress } = this.#run;
+    let outputs: StepOutput = null;
+    const gradients = () =>
+      then(this.#gradients(batch, step, { optimizer, own }), (given) => {
+        outputs = given;
+      });
+    const train = () => {
+      if (optimizer === null || !this.closesWindow(step)) return gradients();
+      const closure = () => then(gradients(), () => this.#finishGradients(optimizer));
+      return this.#run.inHook(
+        "optimizerStep",
+        () => module.optimizerStep(progress.epoch, step.index, optimizer, closure),
+      );
+    };
+    if (own === null || optimizer === null) return then(train(), () => outputs);
+    this.#toggles.toggle(optimizer, optimizers);
+    return then(lastly(train, () => this.#toggles.untoggle()), () => outputs);
   }
 
   /** Forward and backward; the first batch of a window clears the gradients between them. */
-  #gradients(batch: unknown, step: Step, optimizer: Optimizer | undefined): StepOutput | Promise<StepOutput> {
+  #gradients(batch: unknown, step: Step, { optimizer, own }: OwnedStep): StepOutput | Promise<StepOutput> {
     const run = this.#run;
-    return then(run.runStep("trainingStep", batch, step.index) as StepOutput | Promise<StepOutput>, (outputs) => {
+    const given = own === null ? run.runStep("trainingStep", batch, step.index) : run.runOwn(own, batch, step.index);
+    return then(given as StepOutput | Promise<StepOutput>, (outputs) => {
       const loss = run.skipBackward ? null : lossOf(outputs);
-      const first = run.progress.windowBatches === 0;
-      const cleared = first && optimizer !== undefined ? this.#zeroGrad(optimizer, step) : undefined;
+      const cleared = this.#windowBefore === 0 && optimizer !== null ? this.#zeroGrad(optimizer, step) : undefined;
       return then(cleared, () => {
         const scaled = loss === null ? null : this.#scaled(loss, step);
         return then(scaled === null ? undefined : run.backward(scaled), () => {
-          run.progress.windowBatches++;
+          run.progress.windowBatches = this.#windowBefore + 1;
           return scaled === loss ? outputs : withLoss(outputs, scaled!.detach());
         });
       });

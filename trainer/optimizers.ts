@@ -10,9 +10,17 @@ export type ResolvedSchedulerConfig = Required<Omit<LRSchedulerConfig, "monitor"
   name: string | null;
 };
 
+/** An optimizer, and the step that it owns where it does not share the module's. */
+export interface OwnedStep {
+  readonly optimizer: Optimizer | null;
+  readonly own: NonNullable<OptimizerConfig["step"]> | null;
+}
+
 /** What `configureOptimizers` returned, in one form. */
 export interface OptimizerSetup {
   readonly optimizers: readonly Optimizer[];
+  /** For each the step that it owns, or `null`. */
+  readonly steps: readonly OwnedStep["own"][];
   readonly schedulers: readonly ResolvedSchedulerConfig[];
 }
 
@@ -22,7 +30,7 @@ export interface OptimizerSetup {
  * @throws {TypeError} For anything that is none of the forms, or a scheduler on a metric without `monitor`
  */
 export function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSetup {
-  if (!configured) return { optimizers: [], schedulers: [] };
+  if (!configured) return { optimizers: [], steps: [], schedulers: [] };
   if (configured instanceof LRScheduler) {
     throw new TypeError(
       `Cannot configure optimizers: a scheduler needs its optimizer beside it, return { optimizer, lrScheduler }, got ` +
@@ -32,17 +40,25 @@ export function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSe
   if (isPair(configured)) {
     return {
       optimizers: configured[0].map(checkedOptimizer),
+      steps: configured[0].map(() => null),
       schedulers: configured[1].map((entry) => resolveScheduler(entry, null)),
     };
   }
   const list = Array.isArray(configured) ? configured : [configured as Optimizer | OptimizerConfig];
-  const optimizers: Optimizer[] = [], schedulers: ResolvedSchedulerConfig[] = [];
+  const optimizers: Optimizer[] = [], steps: OwnedStep["own"][] = [], schedulers: ResolvedSchedulerConfig[] = [];
   for (const entry of list) {
-    if (entry instanceof Optimizer) optimizers.push(entry);
-    else {
+    if (entry instanceof Optimizer) {
+      optimizers.push(entry);
+      steps.push(null);
+    } else {
       if (typeof entry !== "object" || entry === null) checkedOptimizer(entry);
-      checkNames<OptimizerConfig>("configure optimizers", entry, { optimizer: true, lrScheduler: true, monitor: true });
-      const { optimizer, lrScheduler, monitor } = entry as OptimizerConfig;
+      checkNames<OptimizerConfig>("configure optimizers", entry, {
+        optimizer: true,
+        lrScheduler: true,
+        monitor: true,
+        step: true,
+      });
+      const { optimizer, lrScheduler, monitor, step } = entry as OptimizerConfig;
       if (optimizer === undefined) {
         throw new TypeError(
           `Cannot configure optimizers: { optimizer, lrScheduler } must name an optimizer, its keys are ${
@@ -51,10 +67,11 @@ export function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSe
         );
       }
       optimizers.push(checkedOptimizer(optimizer));
+      steps.push(step ?? null);
       if (lrScheduler) schedulers.push(resolveScheduler(lrScheduler, monitor ?? null));
     }
   }
-  return { optimizers, schedulers };
+  return { optimizers, steps, schedulers };
 }
 
 function isPair(
@@ -108,16 +125,28 @@ function resolveScheduler(entry: LRScheduler | LRSchedulerConfig, monitor: strin
  */
 export async function configureOptimizers(run: Run): Promise<void> {
   const { module, trainer } = run, name = module.constructor.name;
-  for (const method of ["trainingStep", "configureOptimizers"] as const) {
+  const required = (method: "trainingStep" | "configureOptimizers") => {
     if (module[method] === undefined) throw new TypeError(`Cannot fit ${name}: it must define ${method}, it does not`);
-  }
-  const { optimizers, schedulers } = resolveOptimizers(
+  };
+  required("configureOptimizers");
+  const { optimizers, steps, schedulers } = resolveOptimizers(
     await run.inHook("configureOptimizers", () => module.configureOptimizers!()),
   );
-  if (module.automaticOptimization && optimizers.length > 1) {
+  const declared = steps.filter((step) => step !== null).length;
+  if (declared === 0) required("trainingStep");
+  else if (declared < steps.length || !module.automaticOptimization || trainer.options.lightningCompat) {
+    throw new TypeError(
+      `Cannot fit ${name}: where optimizers own steps, all of them must, in automatic optimization and without ` +
+        `lightningCompat; ${declared} of ${steps.length} do`,
+    );
+  } else if (trainer.options.compile) {
+    throw new TypeError(`Cannot compile the training step of ${name}: its optimizers own steps of their own`);
+  }
+  if (module.automaticOptimization && optimizers.length > 1 && declared === 0) {
     throw new RangeError(
       `Cannot fit ${name}: automatic optimization takes one optimizer, got ${optimizers.length}; set ` +
-        "automaticOptimization to false and step them in trainingStep",
+        "automaticOptimization to false and step them in trainingStep, or declare the step that each owns: " +
+        "{ optimizer, step }",
     );
   }
   if (!module.automaticOptimization && trainer.options.gradientClipVal !== null) {
@@ -130,6 +159,9 @@ export async function configureOptimizers(run: Run): Promise<void> {
     run.warn(`${name} has no optimizer, configureOptimizers gave none: no weight will change`);
   }
   run.optimizers = optimizers;
+  run.ownedSteps = optimizers.length === 0
+    ? [{ optimizer: null, own: null }]
+    : optimizers.map((optimizer, i) => ({ optimizer, own: steps[i] }));
   run.schedulers = schedulers;
   // First the scaler's hooks: who looks at gradients before a step sees them in their own size.
   run.undo.push(run.precision.attach(optimizers));

@@ -11,7 +11,7 @@ import { HookTable } from "./hooks.ts";
 import { LightningModule, type ModuleHost } from "./lightning_module.ts";
 import { listLoaders, type NamedLoader, type Step } from "./loaders.ts";
 import type { Loggable, LogOptions } from "./log.ts";
-import type { ResolvedSchedulerConfig } from "./optimizers.ts";
+import type { OwnedStep, ResolvedSchedulerConfig } from "./optimizers.ts";
 import { Pace } from "./pace.ts";
 import type { Precision } from "./precision.ts";
 import type { Profiler } from "./profiler/mod.ts";
@@ -92,6 +92,8 @@ export class Run implements ModuleHost {
   readonly #warned = new Set<string>();
   /** The optimizers of fit. */
   optimizers: readonly Optimizer[] = [];
+  /** What trains a batch in automatic optimization: one optimizer, or several with their steps. */
+  ownedSteps: readonly OwnedStep[] = [];
   /** The schedulers of fit. */
   schedulers: readonly ResolvedSchedulerConfig[] = [];
   /** Batches of the running evaluation, by loader. */
@@ -246,6 +248,11 @@ export class Run implements ModuleHost {
       throw new TypeError(`Cannot run ${name}: ${this.module.constructor.name} does not define it`);
     }
     return this.inHook(name, () => this.precision.forward(() => method.apply(this.module, args)));
+  }
+
+  /** Runs the step that an optimizer owns, as {@link runStep} runs the module's. */
+  runOwn(own: NonNullable<OwnedStep["own"]>, batch: unknown, batchIdx: number): unknown {
+    return this.inHook("trainingStep", () => this.precision.forward(() => own(batch, batchIdx)));
   }
 
   /** A metric is saved with the module and found there again. */
