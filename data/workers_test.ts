@@ -1,13 +1,14 @@
 // Batches made in other threads: the same as here, in order, bounded, and an error whatever happens to the thread.
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { hostTensor } from "../tensor/host.ts";
-import { batched, broken, counted, kept, noisy, records, stillborn } from "../testing/worker_datasets.ts";
+import { batched, broken, counted, fresh, kept, noisy, records, stillborn } from "../testing/worker_datasets.ts";
 import { ConcatDataset } from "./concat_dataset.ts";
 import { ArrayDataset, Subset } from "./dataset.ts";
 import { defineDataset } from "./define_dataset.ts";
 import { WorkerError } from "./errors.ts";
 import { DataLoader } from "./loader.ts";
 import type { DataLoaderOptions } from "./loader_options.ts";
+import { serveDatasets } from "./serve_datasets.ts";
 
 const shared = () => new SharedArrayBuffer(8);
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -232,4 +233,28 @@ Deno.test("data sets that cannot cross are refused with the way out", async () =
   for (const [options, message] of refused) {
     assertThrows(() => new DataLoader<number, unknown, unknown>(counted(shared()) as never, options), Error, message);
   }
+});
+
+Deno.test("a steady loop allocates nothing large: what comes back to a worker is filled again", async () => {
+  for (const numWorkers of [0, 1, 2]) {
+    const counts = shared();
+    const loader = new DataLoader(fresh(200, counts), { batchSize: 1, numWorkers });
+    for await (const batch of loader) loader.recycle(batch);
+    const made = new Int32Array(counts)[0], ahead = 1 + 2 * Math.max(1, numWorkers);
+    assert(made <= 2 * ahead + 2, `${made} arrays for 200 batches of ${numWorkers} workers`);
+  }
+});
+
+Deno.test("workers that the caller starts serve by name, as bundles need it", async () => {
+  const here = await Array.fromAsync(new DataLoader(noisy(9), { batchSize: 2, seed: 1 }));
+  const started: Worker[] = [];
+  const worker = () => {
+    const web = new Worker(import.meta.resolve("../testing/data_worker.ts"), { type: "module" });
+    started.push(web);
+    return web;
+  };
+  const loader = new DataLoader(noisy(9), { batchSize: 2, seed: 1, numWorkers: 2, worker });
+  assertEquals(await Array.fromAsync(loader), here);
+  assertEquals(started.length, 2);
+  assertThrows(() => serveDatasets(), Error, "it must run in a worker, this is the main thread");
 });

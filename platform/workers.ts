@@ -63,7 +63,11 @@ export function startWorker(from: URL | ForeignWorker, events: WorkerEvents): Wo
     web.onmessageerror = () => end("a message could not be read");
     web.onerror = (event) => {
       event.preventDefault?.();
-      end(event.error ?? (event.message || `its module cannot be loaded${from instanceof URL ? ` from ${from}` : ""}`));
+      // An event without a message is about the module itself.
+      const where = from instanceof URL
+        ? ` from ${from}; where a bundler has put it elsewhere, pass the option worker`
+        : "";
+      end(event.error ?? (event.message || `its module cannot be loaded${where}`));
     };
   }
   return {

@@ -142,3 +142,18 @@ export const movedClouds: (length: number) => Dataset<{ x: HostTensor<"f32">; y:
     },
   }),
 );
+
+/** Batches of 64 KiB, which count in shared memory how many lie in memory that was not used before. */
+export const fresh: (length: number, counts: SharedArrayBuffer) => Dataset<number, HostTensor<"f32">> = defineDataset(
+  import.meta.url,
+  "fresh",
+  (length: number, counts: SharedArrayBuffer): Dataset<number, HostTensor<"f32">> => ({
+    length,
+    get: (index) => index,
+    getBatch(_, at) {
+      const data = at.allocate("f32", 2 ** 14);
+      if (data[0] === 0) Atomics.add(new Int32Array(counts), 0, 1);
+      return hostTensor(data.fill(1), { dtype: "f32" });
+    },
+  }),
+);
