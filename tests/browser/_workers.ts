@@ -12,7 +12,9 @@ const worker = () => new Worker("/worker.js", { type: "module" });
 export async function readBatches(numWorkers: number): Promise<number[][]> {
   const options = numWorkers > 0 ? { numWorkers, worker } : {};
   const loader = new DataLoader(noisy(11), { batchSize: 3, shuffle: true, seed: 5, ...options });
-  return (await Array.fromAsync(loader)).map(({ id, noise }) => [...id.data, ...noise.data]);
+  const batches: number[][] = [];
+  for await (const { id, noise } of loader) batches.push([...id.data, ...noise.data]); // Node 20 has no Array.fromAsync
+  return batches;
 }
 
 /** What goes wrong: in a sample, and where the loader cannot find its worker in a bundle. */
