@@ -8,6 +8,8 @@ export interface Service<Item> {
   readonly title: string;
   /** Milliseconds between two requests at least. */
   readonly gap: number;
+  /** Where everything is that could not be sent, if the service's logger keeps it by itself. */
+  readonly kept?: string;
   /**
    * Sends as many items of the front as fit in one request.
    *
@@ -166,7 +168,7 @@ export class Outbox<Item> {
   /** Nothing can be sent any more: what there is, and what comes, is kept. */
   #stop(error: unknown): void {
     this.#stopped = true;
-    this.#say(`takes nothing: ${error instanceof Error ? error.message : error}. Training goes on, and rows are kept`);
+    this.#say(`takes nothing: ${error instanceof Error ? error.message : error}. Training goes on`);
   }
 
   async #toSpool(): Promise<void> {
@@ -207,7 +209,7 @@ export class Outbox<Item> {
     }
     if (this.#refused > 1) this.#say(`did not take ${this.#refused} entries`);
     const lost = this.#lost + this.#memory.length;
-    if (lost > 0) this.#say(`did not get ${lost} entries, they are lost`);
+    if (lost > 0) this.#say(`did not get ${lost} entries; ${this.#service.kept ?? "they are lost"}`);
     this.#memory = [];
     this.#lost = this.#refused = 0;
   }

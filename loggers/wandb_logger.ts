@@ -1,13 +1,17 @@
 import { checkNames } from "../device/option_names.ts";
-import { dirname, exists, joinPath, makeDir, sha256, writeFile } from "../platform/mod.ts";
+import { dirname, env, exists, joinPath, makeDir, sha256, writeErr, writeFile } from "../platform/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Logger, LogPoint, MediaPoint, Table } from "../trainer/mod.ts";
+import { addressOf } from "./_address.ts";
 import { GrowingFile, joined } from "./_growing_file.ts";
+import { sender } from "./_http.ts";
 import { checkedTable, histogramOf, mediaName, pixelsOf } from "./_media.ts";
+import { Outbox } from "./_outbox.ts";
 import { Outlet } from "./_outlet.ts";
 import { encodePng } from "./_png.ts";
 import { Message } from "./_protobuf.ts";
 import { json } from "./_values.ts";
+import { type OnlineItem, WandbService } from "./_wandb_online.ts";
 import {
   axisRecord,
   chunks,
@@ -40,6 +44,13 @@ export interface WandbLoggerOptions {
   config?: Readonly<Record<string, unknown>>;
   /** Stands before the name of each metric; default nothing. */
   prefix?: string;
+  /**
+   * Whether nothing leaves the machine; default true. `false` is experimental: rows, configuration and the end of the run are
+   * also sent to the service, with the key in `WANDB_API_KEY`, by the protocol of W&B's own client, which may change.
+   */
+  offline?: boolean;
+  /** Seconds without progress for which the end of training waits for the service; default 10. */
+  flushSeconds?: number;
 }
 
 /** A record, and the file that it speaks of. */
@@ -50,7 +61,7 @@ interface Entry {
 
 /**
  * Writes a run of Weights & Biases offline: a folder `wandb/offline-run-…` that `wandb sync` uploads. Nothing leaves the
- * machine here. The format is W&B's own, as wandb 0.30.0 reads it.
+ * machine unless `offline: false` says so, which is experimental. The format is W&B's own, as wandb 0.30.0 writes it.
  *
  * Every row counts a step of its own, as W&B wants it; `trainer/global_step` is the x axis of all metrics. Texts are tables
  * with one cell, as Lightning logs them.
@@ -69,6 +80,9 @@ export class WandbLogger implements Logger {
   readonly #prefix: string;
   readonly #file: GrowingFile;
   readonly #entries: Outlet<Entry> = new Outlet("WandbLogger", (entries) => this.#write(entries));
+  readonly #outbox: Outbox<OnlineItem> | null;
+  readonly #flushSeconds: number;
+  #toldOfMedia = false;
   readonly #summary: Record<string, unknown> = {};
   #records = 0;
   #rows = 0;
@@ -83,6 +97,7 @@ export class WandbLogger implements Logger {
   constructor(options: WandbLoggerOptions = {}) {
     checkNames("make a WandbLogger", options, {
       ...{ saveDir: true, project: true, entity: true, name: true, id: true, tags: true, config: true, prefix: true },
+      ...{ offline: true, flushSeconds: true },
     });
     const { saveDir = ".", project = "fulgurite_logs", entity = null, name = null, tags = [], config = {} } = options;
     const id = options.id ?? randomId();
@@ -93,7 +108,10 @@ export class WandbLogger implements Logger {
     this.#run = { id, project, entity, displayName: name, tags, config, started: now.getTime() / 1000 };
     this.#prefix = options.prefix ?? "";
     const time = now.toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
-    this.#folder = joinPath(saveDir, "wandb", `offline-run-${time}-${id}`);
+    const { offline = true, flushSeconds = 10 } = options;
+    this.#folder = joinPath(saveDir, "wandb", `${offline ? "offline-run" : "run"}-${time}-${id}`);
+    this.#flushSeconds = flushSeconds;
+    this.#outbox = offline ? null : outboxOf(this.#run, this.#folder);
     this.#file = new GrowingFile(joinPath(this.#folder, `run-${id}.wandb`));
   }
 
@@ -132,6 +150,7 @@ export class WandbLogger implements Logger {
   /** Writes what the run was configured with. */
   async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
     await this.open();
+    this.#outbox?.put({ kind: "config", config: params });
     await this.#entries.give({ record: configRecord(params) });
   }
 
@@ -187,7 +206,16 @@ export class WandbLogger implements Logger {
       { record: summaryRecord(this.#summary) },
       { record: exitRecord(code, Date.now() / 1000 - this.#run.started) },
     );
+    this.#outbox?.put({ kind: "end", code });
     await this.#entries.close();
+    await this.#outbox?.close(this.#flushSeconds);
+  }
+
+  /** Files are in the run's folder only. */
+  #tellOfMedia(): void {
+    if (this.#outbox === null || this.#toldOfMedia) return;
+    this.#toldOfMedia = true;
+    writeErr(`Warning: WandbLogger sends no pictures and tables; \`wandb sync ${this.#folder}\` uploads them\n`);
   }
 
   async #begin(): Promise<void> {
@@ -205,6 +233,8 @@ export class WandbLogger implements Logger {
     const now = Date.now() / 1000;
     const row = { ...values, _step: this.#rows, _timestamp: now, _runtime: now - this.#run.started };
     Object.assign(this.#summary, row);
+    if (file === undefined) this.#outbox?.put({ kind: "row", row });
+    else this.#tellOfMedia();
     const about = file === undefined ? [] : [{ record: mediaRecord(file.path), file }];
     await this.#entries.give(
       ...about,
@@ -247,6 +277,19 @@ export class WandbLogger implements Logger {
     await makeDir(dirname(whole));
     await writeFile(whole, bytes);
   }
+}
+
+/**
+ * What sends a run to the service. It needs no spool: the run's own file holds everything.
+ *
+ * @throws {TypeError} If there is no key in the environment
+ */
+function outboxOf(run: RunInfo, folder: string): Outbox<OnlineItem> {
+  const task = "make a WandbLogger with offline: false";
+  if (!env("WANDB_API_KEY")) throw new TypeError(`Cannot ${task}: set WANDB_API_KEY in the environment`);
+  const base = addressOf(task, "WANDB_BASE_URL", env("WANDB_BASE_URL") || "https://api.wandb.ai", "WANDB_API_KEY");
+  const service = new WandbService(base, run, folder), abort = new AbortController();
+  return new Outbox(service, sender(base, () => service.headers(), abort.signal), abort, null);
 }
 
 /** Eight letters and digits, as W&B's own ids. */

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { joinPath, readFile } from "../platform/mod.ts";
+import { joinPath, readFile, setEnv } from "../platform/mod.ts";
 import { Fields } from "../testing/event_file.ts";
+import { WandbServer } from "../testing/servers/wandb.ts";
+import { written } from "../testing/stderr.ts";
 import { inFolder } from "../testing/trainer.ts";
 import { recordsOf } from "../testing/wandb_file.ts";
 import { WandbLogger } from "./wandb_logger.ts";
@@ -53,4 +55,77 @@ Deno.test("records of every length around a block are whole", async () => {
 
 Deno.test("an id that is no name is refused", () => {
   assertThrows(() => new WandbLogger({ id: "../x" }), TypeError, "id must have letters");
+});
+
+const KEY = "wandb-key-that-nobody-sees";
+
+/** Runs with a server, and the environment that names it. */
+async function online(fn: (server: WandbServer, folder: string) => Promise<void>): Promise<void> {
+  await inFolder(async (folder) => {
+    await using server = new WandbServer(KEY).up();
+    setEnv("WANDB_API_KEY", KEY);
+    setEnv("WANDB_BASE_URL", server.url);
+    try {
+      await fn(server, folder);
+    } finally {
+      setEnv("WANDB_API_KEY", "");
+      setEnv("WANDB_BASE_URL", "");
+    }
+  });
+}
+
+const at = (step: number) => ({ step, batch: step + 1, epoch: 1, seconds: 1 });
+
+Deno.test("online, rows are sent once each, through faults, and the run's file has them, too", async () => {
+  await online(async (server, saveDir) => {
+    server.fail({ status: 503 });
+    const logger = new WandbLogger({
+      saveDir,
+      project: "p",
+      id: "abc",
+      offline: false,
+      config: { lr: 0.1 },
+      tags: ["a"],
+    });
+    const lines = await written(async () => {
+      await logger.logHyperparams({ depth: 2 });
+      for (let i = 0; i < 20; i++) await logger.logMetrics({ loss: i === 7 ? NaN : i }, at(i));
+      while (server.history.length === 0) await new Promise((next) => setTimeout(next, 5));
+      server.fail("broken after", { status: 429, retryAfter: "1" });
+      for (let i = 20; i < 1500; i++) void logger.logMetrics({ loss: i }, at(i));
+      await logger.logText("note", "a text", { step: 3 });
+      await logger.finalize("success");
+    });
+    assertEquals(lines, [
+      `Warning: WandbLogger sends no pictures and tables; \`wandb sync ${logger.logDir}\` uploads them`,
+    ]);
+    const rows = server.history.map((line) => JSON.parse(line));
+    assertEquals(rows.map(({ loss }) => loss), Array.from({ length: 1500 }, (_, i) => i === 7 ? "NaN" : i));
+    assertEquals([server.summary.loss, server.summary["trainer/global_step"], server.exitCode], [1499, 1499, 0]);
+    assertEquals(server.bucket!.config, { lr: { value: 0.1 }, depth: { value: 2 } });
+    const all = recordsOf(await readFile(joinPath(logger.logDir, "run-abc.wandb"))).map((bytes) => new Fields(bytes));
+    assertEquals(all.filter((record) => record.all(2).length > 0).length, 1501);
+    assert(/wandb\/run-\d{8}_\d{6}-abc$/.test(logger.logDir), logger.logDir);
+  });
+});
+
+Deno.test("online, a service that is away or does not take the key costs nothing but a warning", async () => {
+  await online(async (server, saveDir) => {
+    const run = async (id: string) => {
+      const logger = new WandbLogger({ saveDir, id, offline: false, flushSeconds: 0.2 });
+      const lines = await written(async () => {
+        await logger.logMetrics({ loss: 1 }, at(0));
+        await logger.finalize("success");
+      });
+      assert(!lines.join().includes(KEY) && !Deno.inspect(logger, { depth: 9 }).includes(KEY));
+      assert(lines.at(-1)!.endsWith(`did not get 2 entries; \`wandb sync ${logger.logDir}\` uploads what is missing`));
+      return lines.length;
+    };
+    setEnv("WANDB_API_KEY", `${KEY}2`);
+    assertEquals(await run("wrong"), 2);
+    await server.down();
+    assertEquals(await run("away"), 1);
+    setEnv("WANDB_API_KEY", "");
+    assertThrows(() => new WandbLogger({ offline: false }), TypeError, "set WANDB_API_KEY");
+  });
 });

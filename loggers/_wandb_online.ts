@@ -1,0 +1,122 @@
+import { env } from "../platform/mod.ts";
+import { Refused, type Send } from "./_http.ts";
+import type { Service } from "./_outbox.ts";
+import { json } from "./_values.ts";
+import type { RunInfo } from "./_wandb_file.ts";
+
+/** What is sent while a run goes on. */
+export type OnlineItem =
+  | { readonly kind: "row"; readonly row: Readonly<Record<string, unknown>> }
+  | { readonly kind: "config"; readonly config: Readonly<Record<string, unknown>> }
+  | { readonly kind: "end"; readonly code: number };
+
+/** Rows of a request, and characters in it. */
+const MOST_ROWS = 1000, MOST_TEXT = 1_000_000;
+
+const UPSERT = `mutation UpsertBucket($name: String, $project: String, $entity: String, $displayName: String,
+  $config: JSONString, $tags: [String!]) {
+  upsertBucket(input: {name: $name, modelName: $project, entityName: $entity, displayName: $displayName,
+    config: $config, tags: $tags}) {
+    bucket { name displayName historyLineCount project { name entity { name } } }
+    inserted
+  }
+}`;
+
+/** What the service says of a run. */
+interface Bucket {
+  readonly historyLineCount?: number | null;
+  readonly project: { readonly name: string; readonly entity: { readonly name: string } };
+}
+
+/** The protocol that W&B's own client speaks, as far as rows, configuration and the end of a run go. */
+export class WandbService implements Service<OnlineItem> {
+  /** The server's address. */
+  readonly base: string;
+  readonly gap: number = 500;
+  readonly kept: string;
+  readonly #run: RunInfo;
+  #config: Readonly<Record<string, unknown>>;
+  #stream: string | null = null;
+  /** Lines of the history that the service has: a request that is repeated writes the same lines. */
+  #lines = 0;
+  #summary: Record<string, unknown> = {};
+
+  /**
+   * @param base The server's address
+   * @param run The run
+   * @param folder Where everything is kept, too
+   */
+  constructor(base: string, run: RunInfo, folder: string) {
+    this.base = base;
+    this.kept = `\`wandb sync ${folder}\` uploads what is missing`;
+    this.#run = run;
+    this.#config = run.config;
+  }
+
+  get title(): string {
+    return `W&B at ${this.base}`;
+  }
+
+  headers(): Record<string, string> {
+    return { authorization: `Basic ${btoa(`api:${env("WANDB_API_KEY") ?? ""}`)}` };
+  }
+
+  patienceFor(): number {
+    return 0;
+  }
+
+  async deliver(items: readonly OnlineItem[], send: Send): Promise<number> {
+    const stream = this.#stream ??= await this.#connect(send), [first] = items;
+    if (first.kind === "config") {
+      this.#config = { ...this.#config, ...first.config };
+      await this.#upsert(send);
+      return 1;
+    }
+    if (first.kind === "end") {
+      await send({ method: "POST", path: stream, body: { complete: true, exitcode: first.code } });
+      return 1;
+    }
+    const rows: string[] = [], summary = { ...this.#summary };
+    let text = 0;
+    for (const item of items) {
+      if (item.kind !== "row" || rows.length === MOST_ROWS) break;
+      const line = json(item.row);
+      if (rows.length > 0 && text + line.length > MOST_TEXT) break;
+      rows.push(line);
+      text += line.length;
+      Object.assign(summary, item.row);
+    }
+    const files = {
+      "wandb-history.jsonl": { offset: this.#lines, content: rows },
+      "wandb-summary.json": { offset: 0, content: [json(summary)] },
+    };
+    await send({ method: "POST", path: stream, body: { files } });
+    this.#lines += rows.length;
+    this.#summary = summary;
+    return rows.length;
+  }
+
+  async #connect(send: Send): Promise<string> {
+    const { project, historyLineCount } = await this.#upsert(send);
+    this.#lines = historyLineCount ?? 0;
+    const parts = [project.entity.name, project.name, this.#run.id].map(encodeURIComponent);
+    return `/files/${parts.join("/")}/file_stream`;
+  }
+
+  /** Makes the run, or writes what is known of it. What is refused here would be refused for every entry. */
+  async #upsert(send: Send): Promise<Bucket> {
+    const { id: name, project, entity, displayName, tags } = this.#run;
+    const config = json(Object.fromEntries(Object.entries(this.#config).map(([key, value]) => [key, { value }])));
+    const body = { query: UPSERT, variables: { name, project, entity, displayName, config, tags } };
+    const answer = await send({ method: "POST", path: "/graphql", body }) as {
+      data?: { upsertBucket?: { bucket?: Bucket } | null };
+      errors?: { message: string }[];
+    } | null;
+    const bucket = answer?.data?.upsertBucket?.bucket;
+    if (bucket === undefined) {
+      const why = answer?.errors?.[0]?.message ?? "it gave no run";
+      throw new Refused(`the run cannot be made: ${why}`, 200, "", true);
+    }
+    return bucket;
+  }
+}

@@ -1,0 +1,46 @@
+import { TestServer } from "./serve.ts";
+
+/** A server that takes what wandb 0.30.0 was seen to send: a run by GraphQL, then lines of files at their offsets. */
+export class WandbServer extends TestServer {
+  readonly #key: string;
+  /** The run as it was made last. */
+  bucket: Record<string, unknown> | null = null;
+  /** Lines of the history; one that is sent again takes its own place. */
+  readonly history: string[] = [];
+  summary: Record<string, unknown> = {};
+  exitCode: number | null = null;
+
+  constructor(key: string) {
+    super((request, path) => this.#answer(request, path));
+    this.#key = key;
+  }
+
+  async #answer(request: Request, path: string): Promise<Response> {
+    if (request.headers.get("authorization") !== `Basic ${btoa(`api:${this.#key}`)}`) {
+      return new Response("permission denied", { status: 401 });
+    }
+    const body = JSON.parse(await request.text());
+    if (path === "/graphql") {
+      const { query, variables } = body;
+      if (!/upsertBucket\(input: \{[^}]*modelName: \$project[^}]*config: \$config/.test(query)) {
+        return Response.json({ errors: [{ message: "unknown query" }] });
+      }
+      this.bucket = { ...variables, config: JSON.parse(variables.config) };
+      const project = { name: variables.project, entity: { name: variables.entity ?? "own" } };
+      const bucket = { name: variables.name, displayName: "x", historyLineCount: this.history.length, project };
+      return Response.json({ data: { upsertBucket: { bucket, inserted: true } } });
+    }
+    if (path !== `/files/own/${this.bucket?.project}/${this.bucket?.name}/file_stream`) {
+      return new Response("no such run", { status: 404 });
+    }
+    const { files = {}, complete, exitcode } = body;
+    const lines = files["wandb-history.jsonl"];
+    if (lines !== undefined) {
+      if (lines.offset > this.history.length) return new Response("a gap in the history", { status: 400 });
+      lines.content.forEach((line: string, i: number) => this.history[lines.offset + i] = line);
+      this.summary = JSON.parse(files["wandb-summary.json"].content[0]);
+    }
+    if (complete) this.exitCode = exitcode;
+    return Response.json({});
+  }
+}
