@@ -5,7 +5,7 @@ import { defaultGenerator } from "../tensor/mod.ts";
 import { observing, type OpObserver } from "../tensor/observer.ts";
 import type { Inputs, Op } from "../tensor/op.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { mapTensors, toDevice } from "./transfer.ts";
 
 /** What is known of one layer. */
