@@ -1,10 +1,15 @@
 import { rand } from "../kernels/random/random.ts";
 
-/** The ways to choose that have names. */
-export const PRUNING = ["l1_unstructured", "random_unstructured", "ln_structured", "random_structured"] as const;
-
 /** The name of a way to choose what is pruned. */
-export type PruningName = typeof PRUNING[number];
+export type PruningName = "l1_unstructured" | "random_unstructured" | "ln_structured" | "random_structured";
+
+/** The ways to choose that have names. */
+export const PRUNING = [
+  "l1_unstructured",
+  "random_unstructured",
+  "ln_structured",
+  "random_structured",
+] as const satisfies readonly PruningName[];
 
 /**
  * Chooses what is pruned of one parameter.

@@ -2,10 +2,10 @@ import type { Awaitable } from "../data/mod.ts";
 import { show } from "../device/option_names.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
-const INTERVALS = ["batch", "epoch", "batch_and_epoch"] as const;
-
 /** When predictions are written. */
-export type WriteInterval = typeof INTERVALS[number];
+export type WriteInterval = "batch" | "epoch" | "batch_and_epoch";
+
+const INTERVALS: readonly WriteInterval[] = ["batch", "epoch", "batch_and_epoch"];
 
 /** Numbers of a batch's samples in the data set; `null` where the loader cannot tell. */
 export type BatchIndices = readonly number[] | null;

@@ -62,7 +62,7 @@ interface Trace {
  *
  * @example
  * ```ts
- * import { init, randn } from "@fulgurite/core";
+ * import { device, init, randn } from "@fulgurite/core";
  * import { Linear, ReLU, Sequential } from "@fulgurite/core/nn";
  * import { summarize } from "@fulgurite/core/trainer";
  *
@@ -70,6 +70,7 @@ interface Trace {
  * const model = new Sequential(new Linear(4, 8), new ReLU(), new Linear(8, 2));
  * const { totalParameters, totalFlops } = summarize(model, { example: randn([1, 4]) });
  * console.log(totalParameters, totalFlops); // 58 96
+ * await device().sync();
  * ```
  */
 export function summarize(

@@ -9,11 +9,11 @@ export { Profiler, type ProfilerOptions } from "./profiler.ts";
 export { type ActionTime, SimpleProfiler, type SimpleProfilerOptions } from "./simple_profiler.ts";
 export { TraceProfiler, type TraceProfilerOptions } from "./trace_profiler.ts";
 
-/** Profilers that have a name. */
-export const PROFILERS = ["simple", "advanced"] as const;
-
 /** The name of a profiler. */
-export type ProfilerName = typeof PROFILERS[number];
+export type ProfilerName = "simple" | "advanced";
+
+/** Profilers that have a name. */
+export const PROFILERS = ["simple", "advanced"] as const satisfies readonly ProfilerName[];
 
 /** The profiler that an option names, or is. */
 export function profilerOf(option: ProfilerName | Profiler | null): Profiler | null {
