@@ -1,6 +1,9 @@
 import type { WalkOptions } from "./_read_batch.ts";
 import type { DatasetOrigin } from "./define_dataset.ts";
 
+/** Whether this thread is a loader's worker. */
+export const thisThread: { serves: boolean } = { serves: false };
+
 /** What the loader asks of a worker. */
 export type ToWorker =
   | {

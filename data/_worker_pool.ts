@@ -1,6 +1,6 @@
 import { type ForeignWorker, startWorker, type WorkerThread } from "../platform/mod.ts";
 import { buffersIn, type StagingPool } from "./_staging.ts";
-import { arriveError, type FromWorker, type ToWorker } from "./_worker_messages.ts";
+import { arriveError, type FromWorker, thisThread, type ToWorker } from "./_worker_messages.ts";
 import type { CrossedDataset } from "./define_dataset.ts";
 import { WorkerError } from "./errors.ts";
 
@@ -47,6 +47,12 @@ export class WorkerPool {
     dataset: CrossedDataset,
     options: { workers: number; seed: number; staging: StagingPool; start?: () => ForeignWorker },
   ) {
+    if (thisThread.serves) {
+      throw new Error(
+        "Cannot start workers in DataLoader: this thread is a loader's worker, which imports the module of the data set; keep " +
+          "that apart from what trains, or put the training behind if (import.meta.main)",
+      );
+    }
     const { workers, seed, staging, start } = options;
     this.#dataset = dataset;
     this.#staging = staging;

@@ -1,7 +1,7 @@
 import { type WorkerParent, workerParent } from "../platform/mod.ts";
 import { type AnyWalk, BatchWalk, joinSamples, readSamples, SampleFailure } from "./_read_batch.ts";
 import { buffersIn, StagingPool } from "./_staging.ts";
-import { crossError, type FromWorker, type ToWorker } from "./_worker_messages.ts";
+import { crossError, type FromWorker, thisThread, type ToWorker } from "./_worker_messages.ts";
 import type { Dataset } from "./dataset.ts";
 import { makeDefined } from "./define_dataset.ts";
 import { ReadContext } from "./read_context.ts";
@@ -33,6 +33,7 @@ export function serveDatasets(load: (module: string) => Promise<unknown> = () =>
   if (parent === null) {
     throw new Error("Cannot serve data sets in serveDatasets: it must run in a worker, this is the main thread");
   }
+  thisThread.serves = true;
   new Server(parent, load);
 }
 

@@ -258,3 +258,11 @@ Deno.test("workers that the caller starts serve by name, as bundles need it", as
   assertEquals(started.length, 2);
   assertThrows(() => serveDatasets(), Error, "it must run in a worker, this is the main thread");
 });
+
+Deno.test("a module that defines and trains in one starts no workers without end", async () => {
+  await assertRejects(
+    () => import("../testing/unguarded_training.ts"),
+    WorkerError,
+    "put the training behind if (import.meta.main)",
+  );
+});
