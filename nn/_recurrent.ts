@@ -10,6 +10,7 @@ import type { CellKind } from "../kernels/recurrent/_cells.ts";
 import { recurrent } from "../kernels/recurrent/recurrent.ts";
 import { linear } from "../ops/linear.ts";
 import { tensor } from "../tensor/create.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
 import { sameShape, type Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -168,9 +169,15 @@ export function requireFeatures(layer: string, x: Tensor, features: number, rank
   );
 }
 
-/** A first state: what was given, or zeros. */
-export function startOf(layer: string, what: string, given: Tensor | null | undefined, shape: Shape): Tensor {
-  if (given === null || given === undefined) return zeros(shape);
+/** A first state: what was given, or zeros of the input's type. */
+export function startOf(
+  layer: string,
+  what: string,
+  given: Tensor | null | undefined,
+  shape: Shape,
+  x: Tensor,
+): Tensor {
+  if (given === null || given === undefined) return zeros(shape, { dtype: isFloat(x.dtype) ? x.dtype : "f32" });
   requireShape(layer, what, given, shape);
   return given;
 }

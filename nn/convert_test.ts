@@ -1,11 +1,14 @@
 /** Modules that were brought into another type compute with the new parameters and buffers, not with those from before. */
 import { assert, assertEquals } from "@std/assert";
-import { backward, randn, sum, type Tensor, to } from "../mod.ts";
+import { backward, randn, select, sum, type Tensor, to } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
 import {
   Embedding,
+  GRU,
+  LSTM,
   type Module,
   MultiheadAttention,
+  RNNCell,
   RotaryEmbedding,
   SinusoidalPositions,
   TransformerDecoderLayer,
@@ -34,6 +37,18 @@ const MODULES: Record<string, () => { module: Module<never, unknown>; run: (x: T
   decoder: () => {
     const module = new TransformerDecoderLayer(8, 2, LAYER);
     return { module, run: (x) => module.forward(x, x) };
+  },
+  LSTM: () => {
+    const module = new LSTM(8, 5, { batchFirst: true, bidirectional: true, numLayers: 2 });
+    return { module, run: (x) => module.forward(x)[0] };
+  },
+  GRU: () => {
+    const module = new GRU(8, 5);
+    return { module, run: (x) => module.forward(x, null, { lengths: [2, 1, 2, 2] })[0] };
+  },
+  RNNCell: () => {
+    const module = new RNNCell(8, 5);
+    return { module, run: (x) => module.forward(select(x, { dim: 0, index: 1 })) };
   },
   rotary: () => {
     const module = new RotaryEmbedding(8, { maxLength: 8 });

@@ -172,7 +172,7 @@ export abstract class RecurrentLayer<Inputs extends readonly unknown[], Output> 
     const features = this.projSize || this.hiddenSize;
     const start = (what: string, given: Tensor | null | undefined, size: number) => {
       const shape: Shape = batched ? [walks.length, batch, size] : [walks.length, size];
-      return reshape(startOf(name, what, given, shape), [walks.length, batch, size]);
+      return reshape(startOf(name, what, given, shape, input), [walks.length, batch, size]);
     };
     const states = start("h0", h0, features);
     const cells = this.#kind === "lstm" ? start("c0", c0, this.hiddenSize) : null;

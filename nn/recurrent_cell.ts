@@ -76,8 +76,8 @@ export abstract class RecurrentCell<Inputs extends readonly unknown[], Output> e
     requireFeatures(name, x, inputSize, [1, 2]);
     const shape = [...x.shape.slice(0, -1), hiddenSize];
     const rows = (t: Tensor) => x.ndim === 2 ? t : reshape(t, [1, t.numel]);
-    const h0 = rows(startOf(name, "the state", h, shape));
-    const c0 = this.#kind === "lstm" ? rows(startOf(name, "the cell", c, shape)) : null;
+    const h0 = rows(startOf(name, "the state", h, shape, x));
+    const c0 = this.#kind === "lstm" ? rows(startOf(name, "the cell", c, shape, x)) : null;
     const { weightIh, weightHh, biasIh, biasHh } = this;
     const [next, cell] = stepOnce(this.#kind, rows(x), h0, c0, { weightIh, weightHh, biasIh, biasHh, weightHr: null });
     return [reshape(next, shape), cell && reshape(cell, shape)];

@@ -15,9 +15,11 @@ import { argmax } from "../kernels/reduce/arg.ts";
 import { amax } from "../kernels/reduce/extremum.ts";
 import { mean, sum } from "../kernels/reduce/sum.ts";
 import { softmax } from "../kernels/softmax/softmax.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { normalizeDim } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { roundedAs } from "./_half.ts";
 import { searchsorted } from "./search.ts";
 import { unsqueeze } from "./shape.ts";
 
@@ -114,7 +116,7 @@ export function gumbelSoftmax(logits: Tensor, options: GumbelSoftmaxOptions = {}
   const axis = normalizeDim("gumbelSoftmax", dim, logits.ndim);
   // Uniform numbers may be 0: the smallest step keeps the logarithms finite.
   const draws = uniform(logits.shape, { low: 2 ** -25, high: 1 - 2 ** -24 });
-  const soft = softmax(div(sub(logits, log(neg(log(draws)))), tau), { dim: axis });
+  const soft = roundedAs(softmax(div(sub(logits, log(neg(log(draws)))), tau), { dim: axis }), logits);
   if (!hard) return soft;
   const classes = reshape(
     arange(0, logits.shape[axis], 1, { dtype: "i32" }),
@@ -156,7 +158,11 @@ export function rrelu(x: Tensor, options: RreluOptions = {}): Tensor {
     throw new RangeError(`Cannot compute rrelu: lower must not exceed upper, got ${lower} and ${upper}`);
   }
   if (!training || lower === upper) return leakyRelu(x, { negativeSlope: (lower + upper) / 2 });
-  return where(ge(x, 0), x, mul(x, uniform(x.shape, { low: lower, high: upper })));
+  return where(
+    ge(x, 0),
+    x,
+    mul(x, uniform(x.shape, { low: lower, high: upper, dtype: isFloat(x.dtype) ? x.dtype : "f32" })),
+  );
 }
 
 /** How the vectors of a bag become one. */

@@ -14,6 +14,7 @@ import { matmul } from "../kernels/matmul/matmul.ts";
 import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { roundedAs } from "./_half.ts";
 import { meshgrid } from "./grids.ts";
 
 /** What {@link affineGrid} takes for the edges. */
@@ -59,7 +60,7 @@ export function affineGrid(theta: Tensor, size: Shape, options: AffineGridOption
   });
   const coordinates = stack([...meshgrid(along).reverse(), ones(places)], { dim: -1 });
   const mapped = matmul(reshape(coordinates, [1, -1, axes + 1]), transpose(theta, 1, 2));
-  return reshape(mapped, [size[0], ...places, axes]);
+  return roundedAs(reshape(mapped, [size[0], ...places, axes]), theta);
 }
 
 /** How {@link gridSample} reads an image. */

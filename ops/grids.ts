@@ -9,6 +9,7 @@ import { expand, transpose } from "../kernels/layout/views.ts";
 import { tensor } from "../tensor/create.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { roundedAs } from "./_half.ts";
 
 /** How {@link meshgrid} orders axes. */
 export interface MeshgridOptions {
@@ -196,7 +197,7 @@ export function vander(x: Tensor, options: VanderOptions = {}): Tensor {
   checkNames("make powers in vander", options, { n: true, increasing: true });
   const { n = x.numel, increasing = false } = options;
   const exponents = Float32Array.from({ length: n }, (_, i) => increasing ? i : n - 1 - i);
-  return pow(reshape(x, [-1, 1]), tensor(exponents));
+  return roundedAs(pow(reshape(x, [-1, 1]), tensor(exponents)), x);
 }
 
 /** Which combinations {@link combinations} lists. */

@@ -16,6 +16,7 @@ import { sum } from "../kernels/reduce/sum.ts";
 import { cumsum } from "../kernels/scan/cumsum.ts";
 import { sort } from "../kernels/sort/sort.ts";
 import { tensor } from "../tensor/create.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
 import { broadcastShapes, normalizeDim } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -139,7 +140,8 @@ export function histc(x: Tensor, options: HistcOptions): Tensor {
   const flat = reshape(x, [-1]);
   const place = to(floor(div(mul(sub(flat, min), bins), max - min)), "i32");
   const bin = where(logicalAnd(ge(flat, min), le(flat, max)), where(eq(flat, max), bins - 1, place), -1);
-  return to(sum(eq(unsqueeze(bin, 0), reshape(arange(bins), [bins, 1])), { dim: 1 }), "f32");
+  const counts = sum(eq(unsqueeze(bin, 0), reshape(arange(bins), [bins, 1])), { dim: 1 });
+  return to(counts, isFloat(x.dtype) ? x.dtype : "f32");
 }
 
 /**

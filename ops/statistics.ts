@@ -55,7 +55,7 @@ export function nansum(x: Tensor, options: ReduceOptions = {}): Tensor {
  * ```
  */
 export function nanmean(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return div(nansum(x, options), sum(to(logicalNot(isnan(x)), "f32"), options));
+  return div(nansum(x, options), sum(logicalNot(isnan(x)), options));
 }
 
 /**
