@@ -21,7 +21,11 @@ export abstract class FolderLogger implements Logger {
   readonly #folder: RunFolder;
   readonly #media: Outlet<MediaFile>;
 
-  /** @param options Where the run's folder is */
+  /**
+   * Makes the logger; it writes nothing before training begins.
+   *
+   * @param options Where the run's folder is
+   */
   constructor(options: RunFolderOptions) {
     this.#folder = new RunFolder(options);
     this.#media = new Outlet(new.target.name, (files) => this.#writeMedia(files));

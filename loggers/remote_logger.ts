@@ -60,6 +60,8 @@ export abstract class RemoteLogger implements Logger {
   #ended = false;
 
   /**
+   * Makes the logger; it sends nothing before training begins.
+   *
    * @param service Where items go
    * @param options What all loggers of services have in common
    * @throws {TypeError} If an option is wrong
