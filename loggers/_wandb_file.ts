@@ -115,3 +115,8 @@ function items(field: number, values: Readonly<Record<string, unknown>>): Messag
 function valueOf(value: unknown): string {
   return typeof value === "number" ? String(value) : json(value);
 }
+
+/** A row as the client sends it. */
+export function rowText(row: Readonly<Record<string, unknown>>): string {
+  return `{${Object.entries(row).map(([key, value]) => `${JSON.stringify(key)}:${valueOf(value)}`).join(",")}}`;
+}

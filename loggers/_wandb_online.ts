@@ -2,7 +2,7 @@ import { env } from "../platform/mod.ts";
 import { Refused, type Send } from "./_http.ts";
 import type { Service } from "./_outbox.ts";
 import { json } from "./_values.ts";
-import type { RunInfo } from "./_wandb_file.ts";
+import { rowText, type RunInfo } from "./_wandb_file.ts";
 
 /** What is sent while a run goes on. */
 export type OnlineItem =
@@ -80,7 +80,7 @@ export class WandbService implements Service<OnlineItem> {
     let text = 0;
     for (const item of items) {
       if (item.kind !== "row" || rows.length === MOST_ROWS) break;
-      const line = json(item.row);
+      const line = rowText(item.row);
       if (rows.length > 0 && text + line.length > MOST_TEXT) break;
       rows.push(line);
       text += line.length;
@@ -88,7 +88,7 @@ export class WandbService implements Service<OnlineItem> {
     }
     const files = {
       "wandb-history.jsonl": { offset: this.#lines, content: rows },
-      "wandb-summary.json": { offset: 0, content: [json(summary)] },
+      "wandb-summary.json": { offset: 0, content: [rowText(summary)] },
     };
     await send({ method: "POST", path: stream, body: { files } });
     this.#lines += rows.length;

@@ -5,6 +5,7 @@ import { tensor } from "../mod.ts";
 import { env, joinPath, listDir, readFile, runCommand } from "../platform/mod.ts";
 import { Fields, readRecords } from "../testing/event_file.ts";
 import { gpuTest } from "../testing/gpu.ts";
+import { WandbServer } from "../testing/servers/wandb.ts";
 import { inFolder } from "../testing/trainer.ts";
 import { recordsOf } from "../testing/wandb_file.ts";
 
@@ -180,3 +181,37 @@ gpuTest(
   },
   { ignore: python === null },
 );
+
+const wandbPython = await pythonWith("wandb");
+Deno.test({
+  name: `wandb sync uploads what we write${
+    wandbPython === null ? " (no Python with wandb; FULGURITE_PYTHON names one)" : ""
+  }`,
+  ignore: wandbPython === null,
+  fn: async () => {
+    await inFolder(async (saveDir) => {
+      const key = "k".repeat(40);
+      await using server = new WandbServer(key).up();
+      const logger = new WandbLogger({ saveDir, id: "abc", project: "p", entity: "own", config: { lr: 0.1 } });
+      await logger.logMetrics({ loss: 1.5 }, at(0));
+      await logger.logMetrics({ loss: NaN, text: -Infinity }, at(4));
+      await logger.logTable("t", { columns: ["id", "class"], rows: [[1, "cat"], [2, null]] }, { step: 4 });
+      await logger.logHyperparams({ depth: 3, long: "x".repeat(70_000) });
+      await logger.finalize("success");
+      const { code, stderr } = await runCommand(wandbPython!, ["-m", "wandb", "sync", logger.logDir], {
+        cwd: saveDir,
+        env: { WANDB_API_KEY: key, WANDB_BASE_URL: server.url, WANDB_ERROR_REPORTING: "false" },
+      });
+      assertEquals([code, server.exitCode], [0, 0], stderr);
+      const rows = server.history.map((line) => JSON.parse(line.replaceAll(/:(NaN|-?Infinity)/g, ':"$1"')));
+      assertEquals(rows.map(({ loss, text, _step, t }) => [_step, loss, text, t?._type]), [
+        [0, 1.5, undefined, undefined],
+        [1, "NaN", "-Infinity", undefined],
+        [2, undefined, undefined, "table-file"],
+      ]);
+      const { lr, depth, long } = server.bucket!.config as Record<string, { value: unknown }>;
+      assertEquals([lr.value, depth.value, (long.value as string).length], [0.1, 3, 70_000]);
+      assertEquals(server.files.get(rows[2].t.path), '{"columns":["id","class"],"data":[[1,"cat"],[2,null]]}');
+    });
+  },
+});

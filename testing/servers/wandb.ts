@@ -9,6 +9,8 @@ export class WandbServer extends TestServer {
   readonly history: string[] = [];
   summary: Record<string, unknown> = {};
   exitCode: number | null = null;
+  /** Files of the run. */
+  readonly files: Map<string, string> = new Map();
 
   constructor(key: string) {
     super((request, path) => this.#answer(request, path));
@@ -16,18 +18,35 @@ export class WandbServer extends TestServer {
   }
 
   async #answer(request: Request, path: string): Promise<Response> {
-    if (request.headers.get("authorization") !== `Basic ${btoa(`api:${this.#key}`)}`) {
+    if (request.method !== "PUT" && request.headers.get("authorization") !== `Basic ${btoa(`api:${this.#key}`)}`) {
       return new Response("permission denied", { status: 401 });
     }
-    const body = JSON.parse(await request.text());
+    const text = await request.text();
+    if (request.method === "PUT") {
+      this.files.set(path.slice("/put/".length), text);
+      return new Response();
+    }
+    const body = JSON.parse(text);
     if (path === "/graphql") {
       const { query, variables } = body;
-      if (!/upsertBucket\(input: \{[^}]*modelName: \$project[^}]*config: \$config/.test(query)) {
+      // What only `wandb sync` asks for.
+      if (/query ServerFeaturesQuery/.test(query)) return Response.json({ data: { serverInfo: { features: [] } } });
+      if (/mutation CreateRunFiles/.test(query)) {
+        const files = variables.files.map((name: string) => ({ name, uploadUrl: `${this.url}/put/${name}` }));
+        return Response.json({ data: { createRunFiles: { runID: "1", uploadHeaders: [], files } } });
+      }
+      if (!/upsertBucket\(input: ?\{[^}]*modelName: ?\$project[^}]*config: ?\$config/.test(query)) {
         return Response.json({ errors: [{ message: "unknown query" }] });
       }
       this.bucket = { ...variables, config: JSON.parse(variables.config) };
-      const project = { name: variables.project, entity: { name: variables.entity ?? "own" } };
-      const bucket = { name: variables.name, displayName: "x", historyLineCount: this.history.length, project };
+      const project = { id: "1", name: variables.project, entity: { id: "1", name: "own" } };
+      const bucket = {
+        id: "1",
+        name: variables.name,
+        displayName: "x",
+        historyLineCount: this.history.length,
+        project,
+      };
       return Response.json({ data: { upsertBucket: { bucket, inserted: true } } });
     }
     if (path !== `/files/own/${this.bucket?.project}/${this.bucket?.name}/file_stream`) {
@@ -38,7 +57,7 @@ export class WandbServer extends TestServer {
     if (lines !== undefined) {
       if (lines.offset > this.history.length) return new Response("a gap in the history", { status: 400 });
       lines.content.forEach((line: string, i: number) => this.history[lines.offset + i] = line);
-      this.summary = JSON.parse(files["wandb-summary.json"].content[0]);
+      this.summary = JSON.parse(files["wandb-summary.json"].content[0].replaceAll(/:(NaN|-?Infinity)/g, ':"$1"'));
     }
     if (complete) this.exitCode = exitcode;
     return Response.json({});
