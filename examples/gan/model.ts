@@ -14,7 +14,7 @@ import {
   type Tensor,
   zerosLike,
 } from "../../mod.ts";
-import { Linear } from "../../nn/mod.ts";
+import { Dropout, Linear } from "../../nn/mod.ts";
 import { Adam } from "../../optim/mod.ts";
 
 const PIXELS = 28 * 28;
@@ -36,6 +36,8 @@ export interface GanOptions {
 export class LitGan extends LightningModule<ImageBatch> {
   generator: [Linear, Linear, Linear];
   discriminator: [Linear, Linear, Linear];
+  /** Keeps the discriminator from being sure too early, which would leave the generator nothing to learn. */
+  dropout: Dropout = new Dropout(0.3);
   readonly #latentSize: number;
   readonly #lr: number;
 
@@ -64,7 +66,7 @@ export class LitGan extends LightningModule<ImageBatch> {
   }
 
   #judge(images: Tensor): Tensor {
-    return through(this.discriminator, images);
+    return through(this.discriminator, images, (x) => this.dropout.forward(x));
   }
 
   /** The generator's step: its images shall pass for real. */
@@ -95,6 +97,7 @@ export class LitGan extends LightningModule<ImageBatch> {
   }
 }
 
-function through(layers: readonly Linear[], x: Tensor): Tensor {
-  return layers.reduce((x, layer, i) => i === 0 ? layer.forward(x) : layer.forward(leakyRelu(x, { negativeSlope: 0.2 })), x);
+function through(layers: readonly Linear[], x: Tensor, between: (x: Tensor) => Tensor = (x) => x): Tensor {
+  const [first, ...others] = layers;
+  return others.reduce((x, layer) => layer.forward(between(leakyRelu(x, { negativeSlope: 0.2 }))), first.forward(x));
 }
