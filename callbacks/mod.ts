@@ -18,7 +18,7 @@ export type { Prune, PruningName } from "./_pruning.ts";
 export { ModelSummary } from "./model_summary.ts";
 export { OnExceptionCheckpoint } from "./on_exception_checkpoint.ts";
 export { BasePredictionWriter, type BatchIndices, type WriteInterval } from "./prediction_writer.ts";
-export { ProgressBar, type ProgressBarOptions } from "./progress_bar.ts";
+export { ProgressBar, type ProgressBarOptions, RichProgressBar } from "./progress_bar.ts";
 export { SpikeDetection, type SpikeDetectionOptions, TrainingSpikeError } from "./spike_detection.ts";
 export { StochasticWeightAveraging, type StochasticWeightAveragingOptions } from "./stochastic_weight_averaging.ts";
 export { ThroughputMonitor, type ThroughputMonitorOptions } from "./throughput_monitor.ts";

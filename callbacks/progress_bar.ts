@@ -1,4 +1,4 @@
-import { isTerminal, terminalColumns, writeErr } from "../platform/mod.ts";
+import { env, isTerminal, terminalColumns, writeErr } from "../platform/mod.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
 /** How a {@link ProgressBar} shows itself. */
@@ -7,6 +7,12 @@ export interface ProgressBarOptions {
   refreshMilliseconds?: number;
   /** Least seconds between two lines where there is no terminal, as in a log file; default 10. */
   lineSeconds?: number;
+}
+
+/** A part of the line, and how a terminal that knows colours shows it (codes of ECMA-48). */
+interface Segment {
+  readonly text: string;
+  readonly style?: string;
 }
 
 /** Least milliseconds between two looks at logged values, which have to be read from the device. */
@@ -49,6 +55,8 @@ export class ProgressBar extends Callback {
   #width = 0;
   /** The line of an epoch that was not shown, since the one before had just been. */
   #held: string | null = null;
+  /** Whether parts of the line have colours. */
+  protected readonly colored: boolean = false;
 
   /**
    * Makes the callback.
@@ -173,7 +181,7 @@ export class ProgressBar extends Callback {
       this.#lastRead = now;
       trainer.readProgressBarMetrics();
     }
-    if (this.#terminal) this.#draw(textOf(task, trainer));
+    if (this.#terminal) this.#draw(segmentsOf(task, trainer));
     else writeErr(textOf(task, trainer) + "\n");
   }
 
@@ -184,7 +192,7 @@ export class ProgressBar extends Callback {
     const text = textOf(task, trainer);
     this.#held = null;
     if (this.#terminal) {
-      this.#draw(text);
+      this.#draw(segmentsOf(task, trainer));
       writeErr("\n");
       this.#width = 0;
     } else if (last || performance.now() - this.#lastShown >= Math.min(this.#line, 1000)) {
@@ -193,11 +201,17 @@ export class ProgressBar extends Callback {
     } else this.#held = text;
   }
 
-  #draw(text: string): void {
+  /** Draws over the line that stands there, in one write: nothing flickers. */
+  #draw(segments: readonly Segment[]): void {
     const columns = Math.max(1, terminalColumns() - 1);
-    const line = [...text].slice(0, columns).join("");
-    writeErr("\r" + line.padEnd(Math.min(this.#width, columns)));
-    this.#width = line.length;
+    let width = 0, line = "";
+    for (const { text, style } of segments) {
+      const shown = [...text].slice(0, columns - width);
+      width += shown.length;
+      line += this.colored && style !== undefined ? `\x1b[${style}m${shown.join("")}\x1b[0m` : shown.join("");
+    }
+    writeErr("\r" + line + " ".repeat(Math.max(0, Math.min(this.#width, columns) - width)));
+    this.#width = width;
   }
 
   #erase(): void {
@@ -206,19 +220,52 @@ export class ProgressBar extends Callback {
   }
 }
 
-function textOf({ title, total, before, started, done }: Task, trainer: Trainer): string {
+/**
+ * A {@link ProgressBar} whose parts have colours in a terminal: what is done green, times dim, metrics cyan. Where there is no
+ * terminal, or the variable `NO_COLOR` is set, it is the plain one.
+ *
+ * @example
+ * ```ts
+ * import { RichProgressBar } from "@fulgurite/core/callbacks";
+ * import { Trainer } from "@fulgurite/core/trainer";
+ *
+ * new Trainer({ callbacks: new RichProgressBar({ refreshMilliseconds: 50 }), logger: false });
+ * ```
+ */
+export class RichProgressBar extends ProgressBar {
+  /** Whether parts of the line have colours. */
+  protected override readonly colored: boolean = !env("NO_COLOR");
+}
+
+function textOf(task: Task, trainer: Trainer): string {
+  return segmentsOf(task, trainer).map(({ text }) => text).join("");
+}
+
+const BOLD = "1", DIM = "2", GREEN = "32", CYAN = "36";
+
+function segmentsOf({ title, total, before, started, done }: Task, trainer: Trainer): Segment[] {
   const seconds = (performance.now() - started) / 1000;
   const rate = seconds > 0 ? (done - before) / seconds : 0;
   const pace = rate >= 1 || rate === 0 ? `${rate.toFixed(1)} it/s` : `${(1 / rate).toFixed(1)} s/it`;
-  const metrics = Object.entries(trainer.progressBarMetrics).map(([name, value]) => `${name}=${shortNumber(value)}`);
+  const metrics = Object.entries(trainer.progressBarMetrics).map(([name, value]): Segment => ({
+    text: ` ${name}=${shortNumber(value)}`,
+    style: CYAN,
+  }));
+  const head = { text: title, style: BOLD };
   if (!Number.isFinite(total) || total === 0) {
-    return [`${title}: ${done}`, `[${clock(seconds)}, ${pace}]`, ...metrics].join(" ");
+    return [head, { text: `: ${done} ` }, { text: `[${clock(seconds)}, ${pace}]`, style: DIM }, ...metrics];
   }
   const left = rate > 0 ? clock((total - done) / rate) : "?";
   const percent = `${Math.floor(100 * done / total)}%`.padStart(4);
   const bar = bars(done / total, 20);
-  return [`${title}: ${percent} |${bar}| ${done}/${total}`, `[${clock(seconds)}<${left}, ${pace}]`, ...metrics]
-    .join(" ");
+  return [
+    head,
+    { text: `: ${percent} |` },
+    { text: bar, style: GREEN },
+    { text: `| ${done}/${total} ` },
+    { text: `[${clock(seconds)}<${left}, ${pace}]`, style: DIM },
+    ...metrics,
+  ];
 }
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];

@@ -45,6 +45,17 @@ Deno.test("in a terminal one line is drawn over and over, never wider than the t
   assertMatch(lines[0], /\rSanity check: /);
 });
 
+Deno.test("the rich bar has colours in a terminal, no wider than it, and none in a log file", { ignore }, async () => {
+  const columns = 70, trainer = { enableProgressBar: true, maxEpochs: 1 };
+  const text = await shown({ rich: true, trainer }, columns);
+  // deno-lint-ignore no-control-regex -- the codes are what is looked for
+  const plain = text.replace(/\x1b\[\d+m/g, "");
+  assert(text.includes("\x1b[32m█") && text.includes("\x1b[1mEpoch 0\x1b[0m"), text);
+  assert(plain.trimEnd().split(/[\r\n]/).every((drawing) => [...drawing].length < columns), plain);
+  assertMatch(plain.trimEnd().split("\r").at(-1)!, /^Epoch 0: 100% \|█{20}\| 20\/20 \[00:0\d<00:00, /);
+  assert(!(await shown({ rich: true, trainer }, null)).includes("\x1b"));
+});
+
 Deno.test("enableProgressBar: false shows nothing", async () => {
   assertEquals(await shown({ trainer: { maxEpochs: 1 } }, null), "");
 });

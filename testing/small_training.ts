@@ -3,12 +3,12 @@
  * `deno run -A testing/small_training.ts '{"trainer": {…}, "batches": 20, "sleep": 5, "folder": "…"}'`. It prints what
  * happens to standard output; the progress bar goes to standard error.
  */
-import { ModelCheckpoint } from "../callbacks/mod.ts";
+import { ModelCheckpoint, RichProgressBar } from "../callbacks/mod.ts";
 import { Callback, Trainer } from "../lightning.ts";
 import { init, mean, type Tensor } from "../mod.ts";
 import { constantBatches, quiet, Slope } from "./trainer.ts";
 
-const { trainer: options, batches, sleep, folder, hang } = JSON.parse(Deno.args[0]);
+const { trainer: options, batches, sleep, folder, hang, rich } = JSON.parse(Deno.args[0]);
 
 await init();
 
@@ -33,6 +33,7 @@ class Tell extends Callback {
 }
 
 const callbacks: Callback[] = [new Tell()];
+if (rich) callbacks.push(new RichProgressBar());
 if (folder) callbacks.push(new ModelCheckpoint({ dirpath: folder, saveLast: true }));
 const trainer = new Trainer({
   ...quiet,
