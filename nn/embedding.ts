@@ -1,4 +1,4 @@
-import { checkNames } from "../device/option_names.ts";
+import { checkNames, type OptionNames, show } from "../device/option_names.ts";
 import { zeros } from "../kernels/elementwise/constants.ts";
 import { copyInto } from "../kernels/elementwise/copy_into.ts";
 import { embedding } from "../kernels/gather/embedding.ts";
@@ -6,6 +6,7 @@ import { ShapeError, showShape } from "../tensor/errors.ts";
 import { copyBytes } from "../tensor/in_place.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { boundRows, byFrequency } from "./_embedding.ts";
 import { normal } from "./init.ts";
 import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
@@ -15,6 +16,12 @@ import { emptyParameter, type Parameter } from "./parameter.ts";
 export interface EmbeddingModuleOptions {
   /** A row that starts as zeros and is not learned; negative counts from the end. */
   paddingIdx?: number;
+  /** The length beyond which a row is shortened to it, in the weight itself, when it is looked up; default none. */
+  maxNorm?: number;
+  /** The p of the norm that is the length; default 2. */
+  normType?: number;
+  /** Whether a row's gradient is divided by how often the row was looked up; default false. */
+  scaleGradByFreq?: boolean;
 }
 
 /** Options of {@link Embedding.fromPretrained}. */
@@ -22,6 +29,13 @@ export interface PretrainedEmbeddingOptions extends EmbeddingModuleOptions {
   /** Whether the vectors stay as they are; default true. */
   freeze?: boolean;
 }
+
+const OPTION_NAMES: OptionNames<EmbeddingModuleOptions> = {
+  paddingIdx: true,
+  maxNorm: true,
+  normType: true,
+  scaleGradByFreq: true,
+};
 
 /**
  * A table of vectors, looked up by id. `weight` [numEmbeddings, embeddingDim] starts normal with mean 0 and deviation 1.
@@ -43,6 +57,12 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   readonly embeddingDim: number;
   /** The row that is not learned, if there is one. */
   readonly paddingIdx: number | undefined;
+  /** The length beyond which rows are shortened, if there is one. */
+  readonly maxNorm: number | undefined;
+  /** The p of the norm that is the length. */
+  readonly normType: number;
+  /** Whether gradients are divided by how often a row was looked up. */
+  readonly scaleGradByFreq: boolean;
   /** [numEmbeddings, embeddingDim]. */
   weight: Parameter;
 
@@ -51,13 +71,13 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
    *
    * @param numEmbeddings Number of vectors
    * @param embeddingDim Their size
-   * @param options A row for padding
-   * @throws {RangeError} If that row does not exist
+   * @param options A row for padding, a bound of lengths, gradients by frequency
+   * @throws {RangeError} If that row does not exist, or the bound or its norm is not positive
    */
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingModuleOptions = {}) {
     super();
-    const { paddingIdx } = options;
-    checkNames("make Embedding", options, { paddingIdx: true });
+    checkNames("make Embedding", options, OPTION_NAMES);
+    const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false } = options;
     checkSizes("Embedding", { numEmbeddings, embeddingDim }, 0);
     if (
       paddingIdx !== undefined &&
@@ -67,6 +87,12 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
         `Cannot make Embedding: paddingIdx must be a row of the ${numEmbeddings}, got ${paddingIdx}`,
       );
     }
+    for (const [name, value] of Object.entries({ maxNorm: maxNorm ?? 1, normType })) {
+      if (!(value > 0)) throw new RangeError(`Cannot make Embedding: ${name} must be positive, got ${show(value)}`);
+    }
+    this.maxNorm = maxNorm;
+    this.normType = normType;
+    this.scaleGradByFreq = scaleGradByFreq;
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
     this.paddingIdx = paddingIdx !== undefined && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
@@ -93,8 +119,8 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
    * ```
    */
   static fromPretrained(vectors: Tensor, options: PretrainedEmbeddingOptions = {}): Embedding {
-    checkNames("make Embedding", options, { paddingIdx: true, freeze: true });
-    const { freeze = true, paddingIdx } = options;
+    checkNames("make Embedding", options, { ...OPTION_NAMES, freeze: true });
+    const { freeze = true, ...others } = options;
     if (vectors.ndim !== 2) {
       throw new ShapeError(
         "Embedding",
@@ -102,7 +128,7 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
         [vectors.shape],
       );
     }
-    const layer = new Embedding(vectors.shape[0], vectors.shape[1], { paddingIdx });
+    const layer = new Embedding(vectors.shape[0], vectors.shape[1], others);
     copyInto(layer.weight, vectors);
     layer.weight.requiresGrad = !freeze;
     return layer;
@@ -126,12 +152,18 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
    * @returns The shape of `ids`, and embeddingDim
    */
   forward(ids: Tensor): Tensor {
-    return embedding(ids, this.weight, { paddingIdx: this.paddingIdx });
+    const { weight, paddingIdx, maxNorm, normType, numEmbeddings } = this;
+    if (maxNorm !== undefined) boundRows(weight, ids, maxNorm, normType);
+    const y = embedding(ids, weight, { paddingIdx });
+    return this.scaleGradByFreq ? byFrequency(y, ids, numEmbeddings) : y;
   }
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
     const padding = this.paddingIdx === undefined ? "" : `, paddingIdx=${this.paddingIdx}`;
-    return `${this.numEmbeddings}, ${this.embeddingDim}${padding}`;
+    const bound = this.maxNorm === undefined ? "" : `, maxNorm=${this.maxNorm}`;
+    const norm = this.normType === 2 ? "" : `, normType=${this.normType}`;
+    const scaled = this.scaleGradByFreq ? ", scaleGradByFreq=true" : "";
+    return `${this.numEmbeddings}, ${this.embeddingDim}${padding}${bound}${norm}${scaled}`;
   }
 }

@@ -45,6 +45,7 @@ export * from "./loss.ts";
 export { Module, type Slot } from "./module.ts";
 export { LayerNorm, type LayerNormModuleOptions, RMSNorm, type RMSNormModuleOptions } from "./normalization.ts";
 export { Buffer, Parameter } from "./parameter.ts";
+export { ParameterDict, ParameterList } from "./parameter_containers.ts";
 export { parametersToVector, vectorToParameters } from "./parameter_vector.ts";
 export { isParametrized, Parametrization, registerParametrization, removeParametrizations } from "./parametrize.ts";
 export * from "./patches.ts";

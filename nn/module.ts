@@ -53,6 +53,8 @@ const join = (prefix: string, name: string): string =>
 export abstract class Module<Inputs extends readonly unknown[] = never[], Output = unknown> {
   #training = true;
   readonly #registered = new Map<string, Parameter | Buffer | Module | null>();
+  /** What is computed in the place of registered parameters. */
+  readonly #computed = new Map<string, () => Tensor>();
 
   /** Whether layers behave as in training (dropout, batch statistics); {@link train} and {@link eval} set it. */
   get training(): boolean {
@@ -119,10 +121,37 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
     this.#registered.delete(name);
   }
 
-  /** A parameter by the name it was registered under. */
-  protected registeredParameter(name: string): Parameter | null {
+  /** A parameter by the name it was registered under; one that is computed from others (see `weightNorm`) anew each time. */
+  registeredParameter(name: string): Parameter | null {
+    const computed = this.#computed.get(name);
+    // Whoever reads a parameter only computes with it.
+    if (computed !== undefined) return computed() as Parameter;
     const value = this.#registered.get(name);
     return value instanceof Parameter ? value : null;
+  }
+
+  /**
+   * Has a registered parameter computed each time it is read, as parametrizations do.
+   *
+   * @internal
+   * @returns The parameter that was registered, or `null` where there is none
+   */
+  computeRegistered(name: string, value: () => Tensor): Parameter | null {
+    const before = this.#registered.get(name);
+    if (!(before instanceof Parameter)) return null;
+    this.#registered.delete(name);
+    this.#computed.set(name, value);
+    return before;
+  }
+
+  /**
+   * Ends {@link computeRegistered}: the name holds a parameter again.
+   *
+   * @internal
+   */
+  restoreRegistered(name: string, parameter: Parameter): void {
+    this.#computed.delete(name);
+    this.#registered.set(name, parameter);
   }
 
   /** A buffer by the name it was registered under. */

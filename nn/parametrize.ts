@@ -1,7 +1,7 @@
 import { noGrad } from "../tensor/grad_mode.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { sameShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { clearGradients } from "./_gradients.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -96,7 +96,7 @@ const known = new WeakMap<Module, Parametrizations>();
  * so on. Make the optimizer afterwards. A second parametrization of the same parameter works on what the first one gives.
  *
  * @param module The module
- * @param name A property that holds a parameter
+ * @param name A property that holds a parameter, or the name of a registered one, such as an LSTM's `weight_hh_l0`
  * @param parametrization How it is computed
  * @returns The module
  * @throws {TypeError} If the module has no such parameter
@@ -124,11 +124,11 @@ export function registerParametrization<M extends Module>(
   parametrization: Parametrization,
 ): M {
   const lists = known.get(module)?.lists.get(name);
-  const own = module as unknown as Record<string, unknown>;
-  const before = own[name] as Tensor;
-  if (lists === undefined && !(before instanceof Parameter)) {
+  const before = valueOf(module, name);
+  if (before === null || (lists === undefined && !(before instanceof Parameter))) {
     throw new TypeError(
-      `Cannot parametrize ${module.constructor.name}: it must have a property "${name}" that holds a parameter`,
+      `Cannot parametrize ${module.constructor.name}: it must have a property "${name}" that holds a parameter, or have ` +
+        `registered one under that name`,
     );
   }
   const value = noGrad(() => {
@@ -159,8 +159,18 @@ export function registerParametrization<M extends Module>(
   list.train(module.training);
   all.registerModule(name, list);
   all.lists.set(name, list);
-  Object.defineProperty(module, name, { configurable: true, enumerable: false, get: () => list.forward() });
+  if (Object.hasOwn(module, name)) {
+    Object.defineProperty(module, name, { configurable: true, enumerable: false, get: () => list.forward() });
+  } else module.computeRegistered(name, () => list.forward());
   return module;
+}
+
+/** What a module has in an own property or registered under a name: a parameter, or what is computed in its place. */
+export function valueOf(module: Module, name: string): Tensor | null {
+  const value = Object.hasOwn(module, name)
+    ? (module as unknown as Record<string, unknown>)[name]
+    : module.registeredParameter(name);
+  return value instanceof Tensor ? value : null;
 }
 
 /**
@@ -209,12 +219,10 @@ export function removeParametrizations<M extends Module>(module: M, name: string
   }
   const value = noGrad(() => list.forward());
   const requiresGrad = [...list.parameters()].some((p) => p.requiresGrad);
-  Object.defineProperty(module, name, {
-    configurable: true,
-    enumerable: true,
-    writable: true,
-    value: new Parameter(value, { requiresGrad }),
-  });
+  const parameter = new Parameter(value, { requiresGrad });
+  if (Object.hasOwn(module, name)) {
+    Object.defineProperty(module, name, { configurable: true, enumerable: true, writable: true, value: parameter });
+  } else module.restoreRegistered(name, parameter);
   all.lists.delete(name);
   all.unregister(name);
   if (all.lists.size === 0) {

@@ -23,9 +23,14 @@ import {
   ConvTranspose2d,
   Embedding,
   FeatureAlphaDropout,
+  GRUCell,
   isParametrized,
   Linear,
   LSTM,
+  Module,
+  Parameter,
+  ParameterDict,
+  ParameterList,
   parametersToVector,
   Parametrization,
   registerParametrization,
@@ -170,10 +175,40 @@ gpuTest("what cannot be parametrized is refused", () => {
   assertThrows(() => spectralNorm(layer, { nPowerIterations: 0 }), RangeError, "from 1 on, got 0");
   assertThrows(() => registerParametrization(layer, "weight", new Symmetric()), TypeError);
   assertThrows(() => removeParametrizations(layer, "weight"), TypeError, '"weight" has none');
-  using lstm = new LSTM(2, 2);
-  assertThrows(() => weightNorm(lstm, { name: "weight_hh_l0" }), TypeError, "must have a property");
+  using lstm = new LSTM(2, 2), cell = new GRUCell(2, 2);
+  assertThrows(() => weightNorm(lstm, { name: "weight_hh_l1" }), TypeError, "registered one under that name");
+  assertThrows(() => weightNorm(cell, { name: "weightHh" }), TypeError, "registered one under that name");
   assertThrows(() => vectorToParameters(zeros([5]), layer.parameters()), TypeError, "must have 9 elements");
   assertThrows(() => parametersToVector([]), TypeError, "needs parameters");
+});
+
+gpuTest("weights that layers registered are parametrized, too", async () => {
+  manualSeed(4);
+  using lstm = new LSTM(3, 4), cell = new GRUCell(3, 4);
+  const x = randn([5, 2, 3]),
+    y = await values(lstm.forward(x)[0]),
+    h = await values(cell.forward(x.select({ dim: 0, index: 0 })));
+  const before = await values(lstm.registeredParameter("weight_hh_l0")!);
+  weightNorm(lstm, { name: "weight_hh_l0" });
+  weightNorm(spectralNorm(cell, { name: "weight_ih" }), { name: "weight_hh" });
+  assert(isParametrized(lstm, "weight_hh_l0") && isParametrized(cell, "weight_ih"));
+  assertEquals([...lstm.stateDict()].map(([name, { shape }]) => `${name} ${shape}`), [
+    "weight_ih_l0 16,3",
+    "bias_ih_l0 16",
+    "bias_hh_l0 16",
+    "parametrizations.weight_hh_l0.original0 16,1",
+    "parametrizations.weight_hh_l0.original1 16,4",
+  ]);
+  (await values(lstm.forward(x)[0])).forEach((v, i) => assertAlmostEquals(v, y[i], 1e-5));
+  backward(sum(lstm.forward(x)[0]));
+  for (const [name, p] of lstm.namedParameters()) assert(p.grad !== null, name);
+  lstm.zeroGrad();
+  assertEquals(lstm.to("bf16").forward(x.to("bf16"))[0].dtype, "bf16");
+  removeParametrizations(lstm.to("f32"), "weight_hh_l0");
+  assert(lstm.stateDict().has("weight_hh_l0") && !isParametrized(lstm));
+  (await values(lstm.registeredParameter("weight_hh_l0")!)).forEach((w, i) => assertAlmostEquals(w, before[i], 2e-2));
+  const divided = await values(cell.forward(x.select({ dim: 0, index: 0 })));
+  assert(divided.some((v, i) => Math.abs(v - h[i]) > 1e-3), "the largest singular value is 1 now");
 });
 
 gpuTest("channels are dropped together, and mean and variance stay", async () => {
@@ -202,4 +237,55 @@ gpuTest("vectors that others learned are looked up, and learned further only if 
   using learned = Embedding.fromPretrained(ones([2, 2]), { freeze: false });
   assert(learned.weight.requiresGrad);
   assertThrows(() => Embedding.fromPretrained(ones([2])), TypeError, "must be a matrix");
+});
+
+gpuTest("rows that are looked up keep to a length, and gradients go by how often they were", async () => {
+  const rows = tensor([[3, 4], [0.3, 0.4], [6, 8], [30, 40]], { dtype: "f32" }), ids = tensor([[0, 1], [2, 2]]);
+  using bounded = Embedding.fromPretrained(rows, { maxNorm: 1, freeze: false });
+  const y = bounded.forward(ids), want = [0.6, 0.8, 0.3, 0.4, 0.6, 0.8, 0.6, 0.8];
+  (await values(y)).forEach((v, i) => assertAlmostEquals(v, want[i], 1e-6));
+  (await values(bounded.weight)).slice(6).forEach((v, i) => assertEquals(v, [30, 40][i]));
+  using manhattan = Embedding.fromPretrained(rows, { maxNorm: 7, normType: 1 });
+  (await values(manhattan.forward(tensor([0, 2])))).forEach((v, i) => assertAlmostEquals(v, [3, 4][i % 2], 1e-5));
+  assertEquals(manhattan.toString(), "Embedding(4, 2, maxNorm=7, normType=1)");
+
+  for (const dtype of ["f32", "bf16"] as const) {
+    using table = Embedding.fromPretrained(rows, { scaleGradByFreq: true, freeze: false, paddingIdx: 1 }).to(dtype);
+    backward(sum(mul(table.forward(tensor([2, 0, 2, 1, 2])), tensor([[1], [5], [2], [9], [6]], { dtype }))));
+    assertEquals(table.weight.grad!.dtype, dtype);
+    assertEquals(await table.weight.grad!.array(), [[5, 5], [0, 0], [3, 3], [0, 0]]);
+    table.zeroGrad();
+  }
+  assertThrows(() => new Embedding(2, 2, { maxNorm: 0 }), RangeError, "maxNorm must be positive, got 0");
+  assertThrows(() => new Embedding(2, 2, { normType: -1 }), RangeError, "normType must be positive");
+  // @ts-expect-error PyTorch's spelling
+  assertThrows(() => new Embedding(2, 2, { max_norm: 1 }), TypeError, "maxNorm");
+});
+
+gpuTest("lists and records of parameters are found, converted and loaded", async () => {
+  const list = new ParameterList([new Parameter(ones([2])), new Parameter(zeros([1]))]);
+  const record = new ParameterDict({ a: new Parameter(ones([3])) });
+  class Both extends Module {
+    list: ParameterList = list;
+    record: ParameterDict = record;
+    override forward(): Tensor {
+      return add(sum(mul(list.at(0)!, 3)), sum(record.get("a")!));
+    }
+  }
+  using both = new Both();
+  list.append(new Parameter(ones([1, 2])));
+  record.set("forward", new Parameter(zeros([1])));
+  assertEquals([...both.stateDict().keys()], ["list.0", "list.1", "list.2", "record.a", "record.forward"]);
+  assertEquals([list.length, record.size, record.has("a"), [...record.keys()].join()], [3, 2, true, "a,forward"]);
+  backward(both.forward());
+  assertEquals(await list.at(0)!.grad!.array(), [3, 3]);
+  both.zeroGrad();
+  both.to("f16");
+  assertEquals([...list, ...record.values()].map(({ dtype }) => dtype), new Array(5).fill("f16"));
+  both.loadStateDict({ "list.1": tensor([7.5]) }, { strict: false });
+  assertEquals(await list.at(1)!.array(), [7.5]);
+  assertEquals(record.toString(), "ParameterDict(a: f16 [3], forward: f16 [1])");
+  assertThrows(() => list.append(ones([1])), TypeError, "holds parameters");
+  assertThrows(() => record.set("a.b", list.at(0)!), TypeError, "dot");
+  assertThrows(() => list.forward(), Error, "compute with its parameters");
 });

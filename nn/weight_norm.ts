@@ -12,7 +12,7 @@ import { normalizeDim } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Module } from "./module.ts";
 import { Buffer } from "./parameter.ts";
-import { Parametrization, registerParametrization } from "./parametrize.ts";
+import { Parametrization, registerParametrization, valueOf } from "./parametrize.ts";
 
 /** Options of {@link weightNorm}. */
 export interface WeightNormOptions {
@@ -162,8 +162,8 @@ export function spectralNorm<M extends Module>(module: M, options: SpectralNormO
       `Cannot normalise in spectralNorm: nPowerIterations must be a whole number from 1 on, got ${nPowerIterations}`,
     );
   }
-  const weight = (module as unknown as Record<string, Tensor>)[name];
-  if (weight === undefined || weight.ndim < 2) {
+  const weight = valueOf(module, name);
+  if (weight === null || weight.ndim < 2) {
     throw new TypeError(
       `Cannot normalise in spectralNorm: ${module.constructor.name} must have a "${name}" of at least two axes`,
     );

@@ -4,13 +4,21 @@ import { add, maximum, mul, sub } from "../kernels/elementwise/arithmetic.ts";
 import { to } from "../kernels/elementwise/cast.ts";
 import { eq, isnan, logicalNot } from "../kernels/elementwise/compare.ts";
 import { ceil, floor, round } from "../kernels/elementwise/rounding.ts";
+import { stack } from "../kernels/cat/cat.ts";
 import { takeAlongDim } from "../kernels/gather/gather.ts";
 import { argmax } from "../kernels/reduce/arg.ts";
 import { sum } from "../kernels/reduce/sum.ts";
 import { sort } from "../kernels/sort/sort.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { alongAxis, type MedianOptions, QUANTILE_NAMES, type QuantileOptions, reducedTo } from "./statistics.ts";
+import {
+  alongAxis,
+  type MedianOptions,
+  QUANTILE_NAMES,
+  type QuantileOptions,
+  quantilesOf,
+  reducedTo,
+} from "./statistics.ts";
 import { unsqueeze } from "./shape.ts";
 
 /** The sorted rows, where NaN is last, and the last place of a number. */
@@ -49,9 +57,9 @@ export function nanmedian(x: Tensor, options: MedianOptions = {}): Tensor {
  * The element below which a share `q` of the elements that are numbers lies. NaN where there is none.
  *
  * @param x Any shape, floating-point
- * @param q From 0 to 1
+ * @param q From 0 to 1, or several such numbers
  * @param options The axis, whether it stays, and what lies between two elements
- * @returns The quantile
+ * @returns The quantile; of several q each, along a new first axis
  * @throws {RangeError} If q is not from 0 to 1, or the interpolation is unknown
  *
  * @example
@@ -62,34 +70,29 @@ export function nanmedian(x: Tensor, options: MedianOptions = {}): Tensor {
  * console.log(await nanquantile(tensor([4, NaN, 1.5, 2]), 0.75).item()); // 3
  * ```
  */
-export function nanquantile(x: Tensor, q: number, options: QuantileOptions = {}): Tensor {
+export function nanquantile(x: Tensor, q: number | readonly number[], options: QuantileOptions = {}): Tensor {
   checkNames("take a quantile in nanquantile", options, QUANTILE_NAMES);
   const { dim, keepdim = false, interpolation = "linear" } = options;
-  if (!(q >= 0 && q <= 1)) {
-    throw new RangeError(`Cannot take a quantile in nanquantile: q must be from 0 to 1, got ${q}`);
-  }
+  const shares = quantilesOf("nanquantile", q, interpolation);
   const { x: rows, axis } = alongAxis("nanquantile", x, dim);
   const { values, last } = numbers(rows, axis);
-  const place = mul(to(last, "f32"), q);
   const at = (place: Tensor) => takeAlongDim(values, to(place, "i32"), { dim: axis });
-  const between = (share: Tensor | number) => {
-    const low = at(floor(place));
-    return add(low, mul(sub(at(ceil(place)), low), share));
-  };
-  const read: Record<NonNullable<QuantileOptions["interpolation"]>, () => Tensor> = {
-    linear: () => between(sub(place, floor(place))),
-    lower: () => at(floor(place)),
-    higher: () => at(ceil(place)),
-    nearest: () => at(round(place)),
-    midpoint: () => between(mul(sub(ceil(place), floor(place)), 0.5)),
-  };
-  if (!Object.hasOwn(read, interpolation)) {
-    throw new RangeError(
-      `Cannot take a quantile in nanquantile: interpolation must be linear, lower, higher, nearest or midpoint, got ` +
-        interpolation,
-    );
-  }
-  return reducedTo(to(read[interpolation](), x.dtype), x, axis, dim, keepdim);
+  const each = shares.map((q) => {
+    const place = mul(to(last, "f32"), q);
+    const between = (share: Tensor) => {
+      const low = at(floor(place));
+      return add(low, mul(sub(at(ceil(place)), low), share));
+    };
+    const read: Record<NonNullable<QuantileOptions["interpolation"]>, () => Tensor> = {
+      linear: () => between(sub(place, floor(place))),
+      lower: () => at(floor(place)),
+      higher: () => at(ceil(place)),
+      nearest: () => at(round(place)),
+      midpoint: () => between(mul(sub(ceil(place), floor(place)), 0.5)),
+    };
+    return reducedTo(to(read[interpolation](), x.dtype), x, axis, dim, keepdim);
+  });
+  return typeof q === "number" ? each[0] : stack(each);
 }
 
 /**

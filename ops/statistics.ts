@@ -1,9 +1,9 @@
-import { checkNames, type OptionNames } from "../device/option_names.ts";
+import { checkNames, type OptionNames, show } from "../device/option_names.ts";
 import { add, div, maximum, mul, sub } from "../kernels/elementwise/arithmetic.ts";
-import { to } from "../kernels/elementwise/cast.ts";
 import { maskedFill, where } from "../kernels/elementwise/choice.ts";
 import { isclose, isnan, logicalNot, ne } from "../kernels/elementwise/compare.ts";
 import { sqrt } from "../kernels/elementwise/math.ts";
+import { stack } from "../kernels/cat/cat.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
 import { narrow, select } from "../kernels/layout/slice.ts";
 import { all, any } from "../kernels/reduce/logic.ts";
@@ -183,10 +183,10 @@ export function reducedTo(y: Tensor, x: Tensor, axis: number, dim: number | unde
  * The element below which a share `q` of the elements lies. NaN where an element is NaN.
  *
  * @param x Any shape, floating-point
- * @param q From 0 to 1
+ * @param q From 0 to 1, or several such numbers
  * @param options The axis, whether it stays, and what lies between two elements
- * @returns The quantile
- * @throws {RangeError} If q is not from 0 to 1
+ * @returns The quantile; of several q each, along a new first axis
+ * @throws {RangeError} If q is not from 0 to 1, or the interpolation is unknown
  *
  * @example
  * ```ts
@@ -196,34 +196,55 @@ export function reducedTo(y: Tensor, x: Tensor, axis: number, dim: number | unde
  * console.log(await quantile(tensor([4, 1, 3, 2], { dtype: "f32" }), 0.5).item()); // 2.5
  * ```
  */
-export function quantile(x: Tensor, q: number, options: QuantileOptions = {}): Tensor {
+export function quantile(x: Tensor, q: number | readonly number[], options: QuantileOptions = {}): Tensor {
   checkNames("take a quantile in quantile", options, QUANTILE_NAMES);
   const { dim, keepdim = false, interpolation = "linear" } = options;
-  if (!(q >= 0 && q <= 1)) throw new RangeError(`Cannot take a quantile in quantile: q must be from 0 to 1, got ${q}`);
+  const shares = quantilesOf("quantile", q, interpolation);
   const { x: rows, axis } = alongAxis("quantile", x, dim);
   const [values] = sort(rows, { dim: axis });
-  const place = q * (rows.shape[axis] - 1), low = Math.floor(place), high = Math.ceil(place);
+  const missing = any(isnan(rows), { dim: axis, keepdim: true });
   const at = (index: number) => narrow(values, { dim: axis, start: index, length: 1 });
-  const share = {
-    linear: place - low,
-    lower: 0,
-    higher: 1,
-    midpoint: 0.5,
-    // To the even neighbour in the middle, as PyTorch rounds.
-    nearest: place - low > 0.5 || (place - low === 0.5 && low % 2 === 1) ? 1 : 0,
-  }[interpolation];
-  if (share === undefined) {
+  const each = shares.map((q) => {
+    const place = q * (rows.shape[axis] - 1), low = Math.floor(place), high = Math.ceil(place);
+    const share = {
+      linear: place - low,
+      lower: 0,
+      higher: 1,
+      midpoint: 0.5,
+      // To the even neighbour in the middle, as PyTorch rounds.
+      nearest: place - low > 0.5 || (place - low === 0.5 && low % 2 === 1) ? 1 : 0,
+    }[interpolation];
+    const y = low === high || share === 0
+      ? at(low)
+      : share === 1
+      ? at(high)
+      : add(at(low), mul(sub(at(high), at(low)), share));
+    return reducedTo(where(missing, NaN, y), x, axis, dim, keepdim);
+  });
+  return typeof q === "number" ? each[0] : stack(each);
+}
+
+const INTERPOLATIONS: Record<NonNullable<QuantileOptions["interpolation"]>, true> = {
+  linear: true,
+  lower: true,
+  higher: true,
+  nearest: true,
+  midpoint: true,
+};
+
+/** The shares that quantiles are wanted for, checked with the interpolation. */
+export function quantilesOf(op: string, q: number | readonly number[], interpolation: string): readonly number[] {
+  const shares = typeof q === "number" ? [q] : q;
+  if (!Array.isArray(shares) || shares.length === 0 || !shares.every((q) => q >= 0 && q <= 1)) {
+    throw new RangeError(`Cannot take a quantile in ${op}: q must be from 0 to 1, got ${show(q)}`);
+  }
+  if (!Object.hasOwn(INTERPOLATIONS, interpolation)) {
+    const names = Object.keys(INTERPOLATIONS).join(", ");
     throw new RangeError(
-      `Cannot take a quantile in quantile: interpolation must be linear, lower, higher, nearest or midpoint, got ` +
-        interpolation,
+      `Cannot take a quantile in ${op}: interpolation must be one of ${names}, got ${interpolation}`,
     );
   }
-  const y = low === high || share === 0
-    ? at(low)
-    : share === 1
-    ? at(high)
-    : add(at(low), mul(sub(at(high), at(low)), share));
-  return reducedTo(where(any(isnan(rows), { dim: axis, keepdim: true }), NaN, y), x, axis, dim, keepdim);
+  return shares;
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   maskedSelect,
   median,
   nanmean,
+  nanquantile,
   nansum,
   ones,
   quantile,
@@ -122,6 +123,19 @@ gpuTest("NaN is left out where it is asked to be, and spreads elsewhere", async 
   assertEquals(await countNonzero(tensor([[0, 3], [4, 0]]), { dim: 0 }).array(), [1, 1]);
   assertEquals(await median(tensor([4, 1, 3, 2])).item(), 2);
   assertEquals(await kthvalue(tensor([30, 10, 20]), 3)[1].item(), 0);
+});
+
+gpuTest("several quantiles are each quantile, along a new first axis", async () => {
+  const x = tensor([[4, 1, 3], [NaN, 5, 6]]), q = [0, 0.25, 1];
+  for (const fn of [quantile, nanquantile]) {
+    for (const options of [{}, { dim: 1 }, { dim: 0, keepdim: true }]) {
+      const all = fn(x, q, options), each = q.map((q) => fn(x, q, options));
+      assertEquals(all.shape, [3, ...each[0].shape]);
+      assertEquals(await all.array(), await Promise.all(each.map((y) => y.array())));
+    }
+  }
+  assertThrows(() => quantile(x, []), RangeError, "q must be from 0 to 1, got []");
+  assertThrows(() => nanquantile(x, [0.5, 2]), RangeError, "[0.5, 2]");
 });
 
 gpuTest("values are found in sorted rows, and counted", async () => {

@@ -2589,11 +2589,11 @@ export interface TensorMethods {
   /**
    * The element below which a share `q` of the elements that are numbers lies.
    *
-   * @param q From 0 to 1
+   * @param q From 0 to 1, or several such numbers
    * @param options The axis, whether it stays, and what lies between two elements
-   * @returns The quantile
+   * @returns The quantile; of several q each, along a new first axis
    */
-  nanquantile(q: number, options?: {
+  nanquantile(q: number | readonly number[], options?: {
     /** The axis; default: all elements. */
     dim?: number;
     /** Keep the axis with size 1; default false. */
@@ -2887,11 +2887,11 @@ export interface TensorMethods {
   /**
    * The element below which a share `q` of the elements lies.
    *
-   * @param q From 0 to 1
+   * @param q From 0 to 1, or several such numbers
    * @param options The axis, whether it stays, and what lies between two elements
-   * @returns The quantile
+   * @returns The quantile; of several q each, along a new first axis
    */
-  quantile(q: number, options?: {
+  quantile(q: number | readonly number[], options?: {
     /** The axis; default: all elements. */
     dim?: number;
     /** Keep the axis with size 1; default false. */

@@ -573,8 +573,8 @@ NLLLoss
 PReLU
 PairwiseDistance
 Parameter
-ParameterDict ! a property of Module may be an object's Parameter; see registerParameter
-ParameterList ! an array of Parameters in a property of Module
+ParameterDict
+ParameterList
 PixelShuffle
 PixelUnshuffle
 PoissonNLLLoss

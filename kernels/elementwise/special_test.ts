@@ -94,7 +94,25 @@ gpuTest("functions take options as objects, and name those that do not exist", (
     () => f.nllLoss(x, tensor(0), wrong),
     () => f.oneHot(labels, wrong),
   ];
+  const rows = f.zeros([2, 2]), places = f.zeros([1, 1], { dtype: "i32" });
+  const required: ((options: never) => Tensor)[] = [
+    (options) => f.gather(rows, places, options),
+    (options) => f.takeAlongDim(rows, places, options),
+    (options) => f.scatter(rows, places, 1, options),
+    (options) => f.scatterAdd(rows, places, rows, options),
+    (options) => f.indexSelect(rows, labels, options),
+    (options) => f.indexAdd(rows, labels, rows, options),
+    (options) => f.embedding(labels, rows, options),
+    (options) => f.layerNorm(rows, options),
+    (options) => f.rmsNorm(rows, options),
+    (options) => f.pad(rows, [1, 1], options),
+    (options) => f.interpolate(rows, options),
+    (options) => f.adaptiveAvgPool1d(rows, options),
+    (options) => f.adaptiveAvgPool2d(rows, options),
+  ];
+  calls.push(...required.map((call) => () => call(1 as never)));
   for (const call of calls) assertThrows(call, TypeError, "options must be an object such as");
+  for (const call of required) assertThrows(() => call({ dimm: 1 } as never), TypeError, "there is no option dimm");
   const named = { slope: 0.2 } as unknown as Record<never, never>;
   assertThrows(() => f.leakyRelu(x, named), TypeError, "there is no option slope");
   assertThrows(() => f.crossEntropy(x, tensor(0), named), TypeError, "there is no option slope");

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { requireIndices } from "../_indices.ts";
@@ -28,7 +29,9 @@ export interface EmbeddingOptions {
  * console.log(await embedding(tensor([[2, 1]]), weight).array()); // [[[2, 20], [1, 10]]]
  * ```
  */
-export function embedding(ids: Tensor, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor {
+export function embedding(ids: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
+  checkNames("look up in embedding", options, { paddingIdx: true });
+  const { paddingIdx } = options;
   if (weight.ndim !== 2) {
     throw new ShapeError(
       "embedding",

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { isHalf } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { apply, type Op } from "../../tensor/op.ts";
@@ -142,7 +143,9 @@ export function corner(op: string, x: Tensor, shape: Shape, dim: number): Tensor
  * console.log(await gather(x, tensor([[0, 0], [1, 0]]), { dim: 1 }).array()); // [[1, 1], [4, 3]]
  * ```
  */
-export function gather(x: Tensor, index: Tensor, { dim }: GatherOptions): Tensor {
+export function gather(x: Tensor, index: Tensor, options: GatherOptions): Tensor {
+  checkNames("look up in gather", options, { dim: true });
+  const { dim } = options;
   const axis = normalizeDim("gather", dim, x.ndim);
   requireInside("gather", x, index, axis);
   const [from, places] = [withAxis(x), withAxis(index)];
@@ -170,7 +173,9 @@ export function gather(x: Tensor, index: Tensor, { dim }: GatherOptions): Tensor
  * console.log(await takeAlongDim(x, tensor([[1, 0]]), { dim: 0 }).array()); // [[3, 2]]
  * ```
  */
-export function takeAlongDim(x: Tensor, indices: Tensor, { dim }: { dim?: number } = {}): Tensor {
+export function takeAlongDim(x: Tensor, indices: Tensor, options: { dim?: number } = {}): Tensor {
+  checkNames("look up in takeAlongDim", options, { dim: true });
+  const { dim } = options;
   if (dim === undefined) return gather(reshape(x, [x.numel]), reshape(indices, [indices.numel]), { dim: 0 });
   const axis = normalizeDim("takeAlongDim", dim, x.ndim);
   if (x.ndim !== indices.ndim) requireInside("takeAlongDim", x, indices, axis);

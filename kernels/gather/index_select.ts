@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { type DType, isHalf } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { apply, type Op } from "../../tensor/op.ts";
@@ -140,7 +141,9 @@ function requireList(op: string, index: Tensor): Tensor {
  * console.log(await indexSelect(x, tensor([2, 0]), { dim: 0 }).array()); // [[5, 6], [1, 2]]
  * ```
  */
-export function indexSelect(x: Tensor, index: Tensor, { dim }: IndexSelectOptions): Tensor {
+export function indexSelect(x: Tensor, index: Tensor, options: IndexSelectOptions): Tensor {
+  checkNames("look up in indexSelect", options, { dim: true });
+  const { dim } = options;
   requireAxes("indexSelect", x);
   const axis = normalizeDim("indexSelect", dim, x.ndim);
   requireIndices("indexSelect", index, x.shape[axis]);
@@ -167,7 +170,9 @@ export function indexSelect(x: Tensor, index: Tensor, { dim }: IndexSelectOption
  * console.log(await indexAdd(zeros([2]), tensor([1, 0, 1]), source, { dim: 0 }).array()); // [2, 4]
  * ```
  */
-export function indexAdd(x: Tensor, index: Tensor, source: Tensor, { dim, alpha = 1 }: IndexAddOptions): Tensor {
+export function indexAdd(x: Tensor, index: Tensor, source: Tensor, options: IndexAddOptions): Tensor {
+  checkNames("add in indexAdd", options, { dim: true, alpha: true });
+  const { dim, alpha = 1 } = options;
   requireAxes("indexAdd", x);
   const axis = normalizeDim("indexAdd", dim, x.ndim);
   requireIndices("indexAdd", index, x.shape[axis]);

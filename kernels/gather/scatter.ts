@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { autocastDType } from "../../tensor/autocast.ts";
 import { type DType, isFloat } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
@@ -132,7 +133,9 @@ export function fitted(
  * console.log(await scatter(x, tensor([[2, 0]]), tensor([[7, 8]]), { dim: 1 }).array()); // [[8, 2, 7]]
  * ```
  */
-export function scatter(x: Tensor, index: Tensor, src: Tensor | number, { dim }: ScatterOptions): Tensor {
+export function scatter(x: Tensor, index: Tensor, src: Tensor | number, options: ScatterOptions): Tensor {
+  checkNames("write in scatter", options, { dim: true });
+  const { dim } = options;
   const axis = normalizeDim("scatter", dim, x.ndim);
   const constant = typeof src === "number";
   if (!constant && src.dtype !== x.dtype) {
@@ -167,7 +170,9 @@ export function scatter(x: Tensor, index: Tensor, src: Tensor | number, { dim }:
  * console.log(await scatterAdd(zeros([2]), tensor([1, 0, 1]), src, { dim: 0 }).array()); // [2, 4]
  * ```
  */
-export function scatterAdd(x: Tensor, index: Tensor, src: Tensor, { dim }: ScatterOptions): Tensor {
+export function scatterAdd(x: Tensor, index: Tensor, src: Tensor, options: ScatterOptions): Tensor {
+  checkNames("add in scatterAdd", options, { dim: true });
+  const { dim } = options;
   const axis = normalizeDim("scatterAdd", dim, x.ndim);
   // Under autocast its operands may come from operations of either type.
   if (autocastDType() !== null && isFloat(x.dtype) && isFloat(src.dtype) && x.dtype !== src.dtype) {

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { isFloat, isHalf, promote } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { gradEnabled } from "../../tensor/grad_mode.ts";
@@ -232,7 +233,9 @@ function normalise(
  * console.log(await layerNorm(x, { normalizedShape: [2] }).array()); // about [[-1, 1], [-1, 1]]
  * ```
  */
-export function layerNorm(x: Tensor, { normalizedShape, weight, bias, eps = 1e-5 }: LayerNormOptions): Tensor {
+export function layerNorm(x: Tensor, options: LayerNormOptions): Tensor {
+  checkNames("normalise in layerNorm", options, { normalizedShape: true, weight: true, bias: true, eps: true });
+  const { normalizedShape, weight, bias, eps = 1e-5 } = options;
   return normalise("layerNorm", x, normalizedShape, weight ?? null, bias ?? null, eps, true);
 }
 
@@ -257,6 +260,8 @@ const EPSILON: Partial<Record<Tensor["dtype"], number>> = { f32: 2 ** -23, f16: 
  * console.log(await rmsNorm(x, { normalizedShape: [2] }).array()); // about [[1, 1], [-1, 1]]
  * ```
  */
-export function rmsNorm(x: Tensor, { normalizedShape, weight, eps }: RmsNormOptions): Tensor {
+export function rmsNorm(x: Tensor, options: RmsNormOptions): Tensor {
+  checkNames("normalise in rmsNorm", options, { normalizedShape: true, weight: true, eps: true });
+  const { normalizedShape, weight, eps } = options;
   return normalise("rmsNorm", x, normalizedShape, weight ?? null, null, eps ?? EPSILON[x.dtype] ?? 0, false);
 }

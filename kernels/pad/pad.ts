@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { wholeWindow, window } from "../layout/window.ts";
@@ -31,7 +32,9 @@ export interface PadOptions {
  * console.log(await pad(tensor([1, 2, 3]), [2, 1], { mode: "reflect" }).array()); // [3, 2, 1, 2, 3, 2]
  * ```
  */
-export function pad(x: Tensor, pad: readonly number[], { mode = "constant", value = 0 }: PadOptions = {}): Tensor {
+export function pad(x: Tensor, pad: readonly number[], options: PadOptions = {}): Tensor {
+  checkNames("pad in pad", options, { mode: true, value: true });
+  const { mode = "constant", value = 0 } = options;
   const fail = (rule: string): never => {
     throw new ShapeError(
       "pad",

@@ -1,3 +1,4 @@
+import { checkNames } from "../../device/option_names.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { reshape } from "../layout/reshape.ts";
@@ -248,7 +249,9 @@ function outputSizeOf(op: string, x: Tensor, size: AdaptivePool2dOptions["output
  * console.log(adaptiveAvgPool2d(ones([2, 3, 7, 9]), { outputSize: [1, 4] }).shape); // [2, 3, 1, 4]
  * ```
  */
-export function adaptiveAvgPool2d(x: Tensor, { outputSize }: AdaptivePool2dOptions): Tensor {
+export function adaptiveAvgPool2d(x: Tensor, options: AdaptivePool2dOptions): Tensor {
+  checkNames("pool in adaptiveAvgPool2d", options, { outputSize: true });
+  const { outputSize } = options;
   requirePlanes("adaptiveAvgPool2d", x, 2);
   return adaptiveAverage("adaptiveAvgPool2d", x, outputSizeOf("adaptiveAvgPool2d", x, outputSize));
 }
@@ -269,7 +272,9 @@ export function adaptiveAvgPool2d(x: Tensor, { outputSize }: AdaptivePool2dOptio
  * console.log(await adaptiveAvgPool1d(tensor([[1, 3, 2, 5.5]]), { outputSize: 2 }).array()); // [[2, 3.75]]
  * ```
  */
-export function adaptiveAvgPool1d(x: Tensor, { outputSize }: AdaptivePool1dOptions): Tensor {
+export function adaptiveAvgPool1d(x: Tensor, options: AdaptivePool1dOptions): Tensor {
+  checkNames("pool in adaptiveAvgPool1d", options, { outputSize: true });
+  const { outputSize } = options;
   requirePlanes("adaptiveAvgPool1d", x, 1);
   const [, size] = pair("adaptiveAvgPool1d", "outputSize", outputSize, 0);
   return asLine(adaptiveAverage("adaptiveAvgPool1d", asPlane(x), [1, size]));

@@ -1,3 +1,4 @@
+import { checkNames, type OptionNames } from "../../device/option_names.ts";
 import { to } from "../elementwise/cast.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d } from "../pool/pool.ts";
 import { resample, type ResampleMode } from "./resample.ts";
@@ -30,6 +31,14 @@ export interface InterpolateOptions {
   recomputeScaleFactor?: boolean;
 }
 
+const OPTION_NAMES: OptionNames<InterpolateOptions> = {
+  size: true,
+  scaleFactor: true,
+  mode: true,
+  alignCorners: true,
+  recomputeScaleFactor: true,
+};
+
 /** Axes that a mode takes, where it is particular. */
 const AXES: Partial<Record<InterpolateMode, number>> = { linear: 1, bilinear: 2, trilinear: 3, bicubic: 2 };
 
@@ -52,6 +61,7 @@ const AXES: Partial<Record<InterpolateMode, number>> = { linear: 1, bilinear: 2,
  * ```
  */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  checkNames("resize in interpolate", options, OPTION_NAMES);
   const { size, scaleFactor, mode = "nearest", alignCorners, recomputeScaleFactor = false } = options;
   const axes = x.ndim - 2;
   if (axes < 1 || axes > 3 || (AXES[mode] ?? axes) !== axes) {
