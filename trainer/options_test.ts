@@ -170,7 +170,7 @@ trainerTest("what configureOptimizers must not return is refused by name", async
   assertEquals(
     await refusal((optimizer) => ({ optimizer, lr_scheduler: scheduler(optimizer) })),
     "Cannot configure optimizers: there is no option lr_scheduler, lrScheduler is the nearest; the options are optimizer, " +
-      "lrScheduler, monitor",
+      "lrScheduler, monitor, step",
   );
   assertEquals(
     await refusal((optimizer) => ({ lrScheduler: scheduler(optimizer) })),
