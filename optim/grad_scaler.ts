@@ -1,5 +1,5 @@
 import { checkNames } from "../device/option_names.ts";
-import { mul } from "../kernels/elementwise/arithmetic.ts";
+import { maximum, mul } from "../kernels/elementwise/arithmetic.ts";
 import { zeros } from "../kernels/elementwise/constants.ts";
 import { copyInto } from "../kernels/elementwise/copy_into.ts";
 import { unscaleGradients, updateScale } from "../kernels/grad_scaler/grad_scaler.ts";
@@ -49,7 +49,8 @@ interface Progress {
 
 /**
  * Scales the loss so that small gradients survive in f16, as PyTorch's `torch.amp.GradScaler` does: a step whose gradients
- * are not all finite is skipped and the scale becomes smaller; after many good steps it grows.
+ * are not all finite is skipped and the scale becomes smaller; after many good steps it grows. It stays between the smallest
+ * normal f32, 2⁻¹²⁶, and the largest, so that its inverse is a number however many steps are skipped.
  *
  * All of it happens on the device: nothing is read, the host does not know whether a step was skipped. A skipped step
  * changes neither parameters nor the optimizer's state, whose step count lives on the device too; schedulers, which count on
@@ -106,7 +107,7 @@ export class GradScaler {
     this.growthFactor = growthFactor;
     this.backoffFactor = backoffFactor;
     this.growthInterval = growthInterval;
-    require(initScale > 0 && Number.isFinite(initScale), "initScale", "a number above 0", initScale);
+    requireScale("initScale", initScale);
     this.#check();
   }
 
@@ -238,7 +239,7 @@ export class GradScaler {
     if (!this.enabled) return;
     const state = this.#onDevice();
     if (newScale !== undefined) {
-      require(newScale > 0 && Number.isFinite(newScale), "newScale", "a number above 0", newScale);
+      requireScale("newScale", newScale);
       copyInto(state.scale, newScale);
       copyInto(state.skipped, 0);
     } else {
@@ -297,6 +298,7 @@ export class GradScaler {
     const { scale, tracker, skipped } = this.#onDevice();
     noGrad(() => {
       assign(scale, dict.scale!);
+      copyInto(scale, maximum(scale, SMALLEST_SCALE));
       assign(tracker, dict.growthTracker!);
       copyInto(skipped, 0);
     });
@@ -349,6 +351,14 @@ export class GradScaler {
     }
     return progress;
   }
+}
+
+/** The smallest normal f32: of a smaller scale the inverse would be infinite. */
+const SMALLEST_SCALE = 2 ** -126;
+
+function requireScale(option: string, value: number): void {
+  const inside = value >= SMALLEST_SCALE && Number.isFinite(Math.fround(value));
+  require(inside, option, "an f32 number from 2⁻¹²⁶ on", value);
 }
 
 function require(holds: boolean, option: string, rule: string, value: unknown): void {

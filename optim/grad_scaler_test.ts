@@ -122,3 +122,27 @@ gpuTest("calls in a wrong order are refused, and gradients in f16", () => {
   optimizer.zeroGrad();
   halves.zeroGrad();
 });
+
+gpuTest("after any number of skipped steps the scale has an inverse, and a good step is a good step", async () => {
+  const p = tensor([1, -2], { dtype: "f32", requiresGrad: true });
+  using sgd = new SGD([p], { lr: 1 });
+  using scaler = new GradScaler({ backoffFactor: 2 ** -20 });
+  const smallest = 2 ** -126;
+  for (let i = 0; i < 12; i++) {
+    give(p, [Infinity, 0]);
+    scaler.step(sgd);
+    scaler.update();
+  }
+  assertEquals(await scaler.getScale(), smallest);
+  give(p, [smallest, 0]);
+  scaler.step(sgd);
+  scaler.update();
+  assertEquals(await p.array(), [0, -2]);
+  scaler.loadStateDict({ ...scaler.stateDict(), scale: 0 });
+  assertEquals(await scaler.getScale(), smallest);
+  for (const bad of [0, 2 ** -130, Infinity, 1e39]) {
+    assertThrows(() => scaler.update(bad), RangeError, "newScale");
+    assertThrows(() => new GradScaler({ initScale: bad }), RangeError, "initScale");
+  }
+  sgd.zeroGrad();
+});

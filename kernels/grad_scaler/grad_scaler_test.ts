@@ -61,7 +61,7 @@ gpuTest("the largest finite numbers are no overflow, though their squares are", 
   assertEquals([await control.array(), await norm.item()], [[0, 1], Infinity]);
 });
 
-gpuTest("the scale grows, shrinks, and never becomes infinite", async () => {
+gpuTest("the scale grows, shrinks, and never becomes infinite or so small that its inverse would be", async () => {
   const options = tensor([2, 0.5, 3], { dtype: "f32" });
   const after = async (scale: number, tracker: number, skipped: number) => {
     const state = { ...stateOf(scale, tracker), skipped: tensor(skipped, { dtype: "f32" }) };
@@ -72,4 +72,6 @@ gpuTest("the scale grows, shrinks, and never becomes infinite", async () => {
   assertEquals(await after(8, 2, 0), [16, 0, 0]);
   assertEquals(await after(8, 2, 1), [4, 0, 0]);
   assertEquals(await after(2 ** 127, 2, 0), [2 ** 127, 0, 0]);
+  assertEquals(await after(2 ** -125, 2, 1), [2 ** -126, 0, 0]);
+  assertEquals(await after(2 ** -126, 2, 1), [2 ** -126, 0, 0]);
 });

@@ -1,4 +1,4 @@
-// scale = scale · backoff after a skipped step; scale · growth after `interval` steps in a row that were not skipped
+// scale = max(scale · backoff, 2⁻¹²⁶) after a skipped step; scale · growth after `interval` steps in a row that were not skipped
 // One invocation in all.
 // uses: bits
 @group(0) @binding(0) var<storage, read_write> scale: array<f32>;
@@ -11,7 +11,8 @@
 @compute @workgroup_size(1)
 fn main() {
   if (skipped[0] != 0.0) {
-    scale[0] *= options[1];
+    // The smallest normal number: of what lies below, the inverse would be infinite.
+    scale[0] = max(scale[0] * options[1], 0x1p-126f);
     tracker[0] = 0.0;
   } else {
     let successful = tracker[0] + 1.0;
