@@ -1,5 +1,5 @@
 import { checkNames, show } from "../device/option_names.ts";
-import { add, div, maximum, neg, sub } from "../kernels/elementwise/arithmetic.ts";
+import { add, div, maximum, sub } from "../kernels/elementwise/arithmetic.ts";
 import { to } from "../kernels/elementwise/cast.ts";
 import { where } from "../kernels/elementwise/choice.ts";
 import { ge, gt, logicalAnd, lt, ne } from "../kernels/elementwise/compare.ts";
@@ -43,7 +43,7 @@ function lengths(what: string, given: Tensor | readonly number[], n: number): Te
  *
  * @param logProbs Log-probabilities, [time, n, classes]
  * @param targets Labels, i32 [n, longest]; what lies behind a target's length is ignored
- * @param inputLengths Times of each sample, [n]
+ * @param inputLengths Times of each sample, [n]; without any, only an empty target fits
  * @param targetLengths Labels of each sample, [n]
  * @param options Blank, reduction, zeroInfinity
  * @returns The loss: a number, or without reduction one for each sample
@@ -95,18 +95,20 @@ export function ctcLoss(
   const place = arange(0, places, 1, { dtype: "i32" });
   const skips = places < 3 ? null : logicalAnd(ge(place, 2), logicalAnd(ne(path, blank), ne(path, twoBefore)));
   const at = (t: number) => select(scores, { dim: 0, index: t });
-  let alpha = where(lt(place, 2), at(0), NEVER);
+  const lasts = (t: number) => gt(reshape(times, [n, 1]), t);
+  // Before any time nothing is read, for certain.
+  let alpha = where(lasts(0), where(lt(place, 2), at(0), NEVER), where(lt(place, 1), 0, NEVER));
   const before = (a: Tensor, by: number) => cat([full([n, by], NEVER), slice(a, { dim: 1, end: -by })], { dim: 1 });
   for (let t = 1; t < time; t++) {
     let next = places < 2 ? alpha : logaddexp(alpha, before(alpha, 1));
     if (skips !== null) next = logaddexp(next, where(skips, before(alpha, 2), NEVER));
-    alpha = where(gt(reshape(times, [n, 1]), t), maximum(add(next, at(t)), 2 * NEVER), alpha);
+    alpha = where(lasts(t), maximum(add(next, at(t)), 2 * NEVER), alpha);
   }
   const end = (back: number) =>
     reshape(gather(alpha, reshape(maximum(sub(add(counts, counts), back), 0), [n, 1]), { dim: 1 }), [n]);
   const ways = longest === 0 ? end(0) : logaddexp(end(0), where(gt(counts, 0), end(1), NEVER));
   const impossible = lt(ways, NEVER / 2);
-  const losses = where(impossible, zeroInfinity ? 0 : Infinity, neg(where(impossible, 0, ways)));
+  const losses = where(impossible, zeroInfinity ? 0 : Infinity, sub(0, where(impossible, 0, ways)));
   if (reduction === "none") return losses;
   if (reduction === "sum") return sum(losses);
   if (reduction === "mean") return mean(div(losses, to(maximum(counts, 1), "f32")));

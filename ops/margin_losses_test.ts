@@ -1,5 +1,6 @@
-import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import {
+  backward,
   ctcLoss,
   type CtcLossOptions,
   gaussianNllLoss,
@@ -225,6 +226,23 @@ gpuTest("ctcLoss: targets that do not fit, and empty ones", async () => {
   assertEquals((await ctcLoss(...given, { reduction: "none", zeroInfinity: true }).data())[0], 0);
   assertThrows(() => ctcLoss(x, tensor([[1]]), [2], [1]), ShapeError, "targets");
   assertThrows(() => ctcLoss(x, tensor([[1], [1]]), [2], [1, 1]), TypeError, "inputLengths");
+});
+
+gpuTest("ctcLoss: a sample without times reads nothing of its rows", async () => {
+  for (const zeroInfinity of [false, true]) {
+    const raw = zeros([4, 3, 3], { requiresGrad: true });
+    const x = logSoftmax(raw, { dim: 2 });
+    const targets = tensor([[1, 1], [1, 2], [1, 2]]);
+    const losses = ctcLoss(x, targets, [0, 0, 4], [0, 1, 1], { reduction: "none", zeroInfinity });
+    const got = await losses.data();
+    assertEquals([...got.slice(0, 2)], [0, zeroInfinity ? 0 : Infinity]);
+    assertAlmostEquals(got[2], 2.0919, 1e-4);
+    backward(sum(losses));
+    const grad = await raw.grad!.array() as number[][][];
+    for (const time of grad) assertEquals(time.slice(0, 2), [[0, 0, 0], [0, 0, 0]]);
+    assert(grad[0][2].every((v) => v !== 0));
+    raw.grad!.dispose();
+  }
 });
 
 gpuTest("a triplet loss with its own distance is the usual one with the usual distance", async () => {
