@@ -6,6 +6,7 @@ import { checkNames } from "./option_names.ts";
 import { PARAMS_BINDING, PipelineCache } from "./pipelines.ts";
 import { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
+import { SUBGROUP_MATRIX, type SubgroupMatrices, subgroupMatrices } from "./subgroup_matrices.ts";
 
 const MAP_READ_COPY_DST = 0x1 | 0x8;
 /** The most that one staging buffer of `readAll` takes. */
@@ -25,6 +26,8 @@ export interface DeviceInfo {
   readonly architecture: string;
   /** Whether it computes on the processor's cores. */
   readonly software: boolean;
+  /** Its products of small matrices, `null` where it has none; Dawn shows them with `allow_unsafe_apis` only. */
+  readonly subgroupMatrices: SubgroupMatrices | null;
 }
 
 /**
@@ -297,7 +300,7 @@ function plain(limits: GPUSupportedLimits): GPUSupportedLimits {
   return numbers as unknown as GPUSupportedLimits;
 }
 
-const WANTED_FEATURES = ["shader-f16", "subgroups", "timestamp-query"];
+const WANTED_FEATURES = ["shader-f16", "subgroups", "timestamp-query", SUBGROUP_MATRIX];
 const WANTED_LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -366,6 +369,7 @@ export async function openDevice(options: InitOptions = {}, caps: LimitCaps = {}
     vendor: adapter.info.vendor,
     architecture: adapter.info.architecture,
     software: env("FULGURITE_SOFTWARE") !== undefined ? env("FULGURITE_SOFTWARE") === "1" : isSoftware(adapter),
+    subgroupMatrices: await subgroupMatrices(adapter.info, gpu),
   }, caps);
 }
 

@@ -9,9 +9,10 @@ import type { Width } from "../elementwise/codegen.ts";
 import type { Finish } from "../elementwise/finish.ts";
 import { groupsPlan } from "./_groups.ts";
 import { lanesPlan } from "./_lanes_plan.ts";
+import { matricesPlan } from "./_matrices.ts";
 import type { Matrices } from "./_operand.ts";
 import { packed } from "./_pack.ts";
-import { PLAIN, type Sink, sinkBindings, sinkTakes } from "./_sink.ts";
+import { PLAIN, type Sink, sinkBindings, sinkKey, sinkTakes } from "./_sink.ts";
 import { sumParts } from "./_sum.ts";
 import type { ProductKind } from "./tuning.ts";
 
@@ -41,6 +42,8 @@ export interface Plan {
   readonly kernel: (sink: Sink) => GemmKernel;
   /** Neighbours of the result that it stores at once. */
   readonly width: Width;
+  /** Whether it stores nothing but f32, so that all else is left to a kernel of its own. */
+  readonly plain?: boolean;
   /** Tiles of the result along rows and columns of the kernel (which may be swapped against those of the result). */
   readonly rowTiles: number;
   /** Rows of a tile. */
@@ -144,10 +147,10 @@ function total(sizes: readonly number[]): number {
   return sizes.reduce((product, size) => product * size, 1);
 }
 
-/** Whether an operand's elements can be read four at once: `line` is the stride across its neighbours. */
-export function aligned(problem: Gemm, side: "a" | "b", line: number): boolean {
+/** Whether an operand's elements can be read four (or `count`) at once: `line` is the stride across its neighbours. */
+export function aligned(problem: Gemm, side: "a" | "b", line: number, count = 4): boolean {
   const strides = [problem[side].offset, line, ...problem.batch[side], ...problem.reduce[side]];
-  return strides.every((stride) => stride % 4 === 0);
+  return strides.every((stride) => stride % count === 0);
 }
 
 /** What a tuning tells products apart by. */
@@ -183,7 +186,9 @@ export function gemm(given: Gemm, target: Tensor | Target): void {
   const lanes = family() === "lanes";
   const { problem, copies } = lanes ? packed(merged) : { problem: merged, copies: [] };
   const { device } = (y ?? through!.into).storage;
-  const plan = lanes ? lanesPlan(problem, sink, device) : groupsPlan(problem, sink, device);
+  const plan = lanes
+    ? lanesPlan(problem, sink, device)
+    : matricesPlan(problem, sink, device) ?? groupsPlan(problem, sink, device);
   const count = total(problem.batch.sizes) * problem.m * problem.n;
   const ends: Record<string, Tensor> = {};
   if (y !== null) ends.y = y;
@@ -204,7 +209,8 @@ export function gemm(given: Gemm, target: Tensor | Target): void {
       plan.rowTiles * plan.columnTiles * plan.slices * total(problem.batch.sizes),
     );
   // Sums of parts, and what a kernel cannot store itself, end in a kernel of their own.
-  if (plan.slices === 1 && sinkTakes(sink, plan.width)) launchInto(sink, ends, 0, 0);
+  const whole = plan.plain ? sinkKey(sink) === sinkKey(PLAIN) : sinkTakes(sink, plan.width);
+  if (plan.slices === 1 && whole) launchInto(sink, ends, 0, 0);
   else {
     const sliceSize = sums === null ? count : Math.ceil((count + problem.m) / 4) * 4;
     const parts = new Tensor({

@@ -165,6 +165,22 @@ export function unrolledFor(device: Device): number {
   return device.info.software ? 1 : 4;
 }
 
+/**
+ * Parts of a sum that keep a GPU busy.
+ *
+ * @param tiles Workgroups of one part
+ * @param steps Sums of length k that are added up
+ * @param k Their length
+ * @param depth What a part of one sum is a multiple of
+ */
+export function slicesFor(tiles: number, steps: number, k: number, depth: number): { slices: number; slice: number } {
+  const wanted = Math.max(1, Math.floor(ENOUGH_WORKGROUPS / tiles));
+  const slice = steps > 1
+    ? Math.max(Math.ceil(steps / wanted), Math.ceil(LEAST_SLICE / Math.max(k, 1)))
+    : Math.max(Math.ceil(k / wanted / depth) * depth, LEAST_SLICE);
+  return { slices: Math.max(1, Math.ceil((steps > 1 ? steps : k) / slice)), slice };
+}
+
 /** Tiles and kernel for a GPU. */
 export function groupsPlan(given: Gemm, sink: Sink, device: Device): Plan {
   const swapped = given.n <= 16 && given.m > given.n && sink.sums === null;
@@ -183,11 +199,6 @@ export function groupsPlan(given: Gemm, sink: Sink, device: Device): Plan {
     : tilesOf(TILES.square) >= ENOUGH_WORKGROUPS / 4 && m > 32 && n > 32
     ? TILES.square
     : TILES.small;
-  const wanted = Math.max(1, Math.floor(ENOUGH_WORKGROUPS / tilesOf(shape)));
-  const slice = steps > 1
-    ? Math.max(Math.ceil(steps / wanted), Math.ceil(LEAST_SLICE / Math.max(k, 1)))
-    : Math.max(Math.ceil(k / wanted / shape.depth) * shape.depth, LEAST_SLICE);
-  const slices = Math.max(1, Math.ceil((steps > 1 ? steps : k) / slice));
   // A single step of k, or a single row or column, has neighbours along any axis.
   const alongA = a.column === 1 || k === 1 ? "k" as const : "outer" as const;
   const alongB = b.row === 1 || k === 1 ? "k" as const : "outer" as const;
@@ -217,8 +228,7 @@ export function groupsPlan(given: Gemm, sink: Sink, device: Device): Plan {
     rowTiles,
     tileRows: shape.rows,
     columnTiles,
-    slices,
-    slice,
+    ...slicesFor(tilesOf(shape), steps, k, shape.depth),
     swapped,
   };
 }
