@@ -12,6 +12,7 @@ import { keep, scope } from "../tensor/scope.ts";
 import { primitives } from "../tensor/op.ts";
 import { type GradHook, Tensor } from "../tensor/tensor.ts";
 import { unit } from "../tensor/unit.ts";
+import { watching } from "../tensor/watcher.ts";
 
 /** How to walk the graph. */
 export interface BackwardOptions {
@@ -296,6 +297,9 @@ function walk(
         pending.delete(node);
         if (!retainGraph) node.free();
       }
-      for (const [leaf, gradient] of atLeaves) atLeaf(leaf, runHooks(leaf.hooks ?? [], gradient));
+      for (const [leaf, gradient] of atLeaves) {
+        watching.by?.depends(leaf, "hooks", () => leaf.hooks?.length ?? 0);
+        atLeaf(leaf, runHooks(leaf.hooks ?? [], gradient));
+      }
     }));
 }

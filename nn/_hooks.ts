@@ -1,3 +1,4 @@
+import { moduleHooks } from "../tensor/watcher.ts";
 import type { Module } from "./module.ts";
 
 /** Called after a module's forward; what it returns, if anything, takes the output's place. */
@@ -41,7 +42,10 @@ function add<T extends (...args: never[]) => unknown>(hooks: Set<T>, hook: T): (
   // A wrapper of its own, so that one function may be registered twice.
   const own = ((...args: never[]) => hook(...args)) as T;
   hooks.add(own);
-  return () => void hooks.delete(own);
+  moduleHooks.version++;
+  return () => {
+    if (hooks.delete(own)) moduleHooks.version++;
+  };
 }
 
 const known = new WeakMap<Module, Hooks>();

@@ -16,6 +16,7 @@ import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 import { onesParameter, zerosParameter } from "./normalization.ts";
 import type { Buffer, Parameter } from "./parameter.ts";
+import { watching } from "../tensor/watcher.ts";
 
 /** Options of batch normalisation layers. */
 export interface BatchNormModuleOptions {
@@ -131,6 +132,7 @@ export abstract class BatchNorm extends StatisticsNorm {
   /** The input, normalised by its own statistics in training, by the running ones in evaluation. */
   forward(x: Tensor): Tensor {
     this.checkInput(x, this.ranks, 1);
+    watching.by?.depends(this, "momentum", () => this.momentum);
     const { weight, bias, eps, momentum, runningMean, runningVar } = this;
     const training = this.training || runningMean === null;
     const tracking = this.training && runningMean !== null;

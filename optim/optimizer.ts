@@ -144,6 +144,11 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   step<T>(closure: () => T): T;
   step(closure?: () => unknown): unknown {
     watching.by?.beforeReplay(this, () => this.refresh());
+    watching.by?.depends(
+      this,
+      "parameters",
+      () => this.paramGroups.reduce((sum, { params }) => sum + params.length, 0),
+    );
     this.runPreHooks();
     const loss = closure && enableGrad(closure);
     noGrad(() => {

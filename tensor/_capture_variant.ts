@@ -137,7 +137,9 @@ export class Variant {
 
   /** Whether a replay does what the function would do now. */
   fits(args: readonly Tensor[]): boolean {
-    const { flags, facts } = this.#watch;
+    const { flags, facts, externals } = this.#watch;
+    // An argument that the function also reads by itself: not what was recorded.
+    if (args.some((t) => externals.has(t.storage))) return false;
     for (const [leaf, wanted] of flags) if (leaf.requiresGrad !== wanted) return false;
     for (const { read, value } of facts) if (!Object.is(read(), value)) return false;
     for (const { leaf, present, buffer } of this.#gradients) {

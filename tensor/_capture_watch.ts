@@ -5,7 +5,7 @@ import type { Generator } from "./generator.ts";
 import { keep } from "./scope.ts";
 import type { Storage } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
-import { type GradientAccess, type Watcher, watching } from "./watcher.ts";
+import { type GradientAccess, moduleHooks, type Watcher, watching } from "./watcher.ts";
 
 /** The gradient of a leaf when the function began, and what it did with it. */
 export interface GradientWatch {
@@ -48,6 +48,7 @@ export class Watch implements Watcher {
   constructor(device: Device, places: Map<Generator, Tensor>) {
     this.#device = device;
     this.#places = places;
+    this.depends(moduleHooks, "version", () => moduleHooks.version);
   }
 
   /** Runs `fn` and takes everything down. */

@@ -1,7 +1,8 @@
 import { type Device, device } from "../device/mod.ts";
 import { autocastDType } from "./autocast.ts";
 import { Scratch } from "../device/replay.ts";
-import { flatten, rebuild } from "./_capture_tree.ts";
+import { argumentsOf, StandIns } from "./_capture_arguments.ts";
+import { rebuild, resultTensors } from "./_capture_tree.ts";
 import { UnsteadyError, Variant } from "./_capture_variant.ts";
 import { Watch } from "./_capture_watch.ts";
 import type { Generator } from "./generator.ts";
@@ -51,14 +52,21 @@ export interface Captured<A extends readonly unknown[], R> {
  *
  * The function must be synchronous, and do in each call the same with tensors: parameters, optimizers, gradients and
  * random numbers of the library go on as they would without capture (learning rates, step counts, dropout). Tensors that
- * change from call to call are arguments (also inside arrays and plain objects); other shapes, other numbers among the
- * arguments, `train()` or `eval()`, frozen parameters and another autocast make another recording. What the function does
- * on the host alone (counting, printing) happens only in calls that record. Results do not require gradients: `backward`
- * belongs inside.
+ * change from call to call are arguments (also inside arrays and plain objects), and are seen as they were when called;
+ * other shapes, other numbers among the arguments, other leaves that require gradients, arguments that share memory,
+ * `train()` or `eval()`, frozen parameters, hooks, groups of an optimizer and another autocast make another recording. At
+ * most 16 are kept.
+ *
+ * What the function does on the host alone (counting, printing) happens only in calls that record, and what it reads of the
+ * host (variables, options of layers, a parameter put in another's place) is what it was then: after such a change call
+ * `dispose()`. Results do not require gradients: `backward` belongs inside.
  *
  * The first call of a kind runs and records; so does the second where the first made lasting state, as optimizers do.
  *
- * @param fn The function; its result is a tensor, or arrays and plain objects of tensors
+ * @param fn The function; its result is a tensor, or arrays and plain objects of tensors. Errors that calls of the captured
+ *   function throw beside its own: a `TypeError` for a promise, or for arguments and results in which tensors cannot be
+ *   followed (a `Map`, a typed array), an `Error` for reading inside, and for an argument that is a result of operations
+ *   and requires gradients
  * @returns A function of the same arguments and results
  *
  * @example
@@ -124,11 +132,7 @@ class Capture<A extends readonly unknown[], R> {
       this.#device = now;
       this.#refusals = refusals;
     }
-    const { tensors, key } = flatten(args);
-    for (const t of tensors) {
-      if (t.disposed) throw new Error("Cannot call a captured function: a tensor among the arguments is disposed");
-      void t.storage.buffer;
-    }
+    const { tensors, key } = argumentsOf(args);
     const mode = `${key}|${gradEnabled()}|${autocastDType()}`;
     const variant = this.#find(mode, tensors);
     const start = performance.now(), kernels = now.pipelines.size;
@@ -183,17 +187,21 @@ class Capture<A extends readonly unknown[], R> {
   }
 
   #record(device: Device, mode: string, args: A, tensors: readonly Tensor[]): unknown {
+    const standIns = new StandIns(tensors);
     const watch = new Watch(device, this.#places);
     let variant: Variant | null = null;
     try {
-      const result = this.#watched(watch, args);
-      variant = this.#variantOf(device, mode, watch, tensors, result);
-      return result;
+      const result = this.#watched(watch, standIns.standFor(args));
+      // Where the function reads an argument's memory by itself, a replay could not tell which of both it reads.
+      const mixed = tensors.some((t) => watch.externals.has(t.storage));
+      if (!mixed) variant = this.#variantOf(device, mode, watch, standIns.tensors, result);
+      return standIns.givenFor(result);
     } finally {
       // What the host wrote was held for a recording that there is not.
       if (variant === null) {
         for (const { buffer, ended } of watch.recording.constants) if (ended) device.pool.release(buffer);
       }
+      standIns.dispose(watch.changed);
     }
   }
 
@@ -208,8 +216,9 @@ class Capture<A extends readonly unknown[], R> {
           throw new TypeError("Cannot capture a function: it must be synchronous, it returned a promise");
         }
         if (watch.recording.failure !== null) throw watch.recording.failure;
+        resultTensors(result);
         const plain = rebuild(result, (t) => t.detach());
-        for (const t of flatten(plain).tensors) void t.storage.buffer;
+        for (const t of resultTensors(plain)) void t.storage.buffer;
         for (const leaf of watch.gradients.keys()) if (leaf.grad !== null) void leaf.grad.storage.buffer;
         return plain;
       })

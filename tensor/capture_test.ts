@@ -4,6 +4,7 @@ import {
   autocast,
   backward,
   capture,
+  copyInto,
   crossEntropy,
   type Device,
   dropout,
@@ -293,4 +294,94 @@ gpuTest("state that is replaced is not replayed into the void", async () => {
   assert(Math.abs((await w.item()) - want) < 1e-5);
   optimizer.zeroGrad();
   optimizer.dispose();
+});
+
+const floats = (...values: number[]) => tensor(values, { dtype: "f32" });
+
+gpuTest(
+  "arguments that share memory, or that the function also reads by itself, are told from those that do not",
+  async () => {
+    using sum = capture((a: Tensor, b: Tensor) => add(a, mul(b, 10)));
+    const x = floats(1, 2), y = floats(3, 4);
+    for (
+      const [a, b, want] of [[x, x.detach(), [11, 22]], [x, y, [31, 42]], [y, x, [13, 24]], [y, y, [33, 44]]] as const
+    ) {
+      for (let i = 0; i < 2; i++) assertEquals(await sum(a, b).array(), [...want]);
+    }
+    const w = floats(1, 2);
+    using closed = capture((a: Tensor) => add(a, mul(w, 10)));
+    for (const [a, want] of [[w, [11, 22]], [y, [13, 24]], [w, [11, 22]], [y, [13, 24]]] as const) {
+      assertEquals(await closed(a).array(), [...want]);
+    }
+    using changing = capture((a: Tensor) => {
+      copyInto(a, add(a, x));
+      return a;
+    });
+    const counted = floats(0, 0);
+    for (let i = 1; i <= 3; i++) assertEquals(await changing(counted).array(), [i, 2 * i]);
+    assertEquals(await counted.array(), [3, 6]);
+  },
+);
+
+gpuTest("leaves among the arguments are told apart, results of operations are refused", async () => {
+  using step = capture((x: Tensor) => {
+    const loss = mul(x, 3).sum();
+    if (loss.requiresGrad) backward(loss);
+    return loss;
+  });
+  const plain = floats(1), leaf = tensor([1], { dtype: "f32", requiresGrad: true });
+  const other = tensor([2], { dtype: "f32", requiresGrad: true });
+  for (const x of [plain, plain, leaf, other]) step(x);
+  assertEquals([await leaf.grad!.array(), await other.grad!.array()], [[3], [3]]);
+  assertThrows(() => step(mul(leaf, 2)), Error, "an argument is a result of mul that requires gradients");
+  leaf.clearGrad();
+  other.clearGrad();
+});
+
+gpuTest("groups, hooks and options that come later are seen", async () => {
+  const v = tensor([0], { dtype: "f32", requiresGrad: true }), w = tensor([0], { dtype: "f32", requiresGrad: true });
+  const optimizer = new SGD([w], { lr: 1 });
+  using layer = new BatchNorm1d(1, { affine: false });
+  using step = capture((x: Tensor) => {
+    optimizer.zeroGrad();
+    backward(add(v, w).sum());
+    optimizer.step();
+    return layer.forward(x);
+  });
+  const x = tensor([[0], [2]], { dtype: "f32" });
+  for (let i = 0; i < 3; i++) step(x);
+  optimizer.addParamGroup({ params: [v] });
+  v.clearGrad();
+  for (let i = 0; i < 3; i++) step(x);
+  assertEquals([await v.array(), await w.array()], [[-3], [-6]]);
+  const remove = w.registerHook((gradient) => mul(gradient, 10));
+  step(x);
+  remove();
+  step(x);
+  assertEquals(await w.array(), [-17]);
+  layer.momentum = 1;
+  step(x);
+  assertEquals(await layer.runningMean!.array(), [1]);
+  const unhook = layer.registerForwardHook((_, __, output) => mul(output as Tensor, 0));
+  assertEquals(await step(x).array(), [[0], [0]]);
+  unhook();
+  assert((await step(x).sum().item()) < 1e-3 && (await step(x).array() as number[][])[1][0] > 0.9);
+  v.clearGrad();
+  optimizer.zeroGrad();
+  optimizer.dispose();
+});
+
+gpuTest("plain values are told apart by all that they are; what holds values unseen is refused", async () => {
+  using named = capture((x: Tensor, a: unknown, b?: unknown) =>
+    mul(x, b === undefined ? 1 : Object.is(a, -0) ? -1 : 2)
+  );
+  const x = floats(1);
+  const got = [];
+  for (const rest of [["a", "b"], ['a","b'], [0, 0], [-0, 0], [{ a: "1", b: "2" }], [{ a: '1","b":"2' }]]) {
+    got.push(await named(x, ...(rest as [unknown])).item());
+  }
+  assertEquals(got, [2, 1, 2, -1, 1, 1]);
+  assertEquals(named.statistics.runs, 6);
+  assertThrows(() => named(x, new Float32Array(2)), TypeError, "plain objects, got Float32Array");
+  assertThrows(() => capture((x: Tensor) => new Map([["k", mul(x, 2)]]))(x), TypeError, "results may be");
 });

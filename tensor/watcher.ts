@@ -27,3 +27,6 @@ export interface Watcher {
 
 /** Who watches now. */
 export const watching: { by: Watcher | null } = { by: null };
+
+/** Counts the changes of what is called around every forward of modules: hooks that come and go. */
+export const moduleHooks: { version: number } = { version: 0 };
