@@ -1,4 +1,5 @@
-import type { Access } from "../device/mod.ts";
+import { type Access, type Device, device as current } from "../device/mod.ts";
+import { show } from "../device/option_names.ts";
 import { type DType, isHalf } from "../tensor/dtype.ts";
 import { primitives } from "../tensor/op.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
@@ -43,6 +44,8 @@ export function fold(count: number, limit: number): [number, number, number] {
  * @param groups Number of workgroups: one number is folded over x, y and z where it is too large for x (the kernel then
  *   finds its place with `workgroup_index` of `_shared/place.wgsl`), three are taken as they are
  * @param special Overrides, aliases and functions
+ * @throws {TypeError} If a buffer is no tensor, or of another device than the first, or a parameter is not of its type
+ * @throws {RangeError} If the workgroups are not whole numbers from 0 to the device's limit
  *
  * @example
  * ```ts
@@ -77,10 +80,9 @@ export function launch<B extends Record<string, Access>, P extends Record<string
 ): void {
   const names = Object.keys(kernel.bindings);
   const tensors: Record<string, Tensor> = { ...buffers };
-  for (const name of names) {
-    if (tensors[name].disposed) throw new Error(`Cannot run ${kernel.name}: its tensor ${name} is disposed`);
-  }
-  const device = tensors[names[0]].storage.device;
+  const device = deviceOf(kernel.name, names, tensors);
+  const place = placeOf(kernel.name, groups, device.limits.maxComputeWorkgroupsPerDimension);
+  checkParams(kernel.name, kernel.params, params);
   const all = names.some((name) => isHalf(tensors[name].dtype)) ? halfBindings(kernel, tensors, special) : [];
   // A word must have one owner: elements that are written one by one come in f32, and are rounded afterwards.
   const split = all.filter(splitsWords), halves = split.length === 0 ? all : all.filter((half) => !splitsWords(half));
@@ -104,7 +106,6 @@ export function launch<B extends Record<string, Access>, P extends Record<string
   const words = hasParams
     ? packParams(kernel.params, params as unknown as Record<string, number | readonly number[]>)
     : null;
-  const place = typeof groups === "number" ? fold(groups, device.limits.maxComputeWorkgroupsPerDimension) : groups;
   // Where an operation has nothing to go through, WebGPU takes a dispatch without workgroups, but Dawn warns of it.
   if (!place.includes(0)) {
     if (device.recorder.wantsShapes) device.recorder.shapes = names.map((name) => tensors[name].shape);
@@ -115,6 +116,57 @@ export function launch<B extends Record<string, Access>, P extends Record<string
     tensors[name].dispose();
   }
 }
+
+/** The device of a kernel's tensors. */
+function deviceOf(kernel: string, names: readonly string[], tensors: Readonly<Record<string, Tensor>>): Device {
+  let found: Device | null = null;
+  for (const name of names) {
+    const t = tensors[name];
+    if (!(t instanceof Tensor)) {
+      throw new TypeError(`Cannot run ${kernel}: its buffer ${name} must be a tensor, got ${show(t)}`);
+    }
+    if (t.disposed) throw new Error(`Cannot run ${kernel}: its tensor ${name} is disposed`);
+    const { device } = t.storage;
+    found ??= device;
+    if (device === found) continue;
+    const strange = device === current() ? names[0] : name;
+    throw new TypeError(
+      `Cannot run ${kernel}: its tensors must be on one device, ${strange} is on one that was closed or replaced`,
+    );
+  }
+  return found ?? current();
+}
+
+/** Workgroups in x, y and z. */
+function placeOf(
+  kernel: string,
+  groups: number | readonly [number, number, number],
+  limit: number,
+): readonly [number, number, number] {
+  if (typeof groups === "number") {
+    const place = fold(groups, limit);
+    if (count(groups, Infinity) && place[2] <= limit) return place;
+  } else if (Array.isArray(groups) && groups.length === 3 && groups.every((size) => count(size, limit))) return groups;
+  throw new RangeError(
+    `Cannot run ${kernel}: workgroups must be a whole number from 0 on, or three up to ${limit}, got ${show(groups)}`,
+  );
+}
+
+const count = (value: number, limit: number) => Number.isInteger(value) && value >= 0 && value <= limit;
+
+/** Throws unless there is a number for each parameter that is one, and numbers for the others. */
+function checkParams(kernel: string, types: Readonly<Record<string, ParamType>>, values: unknown): void {
+  const given = (values ?? {}) as Readonly<Record<string, unknown>>;
+  for (const name in types) {
+    const type = types[name], value = given[name];
+    const single = type === "u32" || type === "f32" || type === "i32";
+    if (single ? typeof value === "number" : isNumbers(value)) continue;
+    const wanted = single ? "a number" : "numbers";
+    throw new TypeError(`Cannot run ${kernel}: its parameter ${name} (${type}) must be ${wanted}, got ${show(value)}`);
+  }
+}
+
+const isNumbers = (value: unknown) => Array.isArray(value) && value.every((v) => typeof v === "number");
 
 /** A tensor in f32 or another word, inside a forward function. */
 export function temporary(shape: Shape, dtype: DType, label: string): Tensor {

@@ -56,3 +56,32 @@ Deno.test("WGSL that does not follow the rules is refused", () => {
   assertThrows(() => kernelOf("bad", "@group(0) @binding(1) var<storage> x: array<f32>;"), TypeError, "binding 0");
   assertThrows(() => kernelOf("bad", "struct Params { size: vec3u }"), TypeError, "vec3u");
 });
+
+gpuTest("what does not fit a kernel is refused before anything is recorded", (device) => {
+  const kernel = kernelOf("strict", mapping("x[id.x]"));
+  const wide = kernelOf("wide", mapping("x[id.x]").replace("scale: f32", "scale: f32, sizes: vec4u"));
+  using x = tensor([1, 2], { dtype: "f32" });
+  using y = tensor([0, 0], { dtype: "f32" });
+  const buffers = { x, y }, params = { scale: 1, count: 2 };
+  const before = device.recorder.counts.dispatches;
+  const run = (b: unknown, p: unknown, groups: unknown, of = kernel) => () =>
+    launch(of, b as typeof buffers, p as typeof params, groups as number);
+  assertThrows(run({ x }, params, 1), TypeError, "Cannot run strict: its buffer y must be a tensor, got undefined");
+  assertThrows(run({ x: [1, 2], y }, params, 1), TypeError, "its buffer x must be a tensor, got [1, 2]");
+  assertThrows(run(undefined, params, 1), TypeError, "its buffer x must be a tensor");
+  assertThrows(run(buffers, { scale: 1 }, 1), TypeError, "its parameter count (u32) must be a number, got undefined");
+  assertThrows(run(buffers, undefined, 1), TypeError, "its parameter scale (f32) must be a number, got undefined");
+  assertThrows(
+    run(buffers, { scale: "1", count: 2 }, 1),
+    TypeError,
+    'its parameter scale (f32) must be a number, got "1"',
+  );
+  for (const sizes of [1, undefined, "12", [1, "2"], [1, undefined]]) {
+    const bad = run(buffers, { ...params, sizes }, 1, wide);
+    assertThrows(bad, TypeError, "its parameter sizes (vec4u) must be numbers");
+  }
+  for (const groups of [NaN, -1, 1.5, 70000.5, Infinity, "1", undefined, null, [1, 1], [1, 2.5, 1], [1, 1, 2 ** 20]]) {
+    assertThrows(run(buffers, params, groups), RangeError, "Cannot run strict: workgroups must be a whole number");
+  }
+  assertEquals(device.recorder.counts.dispatches, before);
+});
