@@ -278,7 +278,7 @@ const COMBINE: Readonly<Record<Reduction, Combine>> = {
 };
 
 function accumulate(entry: Entry, value: Tensor | number, weight: number): void {
-  const weighted = times(value, weight);
+  const weighted = times(wide(value), weight);
   entry.total = entry.weight === 0 ? own(weighted) : replace(entry.total, entry.reduceFx, weighted);
   entry.weight += weight;
 }
@@ -290,6 +290,11 @@ function replace(before: Tensor | number, how: Reduction, value: Tensor | number
   const after = keep(onDevice(before, value));
   free(before);
   return after;
+}
+
+/** A value as sums are kept: 16 bits would stop counting at 256 (bf16), truths would not count at all. */
+function wide(value: Tensor | number): Tensor | number {
+  return value instanceof Tensor && value.dtype !== "f32" ? to(value, "f32") : value;
 }
 
 function times(a: Tensor | number, b: number): Tensor | number {
