@@ -1,4 +1,4 @@
-import { checkNames } from "../device/option_names.ts";
+import { checkNames, type OptionNames } from "../device/option_names.ts";
 import { packedAttention, scaledDotProductAttention } from "../kernels/attention/attention.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { maskedFill, where } from "../kernels/elementwise/choice.ts";
@@ -13,7 +13,9 @@ import { dropout } from "../kernels/random/dropout.ts";
 import { mean } from "../kernels/reduce/sum.ts";
 import { softmax } from "../kernels/softmax/softmax.ts";
 import { linear } from "../ops/linear.ts";
-import { ShapeError, showShapes } from "../tensor/errors.ts";
+import { isFloat } from "../tensor/dtype.ts";
+import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
+import { sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { xavierUniform, zeros } from "./init.ts";
 import { Linear } from "./linear.ts";
@@ -46,6 +48,21 @@ export interface AttentionCallOptions {
   needWeights?: boolean;
   /** Whether they are averaged over the heads; default true. */
   averageAttnWeights?: boolean;
+}
+
+const CALL_NAMES: OptionNames<AttentionCallOptions> = {
+  keyPaddingMask: true,
+  attnMask: true,
+  isCausal: true,
+  needWeights: true,
+  averageAttnWeights: true,
+};
+
+/** Who was called with masks, and by which names: a layer around the attention has names of its own. */
+interface MaskNames {
+  readonly op: string;
+  readonly attnMask: string;
+  readonly keyPaddingMask: string;
 }
 
 /**
@@ -147,8 +164,10 @@ export class MultiheadAttention
    * @param options Masks, and whether weights are returned
    * @returns The result, of the query's shape, and the weights [batch, length, keyLength] (by head: [batch, heads, …]) or `null`
    * @throws {ShapeError} If sizes do not fit
+   * @throws {TypeError} If there is no such option, or a mask holds neither booleans nor floats
    */
   forward(query: Tensor, key: Tensor, value: Tensor, options: AttentionCallOptions = {}): [Tensor, Tensor | null] {
+    checkNames("run MultiheadAttention", options, CALL_NAMES);
     const { needWeights = true, averageAttnWeights = true } = options;
     const batched = query.ndim === 3;
     if ((query.ndim !== 2 && !batched) || key.ndim !== query.ndim || value.ndim !== query.ndim) {
@@ -161,6 +180,7 @@ export class MultiheadAttention
         shapes,
       );
     }
+    this.checkMasks(query, key, options);
     const arranged = (x: Tensor) => !batched ? reshape(x, [1, ...x.shape]) : this.#batchFirst ? x : transpose(x, 0, 1);
     const back = (x: Tensor) => !batched ? reshape(x, x.shape.slice(1)) : this.#batchFirst ? x : transpose(x, 0, 1);
     if (!needWeights) return [back(this.#output.forward(this.#attend(query, key, value, arranged, options))), null];
@@ -171,6 +191,26 @@ export class MultiheadAttention
     const result = back(this.#output.forward(joined(mixed)));
     const shown = averageAttnWeights ? mean(weights, { dim: 1 }) : weights;
     return [result, batched ? shown : reshape(shown, shown.shape.slice(1))];
+  }
+
+  /**
+   * Throws unless the masks of a call fit its queries and keys.
+   *
+   * @internal
+   */
+  checkMasks(
+    query: Tensor,
+    key: Tensor,
+    { attnMask, keyPaddingMask }: AttentionCallOptions,
+    names: MaskNames = { op: "MultiheadAttention", attnMask: "attnMask", keyPaddingMask: "keyPaddingMask" },
+  ): void {
+    const batched = query.ndim === 3, along = batched && this.#batchFirst ? 1 : 0;
+    const n = batched ? query.shape[1 - along] : 1, pairs = [query.shape[along], key.shape[along]], keys = pairs[1];
+    const byHead = [n * this.numHeads, ...pairs];
+    if (attnMask) checkMask(names.op, names.attnMask, attnMask, [pairs, byHead]);
+    if (keyPaddingMask) {
+      checkMask(names.op, names.keyPaddingMask, keyPaddingMask, batched ? [[n, keys]] : [[keys], [1, keys]]);
+    }
   }
 
   /** What stands in parentheses when it is printed. */
@@ -227,6 +267,22 @@ export class MultiheadAttention
       scores = hide(scores, triu(ones([length, keyLength], { dtype: "bool" }), { diagonal: 1 }));
     }
     return keyPaddingMask ? hide(scores, reshape(keyPaddingMask, [n, 1, 1, keyLength])) : scores;
+  }
+}
+
+/** Throws unless a mask is one, of one of the shapes. */
+function checkMask(op: string, name: string, mask: Tensor, shapes: readonly (readonly number[])[]): void {
+  if (!shapes.some((shape) => sameShape(shape, mask.shape))) {
+    throw new ShapeError(
+      op,
+      `Cannot run ${op}: ${name} must have shape ${shapes.map(showShape).join(" or ")}, its shape is ${
+        showShape(mask.shape)
+      }`,
+      [mask.shape],
+    );
+  }
+  if (mask.dtype !== "bool" && !isFloat(mask.dtype)) {
+    throw new TypeError(`Cannot run ${op}: ${name} must hold booleans or floats, got ${mask.dtype}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { checkNames } from "../device/option_names.ts";
+import { checkNames, type OptionNames } from "../device/option_names.ts";
 import { triu } from "../kernels/layout/triangle.ts";
 import { ones } from "../kernels/elementwise/constants.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
@@ -8,7 +8,9 @@ import { xavierUniform } from "./init.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 import {
+  decoderCallNames,
   type DecoderCallOptions,
+  encoderCallNames,
   type EncoderCallOptions,
   TransformerDecoderLayer,
   TransformerEncoderLayer,
@@ -73,6 +75,7 @@ export class TransformerEncoder extends Module<[src: Tensor, options?: EncoderCa
    * @returns A tensor of the same shape
    */
   forward(src: Tensor, options: EncoderCallOptions = {}): Tensor {
+    checkNames("run TransformerEncoder", options, encoderCallNames);
     let x = src;
     for (const layer of this.layers) x = layer.forward(x, options);
     return this.norm === null ? x : this.norm.forward(x);
@@ -124,6 +127,7 @@ export class TransformerDecoder extends Module<[tgt: Tensor, memory: Tensor, opt
    * @returns A tensor of the target's shape
    */
   forward(tgt: Tensor, memory: Tensor, options: DecoderCallOptions = {}): Tensor {
+    checkNames("run TransformerDecoder", options, decoderCallNames);
     let x = tgt;
     for (const layer of this.layers) x = layer.forward(x, memory, options);
     return this.norm === null ? x : this.norm.forward(x);
@@ -147,6 +151,13 @@ export interface TransformerCallOptions extends Omit<EncoderCallOptions, "isCaus
   /** Whether a source place sees only itself and those before it; default false. */
   srcIsCausal?: boolean;
 }
+
+const CALL_NAMES: OptionNames<TransformerCallOptions> = {
+  srcMask: true,
+  srcKeyPaddingMask: true,
+  srcIsCausal: true,
+  ...decoderCallNames,
+};
 
 /**
  * A transformer: an encoder and a decoder, each with a normalisation of its result (Vaswani and others, "Attention is all you
@@ -205,6 +216,7 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, options?: Tra
    * @throws {ShapeError} If the features are not `dModel`
    */
   forward(src: Tensor, tgt: Tensor, options: TransformerCallOptions = {}): Tensor {
+    checkNames("run Transformer", options, CALL_NAMES);
     if (src.shape.at(-1) !== this.dModel || tgt.shape.at(-1) !== this.dModel) {
       throw new ShapeError(
         "Transformer",

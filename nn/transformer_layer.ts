@@ -1,4 +1,4 @@
-import { checkNames } from "../device/option_names.ts";
+import { checkNames, type OptionNames } from "../device/option_names.ts";
 import { add } from "../kernels/elementwise/arithmetic.ts";
 import { gelu, relu } from "../kernels/elementwise/activations.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -36,6 +36,13 @@ export interface EncoderCallOptions {
   isCausal?: boolean;
 }
 
+/** The names of {@link EncoderCallOptions}. */
+export const encoderCallNames: OptionNames<EncoderCallOptions> = {
+  srcMask: true,
+  srcKeyPaddingMask: true,
+  isCausal: true,
+};
+
 /** What a call of a decoder layer may say. */
 export interface DecoderCallOptions {
   /** Pairs of target places that may not be. */
@@ -51,6 +58,16 @@ export interface DecoderCallOptions {
   /** The same for the memory; default false. */
   memoryIsCausal?: boolean;
 }
+
+/** The names of {@link DecoderCallOptions}. */
+export const decoderCallNames: OptionNames<DecoderCallOptions> = {
+  tgtMask: true,
+  memoryMask: true,
+  tgtKeyPaddingMask: true,
+  memoryKeyPaddingMask: true,
+  tgtIsCausal: true,
+  memoryIsCausal: true,
+};
 
 const NAMES = {
   dimFeedforward: true,
@@ -176,10 +193,15 @@ export class TransformerEncoderLayer extends TransformerLayer<[src: Tensor, opti
    * @param src Shape [batch, length, dModel] (with `batchFirst`), or [length, batch, dModel]
    * @param options Masks
    * @returns A tensor of the same shape
+   * @throws {ShapeError} If a mask does not fit
+   * @throws {TypeError} If there is no such option
    */
   forward(src: Tensor, options: EncoderCallOptions = {}): Tensor {
+    checkNames("run TransformerEncoderLayer", options, encoderCallNames);
     const { srcMask: attnMask, srcKeyPaddingMask: keyPaddingMask, isCausal } = options;
     const call = { attnMask, keyPaddingMask, isCausal, needWeights: false };
+    const names = { attnMask: "srcMask", keyPaddingMask: "srcKeyPaddingMask" };
+    this.#attention.checkMasks(src, src, call, { op: "TransformerEncoderLayer", ...names });
     const x = this.residual(src, this.norm1, (y) => this.dropout1.forward(this.#attention.forward(y, y, y, call)[0]));
     return this.residual(x, this.norm2, (y) => this.dropout2.forward(this.feedForward(y)));
   }
@@ -253,8 +275,12 @@ export class TransformerDecoderLayer
    * @param memory What the encoder gave, of another length perhaps
    * @param options Masks
    * @returns A tensor of the target's shape
+   * @throws {ShapeError} If a mask does not fit
+   * @throws {TypeError} If there is no such option
    */
   forward(tgt: Tensor, memory: Tensor, options: DecoderCallOptions = {}): Tensor {
+    const op = "TransformerDecoderLayer";
+    checkNames(`run ${op}`, options, decoderCallNames);
     const own = {
       attnMask: options.tgtMask,
       keyPaddingMask: options.tgtKeyPaddingMask,
@@ -267,6 +293,10 @@ export class TransformerDecoderLayer
       isCausal: options.memoryIsCausal,
       needWeights: false,
     };
+    const ownNames = { op, attnMask: "tgtMask", keyPaddingMask: "tgtKeyPaddingMask" };
+    const otherNames = { op, attnMask: "memoryMask", keyPaddingMask: "memoryKeyPaddingMask" };
+    this.#attention.checkMasks(tgt, tgt, own, ownNames);
+    this.#memoryAttention.checkMasks(tgt, memory, other, otherNames);
     let x = this.residual(tgt, this.norm1, (y) => this.dropout1.forward(this.#attention.forward(y, y, y, own)[0]));
     x = this.residual(
       x,

@@ -16,7 +16,7 @@ import { gpuTest } from "../testing/gpu.ts";
 import { KeyValueCache } from "./key_value_cache.ts";
 import { MultiheadAttention } from "./attention.ts";
 import { RotaryEmbedding, SinusoidalPositions } from "./positions.ts";
-import { Transformer, TransformerEncoder } from "./transformer.ts";
+import { Transformer, TransformerDecoder, TransformerEncoder } from "./transformer.ts";
 import { TransformerDecoderLayer, TransformerEncoderLayer } from "./transformer_layer.ts";
 
 async function assertNear(got: Tensor, want: Tensor, tolerance = 2e-5): Promise<void> {
@@ -132,4 +132,60 @@ gpuTest("keys and values that are kept give what all places at once give", async
     await assertNear(y, at(want, i));
   }
   assertEquals(cache.length, 6);
+});
+
+gpuTest("attention and transformers know no other options, and say which mask has which shape", () => {
+  const options = { dimFeedforward: 8, batchFirst: true };
+  using attention = new MultiheadAttention(8, 2, { batchFirst: true });
+  using encoder = new TransformerEncoder(new TransformerEncoderLayer(8, 2, options), 1);
+  using decoder = new TransformerDecoder(new TransformerDecoderLayer(8, 2, options), 1);
+  using model = new Transformer({ dModel: 8, numHeads: 2, numEncoderLayers: 1, numDecoderLayers: 1, ...options });
+  const x = randn([3, 5, 8]), memory = randn([3, 4, 8]), bools = (shape: number[]) => zeros(shape, { dtype: "bool" });
+  // A record of names from elsewhere: the compiler cannot see what is wrong with them.
+  const call = (name: string, mask: Tensor): Record<string, Tensor> => ({ [name]: mask });
+  const runs: Record<string, (given: Record<string, Tensor>) => unknown> = {
+    MultiheadAttention: (given) => attention.forward(x, memory, memory, given),
+    TransformerEncoderLayer: (given) => encoder.layers.at(0)!.forward(x, given),
+    TransformerEncoder: (given) => encoder.forward(x, given),
+    TransformerDecoderLayer: (given) => decoder.layers.at(0)!.forward(x, memory, given),
+    TransformerDecoder: (given) => decoder.forward(x, memory, given),
+    Transformer: (given) => model.forward(memory, x, given),
+  };
+  const right: [string, string, number[], string][] = [
+    ["MultiheadAttention", "attnMask", [5, 4], "[5, 4] or [6, 5, 4]"],
+    ["MultiheadAttention", "keyPaddingMask", [3, 4], "[3, 4]"],
+    ["TransformerEncoderLayer", "srcMask", [6, 5, 5], "[5, 5] or [6, 5, 5]"],
+    ["TransformerEncoder", "srcKeyPaddingMask", [3, 5], "[3, 5]"],
+    ["TransformerDecoderLayer", "tgtMask", [5, 5], "[5, 5] or [6, 5, 5]"],
+    ["TransformerDecoderLayer", "memoryMask", [5, 4], "[5, 4] or [6, 5, 4]"],
+    ["TransformerDecoder", "tgtKeyPaddingMask", [3, 5], "[3, 5]"],
+    ["Transformer", "memoryKeyPaddingMask", [3, 4], "[3, 4]"],
+    ["Transformer", "srcMask", [4, 4], "[4, 4] or [6, 4, 4]"],
+  ];
+  for (const [who, name, shape, shapes] of right) {
+    const run = runs[who];
+    run(call(name, bools(shape)));
+    const slip = name.toLowerCase();
+    assertThrows(
+      () => run(call(slip, bools(shape))),
+      TypeError,
+      `Cannot run ${who}: there is no option ${slip}, ${name} is the nearest`,
+    );
+    const layer = who.endsWith("coder") ? `${who}Layer` : who === "Transformer" ? "Transformer" : who;
+    assertThrows(
+      () => run(call(name, bools([2, 7]))),
+      ShapeError,
+      `${name} must have shape ${shapes}, its shape is [2, 7]`,
+    );
+    assertThrows(() => run(call(name, bools([2, 7]))), ShapeError, `Cannot run ${layer}`);
+    assertThrows(
+      () => run(call(name, zeros(shape, { dtype: "i32" }))),
+      TypeError,
+      `${name} must hold booleans or floats`,
+    );
+  }
+  using alone = new MultiheadAttention(8, 2);
+  const one = randn([5, 8]);
+  assertEquals(alone.forward(one, one, one, { keyPaddingMask: bools([5]) })[0].shape, [5, 8]);
+  assertThrows(() => alone.forward(one, one, one, { keyPaddingMask: bools([4]) }), ShapeError, "shape [5] or [1, 5]");
 });
