@@ -11,7 +11,11 @@ const PROGRAM = new URL("../testing/cli_program.ts", import.meta.url).pathname;
 const run = (...words: string[]) => runCommand(Deno.execPath(), ["run", "-A", "--no-check", PROGRAM, ...words]);
 
 /** Options of a quiet run whose files are in a folder. */
-const quiet = (folder: string) => [`--trainer.defaultRootDir=${folder}`, "--trainer.enableProgressBar=false"];
+const quiet = (folder: string) => [
+  `--trainer.defaultRootDir=${folder}`,
+  "--trainer.enableProgressBar=false",
+  "--trainer.enableModelSummary=false",
+];
 
 Deno.test("fit trains what files and flags say, later over earlier, and saves the configuration; test and predict follow", async () => {
   await inFolder(async (folder) => {

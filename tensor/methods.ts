@@ -942,7 +942,7 @@ export interface TensorMethods {
    * blanks reads as the target (Graves and others, 2006).
    *
    * @param targets Labels, i32 [n, longest]; what lies behind a target's length is ignored
-   * @param inputLengths Times of each sample, [n]
+   * @param inputLengths Times of each sample, [n]; without any, only an empty target fits
    * @param targetLengths Labels of each sample, [n]
    * @param options Blank, reduction, zeroInfinity
    * @returns The loss: a number, or without reduction one for each sample
