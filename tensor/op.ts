@@ -1,8 +1,9 @@
-import { isOpen } from "../device/mod.ts";
+import { device, isOpen } from "../device/mod.ts";
 import { show } from "../device/option_names.ts";
 import { autocastDType, autocastInputs } from "./autocast.ts";
 import { type DType, isFloat, isHalf, promote } from "./dtype.ts";
 import { waitsForDevice } from "./before_device.ts";
+import { showShape } from "./errors.ts";
 import { gradEnabled } from "./grad_mode.ts";
 import { Node, type OutputSpec } from "./node.ts";
 import { observing } from "./observer.ts";
@@ -104,7 +105,8 @@ function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs:
     }
     if (x.disposed) throw new Error(`Cannot use a tensor in ${op.name}: it is disposed`);
   }
-  checkOneDevice(op.name, given);
+  // A view needs no device.
+  if (!op.alias) checkDevice("compute", op.name, given);
   const { precision = "follow", half = "cast" } = op;
   const direct = half === "any" || half === "reads";
   // Where autocast wants f32, a kernel that reads 16 bits gives f32 results without a conversion in front.
@@ -160,17 +162,25 @@ function runWith<Attrs>(
   return outputs;
 }
 
-/** Throws unless all inputs live on one device. */
-function checkOneDevice(name: string, given: Inputs): void {
-  if (given.length < 2 || !isOpen()) return;
-  let first: Tensor | null = null;
-  for (const x of given) {
-    if (x === null) continue;
-    first ??= x;
-    const { device } = x.storage;
-    if (device === first.storage.device) continue;
-    const adapters = `${first.storage.device.info.adapter} and ${device.info.adapter}`;
-    throw new TypeError(`Cannot compute ${name}: operands must be on one device, got two (${adapters})`);
+/**
+ * Throws unless all operands live on the open device, where results come to be.
+ *
+ * @param verb What is to be done with them, for example `"compute"`
+ * @param of The operation
+ * @param operands Its tensors
+ */
+export function checkDevice(verb: string, of: string, operands: Inputs): void {
+  if (!isOpen()) return;
+  const open = device();
+  for (let i = 0; i < operands.length; i++) {
+    const x = operands[i];
+    if (x === null || x.storage.device === open) continue;
+    throw new TypeError(
+      `Cannot ${verb} ${of}: operands must be on one device, the open one; operand ${i} of shape ${
+        showShape(x.shape)
+      } is on ` +
+        `a device that was closed or replaced (${x.storage.device.info.adapter})`,
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncl
 import { DeviceLostError, init, KernelError, openDevice, setDevice } from "../device/mod.ts";
 import { launch } from "../kernels/_run.ts";
 import { kernelOf } from "../kernels/_source.ts";
-import { add, copyInto, matmul, ones, tensor } from "../mod.ts";
+import { add, copyInto, matmul, ones, sum, tensor } from "../mod.ts";
 
 Deno.test("a kernel that does not compile is an error with op, shapes and the WGSL line, and the next step works", async () => {
   const device = await init();
@@ -62,4 +62,36 @@ Deno.test("tensors of two devices are not mixed", async () => {
     setDevice(first);
     second.destroy();
   }
+});
+
+Deno.test("a tensor of a device that was closed or replaced is refused by name", async () => {
+  const first = await init();
+  const lost = await openDevice();
+  setDevice(lost);
+  const old = ones([2, 3]), kept = ones([2, 3]);
+  await Promise.all([old.data(), kept.data()]);
+  lost.destroy();
+  setDevice(first);
+  const now = ones([2, 3]);
+  const rule = "operands must be on one device, the open one; operand";
+  const is = "is on a device that was closed or replaced";
+  assertThrows(() => add(now, old), TypeError, `Cannot compute add: ${rule} 1 of shape [2, 3] ${is}`);
+  assertThrows(() => add(old, now), TypeError, `Cannot compute add: ${rule} 0 of shape [2, 3] ${is}`);
+  assertThrows(() => add(old, 1), TypeError, `Cannot compute add: ${rule} 0 of shape [2, 3] ${is}`);
+  assertThrows(() => sum(old), TypeError, `Cannot compute sum: ${rule} 0 of shape [2, 3] ${is}`);
+  assertThrows(() => matmul(old, kept.transpose(0, 1)), TypeError, is);
+  assertThrows(() => copyInto(now, old), TypeError, is);
+  assertThrows(() => copyInto(old, 2), TypeError, is);
+  const double = kernelOf(
+    "double",
+    `@group(0) @binding(0) var<storage, read> x: array<f32>;
+    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(local_invocation_index) id: u32) { y[id] = 2.0 * x[id]; }`,
+  );
+  const run = () => launch(double, { x: old, y: now }, {}, 1);
+  assertThrows(run, TypeError, "Cannot run double: its tensors must be on one device, x is on one that was closed");
+  await assertRejects(() => old.data(), DeviceLostError);
+  await first.sync();
+  assertEquals(await sum(now).item(), 6);
 });

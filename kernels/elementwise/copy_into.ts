@@ -1,6 +1,6 @@
-import { isOpen } from "../../device/mod.ts";
 import { waitsForDevice } from "../../tensor/before_device.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
+import { checkDevice } from "../../tensor/op.ts";
 import { broadcastShapes, sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Chain, read } from "./chain.ts";
@@ -39,9 +39,7 @@ export function copyInto(target: Tensor, source: Tensor | number): void {
     );
   }
   if (!number && source.disposed) throw new Error("Cannot copy in copyInto: the source is disposed");
-  if (!number && isOpen() && source.storage.device !== target.storage.device) {
-    throw new TypeError("Cannot copy in copyInto: source and target must be on one device, they are on two");
-  }
+  checkDevice("copy in", "copyInto", [target, number ? null : source]);
   if (target.numel === 0 || (!number && source.storage === target.storage)) return;
   const { storage, shape } = target;
   // From here on no pending chain reads the target: those that did are recorded.
