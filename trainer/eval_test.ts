@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { ModelCheckpoint } from "../callbacks/mod.ts";
 import { Callback, LightningDataModule, type Loader, type Loaders, type Stage, Trainer } from "../lightning.ts";
-import { enableGrad, mean, rand, randomState, type Tensor } from "../mod.ts";
-import { constantBatches, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+import { enableGrad, mean, mul, rand, randomState, type Tensor } from "../mod.ts";
+import { constantBatches, inFolder, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
 /** Measures batches without training. */
 class Measure extends Slope {
@@ -247,3 +248,40 @@ trainerTest("a data module is set up and torn down at every entry point, and mov
   assertEquals(calls, stages);
   assertEquals(data.trainer, trainer);
 });
+
+trainerTest(
+  "without a model the one of the latest fit is used, with its best checkpoint and its data module",
+  async () => {
+    await inFolder(async (folder) => {
+      /** Its loss rises by what it has learnt, so that the first epoch's weights are the best. */
+      class Rising extends Slope {
+        override validationStep(x: Tensor): void {
+          this.log("loss", mul(this.weight, mean(x)).neg());
+        }
+        override testStep(x: Tensor): void {
+          this.validationStep(x);
+        }
+      }
+      class Data extends LightningDataModule<Tensor> {
+        override trainDataloader = () => constantBatches([1]);
+        override valDataloader = () => constantBatches([1]);
+        override testDataloader = () => constantBatches([2]);
+      }
+      const best = new ModelCheckpoint({ dirpath: folder, monitor: "loss" });
+      const trainer = new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 3, callbacks: best });
+      await assertRejects(() => trainer.test(), Error, "Cannot test without a model: this trainer has fitted none");
+      const module = new Rising();
+      await trainer.fit(module, new Data());
+      assertEquals(await module.value(), -3);
+      assertEquals(await trainer.validate(module, constantBatches([1])), [{ loss: 3 }]);
+      assertEquals(await trainer.validate(null, constantBatches([1])), [{ loss: 1 }]);
+      assertEquals(await module.value(), -1);
+      assertEquals(await trainer.test(), [{ loss: 2 }]);
+      const [prediction] = await trainer.predict(undefined, constantBatches([4])) as Tensor[];
+      assertEquals(await own(prediction).item(), -4);
+      const unsaved = new Trainer({ ...quiet, maxEpochs: 1 });
+      await unsaved.fit(new Rising(), constantBatches([1]));
+      await assertRejects(() => unsaved.test(null, constantBatches([1])), Error, "Cannot load the best checkpoint");
+    });
+  },
+);

@@ -102,6 +102,7 @@ export class Trainer implements DataModuleTrainer {
   #run: Run | null = null;
   #loop: FitLoop | null = null;
   #ckptPath: string | null = null;
+  #fitted: Fitted | null = null;
   #maxEpochs: number;
   #accumulateGradBatches: number;
   readonly #progress: FitProgress = noProgress();
@@ -426,6 +427,7 @@ export class Trainer implements DataModuleTrainer {
     options: EntryOptions = {},
   ): Promise<void> {
     checkCall("fit", module, options);
+    if (this.#stage === null) this.#fitted = { module, data: data instanceof LightningDataModule ? data : null };
     await this.#enter("fit", module, data, options, async (run) => {
       this.shouldStop = false;
       for (const callback of this.callbacks) this.#ckptPath ??= await callback.resumePath?.() ?? null;
@@ -451,14 +453,14 @@ export class Trainer implements DataModuleTrainer {
   /**
    * Runs validation.
    *
-   * @param module The model
-   * @param data A data module, or loaders; default: the module's own
+   * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
+   * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop
    * @returns Its metrics, one record for each loader
-   * @throws {Error} If there is no data
+   * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
    */
   async validate<Batch>(
-    module: LightningModule<Batch>,
+    module?: LightningModule<Batch> | null,
     data?: TrainerData<NoInfer<Batch>>,
     options: EntryOptions = {},
   ): Promise<Record<string, number>[]> {
@@ -468,14 +470,14 @@ export class Trainer implements DataModuleTrainer {
   /**
    * Runs the test.
    *
-   * @param module The model
-   * @param data A data module, or loaders; default: the module's own
+   * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
+   * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop
    * @returns Its metrics, one record for each loader
-   * @throws {Error} If there is no data
+   * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
    */
   async test<Batch>(
-    module: LightningModule<Batch>,
+    module?: LightningModule<Batch> | null,
     data?: TrainerData<NoInfer<Batch>>,
     options: EntryOptions = {},
   ): Promise<Record<string, number>[]> {
@@ -485,15 +487,15 @@ export class Trainer implements DataModuleTrainer {
   /**
    * Predicts.
    *
-   * @param module The model
-   * @param data A data module, or loaders; default: the module's own
+   * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
+   * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop
    * @returns What `predictStep` gave, by batch; with several loaders by loader and batch; with `returnPredictions: false`,
    *   for a callback that writes them, nothing
-   * @throws {Error} If there is no data
+   * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
    */
   async predict<Batch>(
-    module: LightningModule<Batch>,
+    module?: LightningModule<Batch> | null,
     data?: TrainerData<NoInfer<Batch>>,
     { returnPredictions = true, ...options }: PredictOptions = {},
   ): Promise<unknown[]> {
@@ -543,12 +545,16 @@ export class Trainer implements DataModuleTrainer {
 
   async #evaluate<Batch>(
     phase: EvalPhase,
-    module: LightningModule<Batch>,
-    data: TrainerData<Batch> | undefined,
-    options: EntryOptions,
+    given: LightningModule<Batch> | null | undefined,
+    givenData: TrainerData<Batch> | undefined,
+    givenOptions: EntryOptions,
     keepsPredictions = true,
   ): Promise<EvalResult> {
     const { step, limit, loaders: kind } = namesOf(phase);
+    const byDefault = given === undefined || given === null;
+    const { module, data: fitted } = byDefault ? this.#fittedFor(phase) : { module: given, data: null };
+    const data = givenData ?? fitted ?? undefined;
+    const options = byDefault ? { ...givenOptions, ckptPath: givenOptions.ckptPath ?? "best" } : givenOptions;
     checkCall(phase, module, options);
     if (module[step] === undefined) {
       throw new TypeError(`Cannot ${phase} ${module.constructor.name}: it must define ${step}, it does not`);
@@ -566,6 +572,11 @@ export class Trainer implements DataModuleTrainer {
       result = await evaluate(run, phase, loaders, limits, { keepsPredictions });
     });
     return result;
+  }
+
+  #fittedFor(phase: EvalPhase): Fitted {
+    if (this.#fitted !== null) return this.#fitted;
+    throw new Error(`Cannot ${phase} without a model: this trainer has fitted none, give one`);
   }
 
   async #enter<Batch>(
@@ -650,6 +661,12 @@ export class Trainer implements DataModuleTrainer {
     if (!path) throw new Error(`Cannot load the ${wanted} checkpoint: this trainer has saved none`);
     return path;
   }
+}
+
+/** What the latest fit trained, and on which data module, if it was one. */
+interface Fitted {
+  readonly module: LightningModule;
+  readonly data: LightningDataModule | null;
 }
 
 /** Throws unless all options exist and the module is an instance: a class is easily given in its place. */
