@@ -5,6 +5,7 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, joinPath } from "./paths.ts";
+import { isAlive, processId } from "./process.ts";
 import { nodeModule } from "./runtime.ts";
 
 /** What can be written into a file: text (as UTF-8), bytes, or parts of either, one after the other. */
@@ -201,7 +202,9 @@ export async function appendFile(path: string, content: FileContent): Promise<vo
 /**
  * Writes a file so that a reader, or a crash at any moment, finds either the old or the new content whole.
  *
- * The content goes to a temporary file in the same folder, is brought to the disk, and takes the name at last.
+ * The content goes to a temporary file in the same folder, is brought to the disk, and takes the name at last. What a
+ * process that was killed meanwhile has left of the same file is removed by the next write: at once where the process is
+ * known to be gone, otherwise when nobody has written to it for an hour.
  *
  * @param path The file; its folder must exist
  * @param content Text, bytes, or parts of them
@@ -220,9 +223,12 @@ export async function appendFile(path: string, content: FileContent): Promise<vo
 export async function writeFileAtomic(path: string, content: FileContent): Promise<void> {
   const task = "write a file in writeFileAtomic";
   const { rename, rm } = fs(task);
-  const temporary = joinPath(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`);
+  const own = `.${basename(path)}.${processId()}-${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = joinPath(dirname(path), own);
   await attempt(task, path, async () => {
     try {
+      // Where leftovers cannot be seen or removed, for want of a permission, they are no reason not to write.
+      await removeLeftovers(path).catch(() => {});
       await writeWith(temporary, "wx", content, true);
       await rename(temporary, path);
     } catch (error) {
@@ -231,6 +237,27 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
     }
     await syncDir(dirname(path));
   });
+}
+
+/** How the name of a temporary file goes on after its target's: the process that writes it, and a number. */
+const TEMPORARY = /^(?:(\d+)-)?[0-9a-f]{8}\.tmp$/;
+/** Milliseconds without a write after which nobody is taken to be writing a temporary file. */
+const FORGOTTEN = 3_600_000;
+
+/** Removes temporary files of a target that nobody writes any more. */
+async function removeLeftovers(path: string): Promise<void> {
+  const { lstat, readdir, rm } = fs("write a file in writeFileAtomic");
+  const folder = dirname(path), start = `.${basename(path)}.`;
+  for (const name of await readdir(folder)) {
+    const found = name.startsWith(start) ? TEMPORARY.exec(name.slice(start.length)) : null;
+    if (found === null) continue;
+    const file = joinPath(folder, name), info = await lstat(file);
+    if (!info.isFile()) continue;
+    // Other threads of this process write under its number too.
+    const owner = found[1] === undefined ? processId() : Number(found[1]);
+    const gone = owner !== processId() && !isAlive(owner);
+    if (gone || Date.now() - info.mtimeMs > FORGOTTEN) await rm(file, { force: true });
+  }
 }
 
 /**

@@ -116,6 +116,49 @@ Deno.test("writeFileAtomic keeps the old content when the new one fails half-way
     assertEquals(await listDir(folder), ["state"]);
   }));
 
+Deno.test("writeFileAtomic removes what processes that were killed have left of the same target, and nothing else", () =>
+  withFolder(async (folder) => {
+    const path = joinPath(folder, "state.bin");
+    // A process that is killed while it writes, as a user's would be.
+    const files = new URL("./files.ts", import.meta.url).href;
+    const killed = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        `import { writeFileAtomic } from ${JSON.stringify(files)};
+        await writeFileAtomic(${JSON.stringify(path)}, (async function* () {
+          yield "half";
+          console.log("written");
+          await new Promise((resolve) => setTimeout(resolve, 1e6));
+        })());`,
+      ],
+      stdout: "piped",
+    }).spawn();
+    await killed.stdout.getReader().read();
+    const stays = [
+      "..state.bin.1-0123abcd.tmp",
+      ".other.bin.999999999-0123abcd.tmp",
+      ".state.bin.0123abcd.txt",
+      ".state.bin.0fedcba9.tmp", // perhaps of a writer whose number is not told
+      `.state.bin.${Deno.pid}-0123abcd.tmp`, // perhaps of another thread
+      ".state.bin.mine.tmp",
+      ".state.bin.part.0123abcd.tmp",
+    ].sort();
+    for (const name of stays) await writeFile(joinPath(folder, name), "");
+    await writeFile(joinPath(folder, ".state.bin.76543210.tmp"), "");
+    await Deno.utime(joinPath(folder, ".state.bin.76543210.tmp"), new Date(0), new Date(0));
+    const old = joinPath(folder, ".other.bin.76543210.tmp");
+    await writeFile(old, "");
+    await Deno.utime(old, new Date(0), new Date(0));
+    stays.push(".other.bin.76543210.tmp");
+    await writeFileAtomic(path, "while the other lives");
+    assertEquals((await listDir(folder)).length, stays.length + 2);
+    killed.kill("SIGKILL");
+    await killed.status;
+    await writeFileAtomic(path, "new");
+    assertEquals(await listDir(folder), [...stays, "state.bin"].sort());
+    assertEquals(await readText(path), "new");
+  }));
+
 Deno.test("folders are made, listed, renamed, copied from and removed", () =>
   withFolder(async (folder) => {
     const deep = joinPath(folder, "a", "b");

@@ -51,13 +51,13 @@ export function processId(): number {
  * Whether a process runs on this machine.
  *
  * @param id Its number
- * @returns `true` also for one of another user
+ * @returns `true` also for one of another user, and where it cannot be told, for want of a permission
  */
 export function isAlive(id: number): boolean {
   try {
     return hostProcess?.kill(id, 0) ?? false;
   } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
+    return (error as { code?: string }).code !== "ESRCH";
   }
 }
 
