@@ -1,3 +1,4 @@
+import { show } from "../device/option_names.ts";
 import { type DType, isFloat, isHalf } from "./dtype.ts";
 import type { Inputs, Precision } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
@@ -16,6 +17,7 @@ export function autocastDType(): "f16" | "bf16" | null {
  * @param dtype The 16-bit type, or `null` to switch autocast off inside
  * @param fn What to run; it may be asynchronous
  * @returns Its result
+ * @throws {TypeError} If the type is another one; f32 is what `null` gives
  *
  * @example
  * ```ts
@@ -27,6 +29,9 @@ export function autocastDType(): "f16" | "bf16" | null {
  * ```
  */
 export function autocast<T>(dtype: "f16" | "bf16" | null, fn: () => T): T {
+  if (dtype !== "f16" && dtype !== "bf16" && dtype !== null) {
+    throw new TypeError(`Cannot run in autocast: the type must be "f16", "bf16" or null (off), got ${show(dtype)}`);
+  }
   const before = active;
   active = dtype;
   let async = false;
