@@ -1,4 +1,5 @@
 import { device } from "../device/mod.ts";
+import { checkNames } from "../device/option_names.ts";
 import { hostMemory, processMemory } from "../platform/mod.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
@@ -25,9 +26,10 @@ export class DeviceStatsMonitor extends Callback {
    *
    * @param options Whether numbers of the host are logged, too; default: on software adapters, which compute there
    */
-  constructor({ cpuStats }: { cpuStats?: boolean } = {}) {
+  constructor(options: { cpuStats?: boolean } = {}) {
     super();
-    this.#cpuStats = cpuStats ?? null;
+    checkNames("make a DeviceStatsMonitor", options, { cpuStats: true });
+    this.#cpuStats = options.cpuStats ?? null;
   }
 
   /** Looks whether there is a logger. */

@@ -1,3 +1,4 @@
+import { checkObject } from "../device/option_names.ts";
 import {
   Callback,
   type LightningDataModule,
@@ -32,6 +33,7 @@ export class LearningRateFinder extends Callback {
    */
   constructor(options: LrFindOptions = {}) {
     super();
+    checkObject("make a LearningRateFinder", options, "minLr");
     this.#options = options;
   }
 
@@ -75,6 +77,7 @@ export class BatchSizeFinder extends Callback {
    */
   constructor(options: ScaleBatchSizeOptions = {}) {
     super();
+    checkObject("make a BatchSizeFinder", options, "mode", true);
     this.#options = options;
   }
 

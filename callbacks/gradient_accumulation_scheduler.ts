@@ -1,3 +1,4 @@
+import { checkObject } from "../device/option_names.ts";
 import { Callback, type Trainer } from "../trainer/mod.ts";
 
 /**
@@ -22,6 +23,7 @@ export class GradientAccumulationScheduler extends Callback {
    */
   constructor(scheduling: Readonly<Record<number, number>>) {
     super();
+    checkObject("make a GradientAccumulationScheduler", scheduling, "0");
     const changes = Object.entries(scheduling).map(([epoch, batches]) => [Number(epoch), batches] as const);
     const wrong = changes.find(([epoch, batches]) =>
       !(Number.isInteger(epoch) && epoch >= 0 && Number.isInteger(batches) && batches >= 1)

@@ -1,4 +1,4 @@
-import { show, unknownOption } from "../device/option_names.ts";
+import { checkObject, show, unknownOption } from "../device/option_names.ts";
 import { Callback } from "../trainer/mod.ts";
 
 /** Functions by the name of the hook that calls them. */
@@ -48,6 +48,7 @@ export class LambdaCallback extends Callback {
    */
   constructor(hooks: LambdaHooks = {}) {
     super();
+    checkObject("make a LambdaCallback", hooks, "onTrainStart");
     for (const [name, hook] of Object.entries(hooks)) {
       if (!NAMES.includes(name)) throw new TypeError(`Cannot make a LambdaCallback: ${unknownOption(name, NAMES)}`);
       if (typeof hook !== "function") {

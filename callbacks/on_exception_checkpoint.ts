@@ -1,3 +1,4 @@
+import { checkObject } from "../device/option_names.ts";
 import { exists, joinPath, remove } from "../platform/mod.ts";
 import { requireOurs } from "../trainer/checkpoint_folder.ts";
 import { Callback, type LightningModule, type Stage, type Trainer } from "../trainer/mod.ts";
@@ -27,8 +28,10 @@ export class OnExceptionCheckpoint extends Callback {
    * @param options The folder, and the checkpoint's name without its ending; default `on_exception`
    * @throws {TypeError} If there is no folder
    */
-  constructor({ dirpath, filename = "on_exception" }: { dirpath: string; filename?: string }) {
+  constructor(options: { dirpath: string; filename?: string }) {
     super();
+    checkObject("make an OnExceptionCheckpoint", options, "dirpath", true);
+    const { dirpath, filename = "on_exception" } = options;
     if (typeof dirpath !== "string" || dirpath === "" || filename === "") {
       throw new TypeError(
         "Cannot make an OnExceptionCheckpoint: dirpath must be the path of a folder, and filename a name",

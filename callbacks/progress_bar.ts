@@ -1,3 +1,4 @@
+import { checkNames } from "../device/option_names.ts";
 import { env, isTerminal, terminalColumns, writeErr } from "../platform/mod.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
@@ -63,8 +64,10 @@ export class ProgressBar extends Callback {
    *
    * @param options How often it draws
    */
-  constructor({ refreshMilliseconds = 100, lineSeconds = 10 }: ProgressBarOptions = {}) {
+  constructor(options: ProgressBarOptions = {}) {
     super();
+    checkNames(`make a ${new.target.name}`, options, { refreshMilliseconds: true, lineSeconds: true });
+    const { refreshMilliseconds = 100, lineSeconds = 10 } = options;
     this.#refresh = refreshMilliseconds;
     this.#line = 1000 * lineSeconds;
     this.#terminal = isTerminal("stderr");

@@ -1,3 +1,4 @@
+import { checkObject } from "../device/option_names.ts";
 import { AveragedModel, type AveragedModelOptions } from "../optim/mod.ts";
 import { hostTensor, isHostTensor } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -48,6 +49,7 @@ export class WeightAveraging extends Callback {
    */
   constructor(options: AveragedModelOptions = {}) {
     super();
+    checkObject("make a WeightAveraging", options, "decay");
     this.#options = options;
   }
 

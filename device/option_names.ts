@@ -1,22 +1,34 @@
-/** The names of the options `O`, each once: the compiler sees to it that none is missing. */
-export type OptionNames<O> = { readonly [K in keyof Required<O>]: true };
+/**
+ * The names of the options `O`, each once: the compiler sees to it that none is missing. Those that a call cannot do without
+ * are `"required"`.
+ */
+export type OptionNames<O> = { readonly [K in keyof Required<O>]: true | "required" };
 
 /**
- * Throws unless what was given for options is an object and every name in it is that of an option.
+ * Throws unless what was given for options is an object, every name in it is that of an option, and none that is required is
+ * missing.
  *
  * @param what What the options are for, as the message says it: `"make Adam"`
  * @param options What was given; nothing at all is as good as an empty object
  * @param names The options that exist
- * @throws {TypeError} Naming each unknown option, the nearest that exists, and all that exist
+ * @throws {TypeError} Naming each unknown option, the nearest that exists, and all that exist; or each that is missing
  */
 export function checkNames<O>(what: string, options: O | undefined, names: OptionNames<O>): void {
-  if (options === undefined) return;
   const known = Object.keys(names);
+  if (options === undefined) return checkRequired(what, {}, names);
   checkObject(what, options, known[0]);
   const problems = Object.keys(options as object).filter((name) => !Object.hasOwn(names, name));
-  if (problems.length === 0) return;
+  if (problems.length === 0) return checkRequired(what, options as object, names);
   const list = known.length === 0 ? "it takes no options" : `the options are ${known.join(", ")}`;
   throw new TypeError(`Cannot ${what}: ${problems.map((name) => unknownOption(name, known)).join("; ")}; ${list}`);
+}
+
+function checkRequired(what: string, options: object, names: Readonly<Record<string, true | "required">>): void {
+  const given = options as Readonly<Record<string, unknown>>;
+  const missing = Object.keys(names).filter((name) => names[name] === "required" && given[name] === undefined);
+  if (missing.length === 0) return;
+  const [noun, verb] = missing.length === 1 ? ["option", "is"] : ["options", "are"];
+  throw new TypeError(`Cannot ${what}: the ${noun} ${missing.join(", ")} ${verb} missing`);
 }
 
 /**
@@ -25,11 +37,14 @@ export function checkNames<O>(what: string, options: O | undefined, names: Optio
  * @param what What the options are for: `"reduce in sum"`
  * @param options What was given
  * @param example An option that exists, for the message
+ * @param takesText Whether a text that was given is shown as the example's value
  * @throws {TypeError} If it is none
  */
-export function checkObject(what: string, options: unknown, example: string = "dim"): void {
+export function checkObject(what: string, options: unknown, example: string = "dim", takesText = false): void {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
-  const value = typeof options === "number" || typeof options === "boolean" ? String(options) : "…";
+  const shown = typeof options === "number" || typeof options === "boolean" ||
+    (takesText && typeof options === "string");
+  const value = shown ? show(options) : "…";
   throw new TypeError(
     `Cannot ${what}: options must be an object such as { ${example}: ${value} }, got ${show(options)}`,
   );

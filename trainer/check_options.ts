@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import { show, unknownOption } from "../device/option_names.ts";
+import { checkObject, show, unknownOption } from "../device/option_names.ts";
 
 /** For each option its schema (with its default) and, in words, what it must be. */
 export type OptionRules = Readonly<Record<string, readonly [schema: z.ZodType, allowed: string]>>;
@@ -22,6 +22,7 @@ export function checkOptions<R extends OptionRules>(
   options: object,
   sources: Readonly<Record<string, string>> = {},
 ): Checked<R> {
+  checkObject(`make ${what}`, options, ...exampleFor(rules, options));
   const given = options as Readonly<Record<string, unknown>>;
   const checked: Record<string, unknown> = {};
   const problems: string[] = [];
@@ -39,4 +40,11 @@ export function checkOptions<R extends OptionRules>(
   }
   if (problems.length > 0) throw new TypeError(`Cannot make ${what}: ${problems.join("; ")}`);
   return checked as Checked<R>;
+}
+
+/** The option that a bare value was probably meant for, else the first; and whether it takes the value. */
+function exampleFor(rules: OptionRules, value: unknown): [name: string, takes: boolean] {
+  const names = Object.keys(rules), isBare = value !== undefined && value !== null && typeof value !== "object";
+  const meant = isBare ? names.find((name) => rules[name][0].safeParse(value).success) : undefined;
+  return [meant ?? names[0], meant !== undefined];
 }

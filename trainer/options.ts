@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { checkObject } from "../device/option_names.ts";
 import { type Amount, type Every, isNone } from "./amounts.ts";
 import { barely, checkTogether } from "./barebones.ts";
 import { Callback } from "./callback.ts";
@@ -200,6 +201,7 @@ export type ResolvedOptions = Required<Omit<TrainerOptions, "precision" | "valCh
  * @throws {TypeError} Naming each option that is wrong, what it got, and what is allowed
  */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+  checkObject("make a Trainer", options, "maxEpochs");
   const { values, sources } = fromEnvironment(Object.keys(rules), options);
   const checked = checkOptions("a Trainer", rules, { ...options, ...values }, sources);
   checkTogether(options, checked);
