@@ -15,16 +15,20 @@ const prodOp = reducer("prod", {
   },
   saves: { inputs: [0] },
   grad: (dy, { x, inputs }, { dims }): Inputs => {
-    // The gradient is the product of the others: y / x without zeros, at a single zero the product of the rest, else 0.
+    // The gradient is the product of the others: y / x without zeros, at a single zero the product of the rest, else 0, or
+    // NaN where the zero meets something infinite or NaN.
     const input = x(0);
     const shape = keptShape(inputs[0]!.shape, dims);
     const rest = prod(oneForZero([input]), { dim: dims, keepdim: true });
     const zeros = sum(isZero([input]), { dim: dims, keepdim: true });
-    return [others([input, mul(reshape(dy, shape), rest), zeros])];
+    const wild = sum(isWild([input]), { dim: dims, keepdim: true });
+    return [others([input, mul(reshape(dy, shape), rest), zeros, wild])];
   },
 });
 
 const isZero = pointwise({ name: "prodGrad", f: "select(0.0, 1.0, x == 0.0)", grads: null });
+
+const isWild = pointwise({ name: "prodGrad", f: "select(1.0, 0.0, is_finite(x))", grads: null });
 
 const oneForZero = pointwise({
   name: "prodGrad",
@@ -40,14 +44,19 @@ const keepNonZero = pointwise({
   grads: [(dy, { x }) => keepNonZero([dy, x(1)]), null],
 });
 
-/** Of an element x, the product y of the elements that are not 0, and the number z of zeros: the product of all others. */
+/**
+ * Of an element x, the product y of the elements that are not 0, the number z of zeros, and the number u of elements that are
+ * not finite: the product of all others.
+ */
 const others = pointwise({
   name: "prodGrad",
-  f: "select(select(0.0, y, x == 0.0 && z < 1.5), y / x, z == 0.0)",
-  reads: [[0, 1, 2], [0, 2], []],
+  f: "select(select(select(0.0, nan(), u > select(1.5, 0.5, is_finite(x))), y, x == 0.0 && z < 1.5), y / x, " +
+    "z == 0.0)",
+  reads: [[0, 1, 2, 3], [0, 2, 3], [], []],
   grads: [
-    (dy, { x }) => neg(div(mul(dy, others([x(0), x(1), x(2)])), oneForZero([x(0)]))),
-    (dy, { x }) => others([x(0), dy, x(2)]),
+    (dy, { x }) => neg(div(mul(dy, others([x(0), x(1), x(2), x(3)])), oneForZero([x(0)]))),
+    (dy, { x }) => others([x(0), dy, x(2), x(3)]),
+    null,
     null,
   ],
 });

@@ -297,6 +297,10 @@ gpuTest("gradients at the corners: products with zeros, norms and deviations of 
   assertEquals(await at((x) => prod(x), [2, 3, 4]), [12, 8, 6]);
   assertEquals(await at((x) => prod(x), [2, 0, 3, 4]), [0, 24, 0, 0]);
   assertEquals(await at((x) => prod(x), [2, 0, 3, 0]), [0, 0, 0, 0]);
+  assertEquals(await at((x) => prod(x), [2, NAN, 0]), [NAN, 0, NAN]);
+  assertEquals(await at((x) => prod(x), [2, 0, INF]), [NAN, INF, 0]);
+  assertEquals(await at((x) => prod(x), [0, NAN, 0, 3]), [NAN, 0, NAN, NAN]);
+  assertEquals(await at((x) => prod(x), [0, NAN, -INF]), [NAN, NAN, NAN]);
   assertEquals(await at((x) => norm(x), [0, 0]), [0, 0]);
   assertEquals(await at((x) => norm(x, { p: 1 }), [0, -2]), [0, -1]);
   assertEquals(await at((x) => norm(x, { p: INF }), [3, -3, 1]), [0.5, -0.5, 0]);

@@ -10,7 +10,7 @@ import { extremeClaim, extremeKeys, extremeValues, scatterProduct } from "../_wg
 import { add, div, mul } from "../elementwise/arithmetic.ts";
 import { to } from "../elementwise/cast.ts";
 import { maskedFill, where } from "../elementwise/choice.ts";
-import { eq, gt, logicalAnd } from "../elementwise/compare.ts";
+import { eq, ge, gt, logicalAnd, lt } from "../elementwise/compare.ts";
 import { ones } from "../elementwise/constants.ts";
 import { around, sumPlaces, takePlaces } from "../gather/gather.ts";
 import { fitted, scatterAdd } from "../gather/scatter.ts";
@@ -94,9 +94,10 @@ const productOp: Op<{ readonly dim: number }> = {
     const single = logicalAnd(zero, eq(takeFrom(zeros, index, dim), 1));
     const without = apply(productOp, [own, index, where(single, 1, src)], { dim });
     const ordinary = div(takeFrom(mul(dy, y), index, dim), where(zero, 1, src));
+    const fromSource = where(single, takeFrom(mul(dy, without), index, dim), ordinary);
     // Without a place, there is no gradient; what is read there is NaN.
-    const fromSource = where(single, takeFrom(mul(dy, without), index, dim), where(zero, 0, ordinary));
-    return [mul(dy, div(others, where(ownZero, 1, own))), null, where(eq(fromSource, fromSource), fromSource, 0)];
+    const placed = logicalAnd(ge(index, 0), lt(index, size));
+    return [mul(dy, div(others, where(ownZero, 1, own))), null, where(placed, fromSource, 0)];
   },
 };
 
@@ -154,7 +155,7 @@ function reduced(
   reduction: ScatterReduction,
   options: ScatterReduceOptions,
 ): Tensor {
-  checkNames(`reduce in ${op}`, options, { dim: true, includeSelf: true });
+  checkNames(`reduce in ${op}`, options, { dim: "required", includeSelf: true });
   const { includeSelf = true } = options, dim = normalizeDim(op, options.dim, x.ndim);
   if (!["sum", "prod", "mean", "amax", "amin"].includes(reduction)) {
     throw new RangeError(

@@ -101,6 +101,9 @@ gpuTest("gradients at zeros of a product and at equal extremes", async () => {
   assertEquals(await gradients("prod", [2, 7], [3, 0, 5]), [[0, 1], [0, 30, 0]]);
   assertEquals(await gradients("prod", [0, 7], [3, 4]), [[12, 1], [0, 0]]);
   assertEquals(await gradients("prod", [2, 7], [0, 0, 5]), [[0, 1], [0, 0, 0]]);
+  assertEquals(await gradients("prod", [2, 7], [3, NaN, 0]), [[NaN, 1], [NaN, NaN, NaN]]);
+  assertEquals(await gradients("prod", [2, 7], [0, NaN, 0]), [[NaN, 1], [NaN, NaN, NaN]]);
+  assertEquals(await gradients("prod", [NaN, 7], [3, 0]), [[NaN, 1], [NaN, NaN]]);
   assertEquals(await gradients("amax", [4, 7], [4, 1]), [[0.5, 1], [0.5, 0]]);
 });
 
