@@ -1,4 +1,5 @@
 import { device } from "../../device/mod.ts";
+import { checkNames } from "../../device/option_names.ts";
 import { noGrad } from "../../tensor/grad_mode.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -57,6 +58,7 @@ const CLEARLY = 0.95;
  * ```
  */
 export async function tune(options: TuneOptions = {}): Promise<Tuning> {
+  checkNames("tune matrix products", options, { sizes: true, layouts: true, dtypes: true, store: true });
   const { sizes = SIZES, layouts = ["NN", "NT", "TN"], dtypes = ["f32", "f16"], store = true } = options;
   const choices: Record<string, string> = {};
   useTuning(null);

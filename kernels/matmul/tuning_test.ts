@@ -66,3 +66,13 @@ gpuTest("a tuning is used when it is asked for, stored, read again, and refused 
     await storeTuning(broken as Awaited<ReturnType<typeof tune>>);
     await assertRejects(() => readTuning(), Error, "must hold an adapter and names of tiles");
   }));
+
+gpuTest("tune knows no other options", () =>
+  apart(async () => {
+    const misspelt = { dtype: ["f32"], sizes: [] };
+    await assertRejects(
+      () => tune(misspelt),
+      TypeError,
+      "Cannot tune matrix products: there is no option dtype, dtypes",
+    );
+  }));
