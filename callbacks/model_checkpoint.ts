@@ -125,6 +125,8 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   readonly #ranking: Ranking;
   #folder = "";
   #lastSavedStep = -1;
+  /** The optimizer step that the latest batch ended at. */
+  #latestStep = 0;
   #lastSaveTime = 0;
   /** Whether a checkpoint waits for the metric that ranks it. */
   #pending = false;
@@ -216,24 +218,29 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   }
 
   /** Starts the clock of `trainTimeInterval`. */
-  override onTrainStart(): void {
+  override onTrainStart(trainer: Trainer): void {
     this.#lastSaveTime = performance.now();
+    this.#latestStep = trainer.globalStep;
     this.#validated = this.#pending = false;
   }
 
   /** Saves after steps or seconds. */
   override async onTrainBatchEnd(trainer: Trainer): Promise<void> {
     const { everyNTrainSteps, trainTimeInterval, monitor } = this.#options;
-    const bySteps = everyNTrainSteps > 0 && trainer.globalStep % everyNTrainSteps === 0 &&
-      trainer.globalStep !== this.#lastSavedStep;
+    const { globalStep } = trainer, stepped = globalStep !== this.#latestStep;
+    this.#latestStep = globalStep;
+    const bySteps = everyNTrainSteps > 0 && stepped && globalStep % everyNTrainSteps === 0 &&
+      globalStep !== this.#lastSavedStep;
     const byTime = trainTimeInterval > 0 && performance.now() - this.#lastSaveTime >= 1000 * trainTimeInterval;
     if (!bySteps && !byTime) return;
     if (monitor !== null && trainer.validationFollows) {
       this.#pending = true;
+      await this.#saveLast(trainer);
       return;
     }
     await trainer.refreshMetrics();
     await this.#saveRanked(trainer);
+    if (this.#pending) await this.#saveLast(trainer);
   }
 
   /** Saves what waited for the validation, and where epochs are judged by it. */
@@ -352,6 +359,15 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     }
     if (saveLast && (paths.length > 0 || !lightningCompat)) paths.push(this.#last());
     await this.#write(trainer, paths, dropped, before);
+  }
+
+  /** Saves `last` at a trigger whose ranked checkpoint waits. */
+  async #saveLast(trainer: Trainer): Promise<void> {
+    if (!this.#options.saveLast || trainer.options.lightningCompat) return;
+    await trainer.settleCheckpoints();
+    const before = this.#present;
+    this.#lastSaveTime = performance.now();
+    await this.#write(trainer, [this.#last()], null, before);
   }
 
   /** Saves the present state without a rank: `last`, and under a name of its own if that is wanted. */

@@ -158,6 +158,34 @@ inOwn("steps trigger saving", async (folder) => {
   assertEquals(files, ["step=2.ckpt", "step=4.ckpt", "step=6.ckpt", "step=8.ckpt"]);
 });
 
+inOwn(
+  "a trigger by steps fires once for each optimizer step, never between two and never before the first",
+  async (folder) => {
+    const { files } = await saves(folder, { everyNTrainSteps: 2, saveTopK: -1 }, {
+      accumulateGradBatches: 2,
+      maxEpochs: 2,
+    });
+    assertEquals(files, ["epoch=0-step=2.ckpt", "epoch=1-step=4.ckpt"]);
+  },
+);
+
+inOwn("last does not wait for the validation that ranks the others (D3)", async (folder) => {
+  const steps: number[] = [];
+  class Looks extends Callback {
+    override async onTrainBatchEnd(trainer: Trainer): Promise<void> {
+      await trainer.settleCheckpoints();
+      const [step] = await exists(joinPath(folder, "last.ckpt")) ? await stepsOf(folder, ["last.ckpt"]) : [0];
+      steps.push(step);
+    }
+  }
+  const options = { everyNTrainSteps: 2, saveLast: true, monitor: "loss" };
+  const { files } = await saves(folder, options, { maxEpochs: 2, callbacks: new Looks() });
+  // Each batch sees what the one before has left: step 6 is ranked by the validation right after it.
+  assertEquals(steps, [0, 0, 2, 3, 4, 4]);
+  assertEquals(files, ["epoch=0-step=3.ckpt", "last.ckpt"]);
+  assertEquals(await stepsOf(folder, ["last.ckpt"]), [6]);
+});
+
 inOwn("time triggers saving", async (folder) => {
   // A clock of our own: each batch takes 30 ms, however busy the machine is.
   const clock = performance.now;
