@@ -27,9 +27,24 @@ export interface OptimizerSetup {
 /**
  * Brings every form that `configureOptimizers` may return into one.
  *
- * @throws {TypeError} For anything that is none of the forms, or a scheduler on a metric without `monitor`
+ * @throws {TypeError} For anything that is none of the forms, a scheduler on a metric without `monitor`, or of an optimizer that
+ *   is not returned
  */
 export function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSetup {
+  const setup = listOptimizers(configured);
+  // An optimizer that wraps another one shares its groups, which are what a scheduler sets.
+  const groups = new Set<unknown>(setup.optimizers.flatMap(({ paramGroups }) => paramGroups));
+  for (const { scheduler } of setup.schedulers) {
+    if (scheduler.optimizer.paramGroups.every((group) => groups.has(group))) continue;
+    const { name } = scheduler.optimizer.constructor;
+    throw new TypeError(
+      `Cannot configure a scheduler: its optimizer must be returned, too, got a ${scheduler.constructor.name} of another ${name}`,
+    );
+  }
+  return setup;
+}
+
+function listOptimizers(configured: ConfiguredOptimizers): OptimizerSetup {
   if (!configured) return { optimizers: [], steps: [], schedulers: [] };
   if (configured instanceof LRScheduler) {
     throw new TypeError(

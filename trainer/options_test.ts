@@ -180,6 +180,10 @@ trainerTest("what configureOptimizers must not return is refused by name", async
     await refusal((optimizer) => ({ optimizer, lrScheduler: { scheduler: 1 } })),
     "Cannot configure a scheduler: scheduler must be an LRScheduler, got 1",
   );
+  const foreign = (optimizer: SGD) => scheduler(new SGD(optimizer.paramGroups[0].params, { lr: 1 }));
+  const stranger = "Cannot configure a scheduler: its optimizer must be returned, too, got a StepLR of another SGD";
+  assertEquals(await refusal((optimizer) => [[optimizer], [scheduler(optimizer), foreign(optimizer)]]), stranger);
+  assertEquals(await refusal((optimizer) => ({ optimizer, lrScheduler: foreign(optimizer) })), stranger);
 });
 
 Deno.test("what is left out is looked for in the environment", () => {
