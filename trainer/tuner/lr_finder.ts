@@ -17,7 +17,7 @@ export interface LrFindOptions {
   mode?: "exponential" | "linear";
   /** Stop when the smoothed loss is so many times the best; `null`: never. Default 4. */
   earlyStopThreshold?: number | null;
-  /** Whether the suggestion becomes the module's `lr` or `learningRate`; default true where there is one. */
+  /** Whether the suggestion becomes the module's `lr` or `learningRate`, which it must have then; default true. */
   updateAttr?: boolean;
   /** The name of that attribute. */
   attrName?: string;

@@ -34,7 +34,7 @@ const lrRules = {
   numTraining: [count.default(100), COUNT],
   mode: [z.enum(["exponential", "linear"]).default("exponential"), '"exponential" or "linear"'],
   earlyStopThreshold: [positive.nullable().default(4), "a number above 0 or null"],
-  updateAttr: [z.boolean().optional(), "true or false"],
+  updateAttr: [z.boolean().default(true), "true or false"],
   attrName: [z.string().default(""), "the name of an attribute"],
 } as const;
 const sizeRules = {
@@ -94,7 +94,8 @@ export class Tuner {
    * @param data As `fit` takes it
    * @param options Which rates
    * @returns The losses by rate, with the suggestion and a plot
-   * @throws {TypeError} Naming each option that is wrong
+   * @throws {TypeError} Naming each option that is wrong, or if there is no attribute for the rate that is found
+   * @throws {RangeError} If `minLr` is not below `maxLr`
    */
   async lrFind<Batch>(
     module: LightningModule<Batch>,
@@ -104,11 +105,17 @@ export class Tuner {
     const { updateAttr, attrName, ...rates } = checkOptions("a search for a learning rate", lrRules, options);
     const names = attrName === "" ? ["lr", "learningRate"] : [attrName];
     const holder = holderOf(names, [module]);
-    if (holder === null && (updateAttr === true || attrName !== "")) {
+    if (rates.minLr >= rates.maxLr) {
+      throw new RangeError(
+        `Cannot look for a learning rate: minLr must be below maxLr, got ${rates.minLr} and ${rates.maxLr}`,
+      );
+    }
+    if (holder === null && (updateAttr || attrName !== "")) {
       throw new TypeError(
         `Cannot look for a learning rate: ${module.constructor.name} must have a number ${
           names.join(" or ")
-        }, it has none`,
+        }, it has ` +
+          "none; name another in attrName, or set updateAttr to false",
       );
     }
     const trial = new RateTrial(rates);
@@ -116,7 +123,7 @@ export class Tuner {
     await undoing(module, data, () => tryTraining({ trainer, module, data, steps, callbacks: [trial] }));
     const finder = new LrFinder(trial.lrs, trial.losses, rates.mode);
     const found = finder.suggestion();
-    if (holder !== null && updateAttr !== false && found !== null) holder.owner[holder.name] = found;
+    if (holder !== null && updateAttr && found !== null) holder.owner[holder.name] = found;
     return finder;
   }
 

@@ -2,9 +2,11 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIn
 import { BatchSizeFinder, LearningRateFinder } from "../../callbacks/mod.ts";
 import { DataLoader, type Loaders } from "../../data/mod.ts";
 import { OutOfMemoryError } from "../../device/mod.ts";
-import { LightningDataModule, LrFinder, Trainer, Tuner } from "../../lightning.ts";
+import { LightningDataModule, LightningModule, LrFinder, type LrFindOptions, Trainer, Tuner } from "../../lightning.ts";
 import { mean, mul, rand, randomState, type Tensor } from "../../mod.ts";
-import { clouds, constantBatches, Net, quiet, Slope, trainerTest } from "../../testing/trainer.ts";
+import { Linear } from "../../nn/mod.ts";
+import { type Optimizer, SGD } from "../../optim/mod.ts";
+import { clouds, constantBatches, Net, own, quiet, Slope, trainerTest } from "../../testing/trainer.ts";
 
 /** A parabola: (w − 1)² · x, with the rate as an attribute. */
 class Parabola extends Slope {
@@ -64,6 +66,33 @@ trainerTest("rates grow linearly too, and the attribute takes the suggestion", a
     TypeError,
     "Parabola must have a number rate",
   );
+});
+
+trainerTest("a search that has nowhere to put its rate, or no room between two, is refused", async () => {
+  class Fixed extends LightningModule<Tensor> {
+    layer = own(new Linear(2, 1));
+    override trainingStep(x: Tensor): Tensor {
+      return mean(this.layer.forward(x).square());
+    }
+    override configureOptimizers(): Optimizer {
+      return own(new SGD(this.parameters(), { lr: 1 }));
+    }
+  }
+  const data = constantBatches([1]);
+  const search = (options?: LrFindOptions) => new Tuner(new Trainer(quiet)).lrFind(new Fixed(), data, options);
+  const nowhere = "Cannot look for a learning rate: Fixed must have a number lr or learningRate, it has none; name " +
+    "another in attrName, or set updateAttr to false";
+  await assertRejects(() => search(), TypeError, nowhere);
+  const callbacks = new LearningRateFinder({ numTraining: 12 });
+  await assertRejects(() => new Trainer({ ...quiet, callbacks }).fit(new Fixed(), data), TypeError, nowhere);
+  assertEquals((await search({ updateAttr: false, numTraining: 12 })).lrs.length, 12);
+  for (const [minLr, maxLr] of [[0.1, 0.1], [1, 0.01]]) {
+    await assertRejects(
+      () => search({ updateAttr: false, minLr, maxLr }),
+      RangeError,
+      `Cannot look for a learning rate: minLr must be below maxLr, got ${minLr} and ${maxLr}`,
+    );
+  }
 });
 
 trainerTest("as a callback it trains with the rate that it found, from the same start as without it", async () => {
