@@ -2,7 +2,7 @@ import { show, unknownOption } from "../device/option_names.ts";
 import { trainerRules } from "../trainer/options.ts";
 import { classSpec } from "./_flags.ts";
 import { isTree, type Tree, valueAt } from "./_tree.ts";
-import { allowedBy } from "./_words.ts";
+import { misfits } from "./_words.ts";
 import type { Program } from "./program.ts";
 import { isOpen, type Registered, type Registry, schemasOf } from "./registry.ts";
 
@@ -80,7 +80,10 @@ export class ConfigCheck {
     if (seedEverything !== false && !(Number.isSafeInteger(seedEverything) && (seedEverything as number) >= 0)) {
       this.#wrong("--seedEverything", "a whole number from 0 on, or false", seedEverything);
     }
-    if (ckptPath !== null && typeof ckptPath !== "string") this.#wrong("--ckptPath", "a checkpoint's folder", ckptPath);
+    // The best and the last are those of a trainer that has run, which that of a new process has not.
+    if (ckptPath !== null && (typeof ckptPath !== "string" || ["", "best", "last"].includes(ckptPath))) {
+      this.#wrong("--ckptPath", "a checkpoint's folder", ckptPath);
+    }
     const trainer = this.#trainer(), lrScheduler = this.#scheduling(chosen.lrScheduler);
     if (this.problems.length > 0 || chosen.model === null) return null;
     return { seedEverything, ckptPath, trainer, ...chosen, lrScheduler } as Config;
@@ -101,6 +104,9 @@ export class ConfigCheck {
       this.#wrong(`--${section}`, "the name of a class, or its options", value);
       return null;
     }
+    const foreign = Object.keys(isTree(value.initArgs) ? value.initArgs : {}).filter((name) => name in IN_LIGHTNING);
+    for (const name of foreign) this.problems.push(`--${section}.${name}: it is called ${IN_LIGHTNING[name]} here`);
+    if (foreign.length > 0) return null;
     const { classPath = names.length === 1 ? names[0] : undefined, initArgs = {} } = value;
     if (typeof classPath !== "string" || !Object.hasOwn(registry, classPath)) {
       this.#wrong(`--${section}`, names.map(show).join(" or ") || "left out: this program has none", classPath);
@@ -144,8 +150,12 @@ export class ConfigCheck {
   ): void {
     const schemas = schemasOf(entry), names = Object.keys(schemas);
     for (const [name, schema] of Object.entries(schemas)) {
-      if (skip.has(`${option}.${name}`) || schema.safeParse(given[name]).success) continue;
-      this.#wrong(`${option}.${name}`, allowedBy(schema), given[name]);
+      if (skip.has(`${option}.${name}`)) continue;
+      for (const { path, allowed, known } of misfits(schema, given[name])) {
+        const place = [`${option}.${name}`, ...path].join(".");
+        if (allowed === null) this.problems.push(`${place}: ${unknownOption(path.at(-1)!, known)}`);
+        else this.#wrong(place, allowed, path.reduce<unknown>((value, key) => (value as Tree)?.[key], given[name]));
+      }
     }
     if (isOpen(entry)) return;
     for (const name of Object.keys(given)) {
@@ -199,6 +209,9 @@ export class ConfigCheck {
     return { ...chosen, interval, frequency, monitor } as ChosenScheduler;
   }
 }
+
+/** Lightning's names of what makes a class, and ours. */
+const IN_LIGHTNING: Readonly<Record<string, string>> = { class_path: "classPath", init_args: "initArgs" };
 
 /** Options of the trainer that are classes. */
 const SPECIAL = new Set(["callbacks", "logger"]);

@@ -1,6 +1,6 @@
 import { trainerRules } from "../trainer/options.ts";
 import { defaultsOf } from "./_config.ts";
-import { allowedBy, meaningOf } from "./_words.ts";
+import { allowedBy, fieldsOf, meaningOf } from "./_words.ts";
 import type { Program } from "./program.ts";
 import { type Registry, schemasOf } from "./registry.ts";
 
@@ -74,12 +74,18 @@ function section(title: string, registry: Registry<unknown, never[]>, { links = 
       const link = links.find(({ to }) => to === path);
       const source = typeof link?.from === "string" ? `--${link.from}` : "the data";
       const words = link === undefined ? allowedBy(schema) : `follows from ${source}`;
-      lines.push(
-        line(`--${path}`, meaning === "" ? words : `${meaning}: ${words}`, link ? undefined : defaults[option]),
-      );
+      lines.push(line(`--${path}`, said(meaning, words), link ? undefined : defaults[option]));
+      if (link !== undefined) continue;
+      for (const field of fieldsOf(schema)) {
+        lines.push(line(`--${path}.${field.path}`, said(field.meaning, field.allowed), field.preset));
+      }
     }
   }
   return [...lines, ""];
+}
+
+function said(meaning: string, words: string): string {
+  return meaning === "" ? words : `${meaning}: ${words}`;
 }
 
 function names(registry: Registry<unknown, never[]>): string {

@@ -7,6 +7,7 @@ interface Rule {
   const?: unknown;
   anyOf?: Rule[];
   items?: Rule;
+  properties?: Record<string, Rule>;
   minimum?: number;
   maximum?: number;
   exclusiveMinimum?: number;
@@ -48,7 +49,7 @@ function words(rule: Rule): string {
     case "null":
       return "null";
     case "object":
-      return "an object";
+      return rule.properties === undefined ? "an object" : `an object of ${Object.keys(rule.properties).join(", ")}`;
     default:
       return "a value";
   }
@@ -66,4 +67,61 @@ function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Rule): 
     ? `up to ${maximum}`
     : "";
   return most === "" ? least : least === "" ? ` ${most}` : `${least}, ${most}`;
+}
+
+/** An option within an object, or within objects in it. */
+export interface Field {
+  /** Its name from the object on, as `"head.kind"`. */
+  readonly path: string;
+  /** What its schema says of it. */
+  readonly meaning: string;
+  /** What it must be. */
+  readonly allowed: string;
+  /** What it is if it is not given. */
+  readonly preset: unknown;
+}
+
+/** The options within an object; none where the schema is no object's. */
+export function fieldsOf(schema: z.ZodType): Field[] {
+  return fieldsIn(ruleOf(schema), "");
+}
+
+function fieldsIn({ properties = {} }: Rule, before: string): Field[] {
+  return Object.entries(properties).flatMap(([name, rule]) => {
+    const path = before + name;
+    if (rule.properties !== undefined) return fieldsIn(rule, `${path}.`);
+    return [{ path, meaning: rule.description ?? "", allowed: words(rule), preset: rule.default }];
+  });
+}
+
+/** A value that a schema refuses, however deep it lies. */
+export interface Misfit {
+  /** Where it lies: names from the option on, none for the option itself. */
+  readonly path: readonly string[];
+  /** What must stand there, or `null` where nothing may: there is no such option. */
+  readonly allowed: string | null;
+  /** Names that may stand there. */
+  readonly known: readonly string[];
+}
+
+/** All that a schema refuses in a value. */
+export function misfits(schema: z.ZodType, value: unknown): Misfit[] {
+  const { error } = schema.safeParse(value), rule = ruleOf(schema);
+  const all = (error?.issues ?? []).flatMap((issue): Misfit[] => {
+    const path = issue.path.map(String), at = ruleAt(rule, path);
+    const known = Object.keys(at?.properties ?? {});
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({ path: [...path, key], allowed: null, known }));
+    }
+    // What no rule describes, such as a test of the program's own, says itself what is wrong.
+    const allowed = at === null || issue.code === "custom" ? issue.message : words(at);
+    return [{ path, allowed, known }];
+  });
+  return all.filter(({ path }, i) => all.findIndex((other) => other.path.join() === path.join()) === i);
+}
+
+function ruleAt(rule: Rule, path: readonly string[]): Rule | null {
+  let at: Rule | undefined = rule;
+  for (const name of path) at = /^\d+$/.test(name) && at?.items ? at.items : at?.properties?.[name];
+  return at ?? null;
 }

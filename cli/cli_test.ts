@@ -1,10 +1,15 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { parse } from "yaml";
+import * as z from "zod";
 import { joinPath, listDir, readText, runCommand, writeFile } from "../platform/mod.ts";
 import { inFolder } from "../testing/trainer.ts";
 import { trainerRules } from "../trainer/options.ts";
 import { readFlags } from "./_flags.ts";
 import { UsageError } from "./_tree.ts";
+import { ConfigCheck } from "./_config.ts";
+import { usage } from "./_help.ts";
+import type { Program } from "./program.ts";
+import { registered } from "./registry.ts";
 
 const PROGRAM = new URL("../testing/cli_program.ts", import.meta.url).pathname;
 
@@ -113,6 +118,11 @@ Deno.test("words that are no options, files that are no YAML, and classes that a
     for (const [given, wanted] of words) await assertRejects(() => readFlags(given), UsageError, wanted);
     const cases: [string[], string][] = [
       [["train"], "The subcommand must be one of fit, validate, test, predict, got train"],
+      [
+        ["fit", "--model=Mlp", `--ckptPath=${folder}/none.ckpt`],
+        `--ckptPath: Cannot load the checkpoint ${folder}/none.ckpt`,
+      ],
+      [["test", "--model=Mlp", "--ckptPath=best"], '--ckptPath must be a checkpoint\'s folder, got "best"'],
       [["fit", "--config", joinPath(folder, "none.yaml")], "no such file or folder"],
       [["fit", "--model=constructor"], '--model must be "Mlp" or "Line", got "constructor"'],
       [
@@ -148,4 +158,66 @@ Deno.test("the help comes from the schemas", async () => {
       "--trainer.checkValEveryNEpoch a whole number from 1 on or null [1]",
     ]
   ) assert(lines.includes(line), `${line}\n${fit.stdout}`);
+});
+
+/** A program whose model has options within options. */
+const nested: Program = {
+  models: {
+    Net: registered(
+      z.object({
+        head: z.strictObject({
+          kind: z.enum(["linear", "mlp"]).describe("layers"),
+          drop: z.object({ rate: z.number().min(0).max(1).default(0.5) }).prefault({}),
+          sizes: z.array(z.number().int().min(1)).default([8]),
+        }),
+      }),
+      () => {
+        throw new Error("nothing is made here");
+      },
+    ),
+    Other: registered(z.object({}), () => {
+      throw new Error("nothing is made here");
+    }),
+  },
+  data: {},
+};
+
+Deno.test("what is wrong within an option is named with its whole path, its value and what is allowed", async () => {
+  const problems = async (...words: string[]) => {
+    const check = new ConfigCheck(nested, (await readFlags(words)).tree);
+    check.check();
+    return check.problems;
+  };
+  assertEquals(await problems("--model=Net", "--model.head.kind=mlp", "--model.head.drop.rate=0.1"), []);
+  assertEquals(
+    await problems(
+      ...["--model=Net", "--model.head.kind=c", "--model.head.drop.rate=2", "--model.head.sizes=[4, 0]"],
+      "--model.head.knd=mlp",
+    ),
+    [
+      '--model.head.kind must be "linear" or "mlp", got "c"',
+      "--model.head.drop.rate must be a number from 0 on, up to 1, got 2",
+      "--model.head.sizes.1 must be a whole number from 1 on, got 0",
+      "--model.head.knd: there is no option knd, kind is the nearest",
+    ],
+  );
+  assertEquals(await problems("--model=Net", "--model.head=3"), [
+    "--model.head must be an object of kind, drop, sizes, got 3",
+  ]);
+  assertEquals(await problems("--model.class_path=Net", "--model.init_args.head.kind=mlp"), [
+    "--model.class_path: it is called classPath here",
+    "--model.init_args: it is called initArgs here",
+  ]);
+});
+
+Deno.test("the help lists what lies within options", () => {
+  const lines = usage(nested, "fit").split("\n").map((line) => line.trim().replace(/ +/g, " "));
+  for (
+    const line of [
+      "--model.head an object of kind, drop, sizes",
+      '--model.head.kind layers: "linear" or "mlp"',
+      "--model.head.drop.rate a number from 0 on, up to 1 [0.5]",
+      "--model.head.sizes a list, each a whole number from 1 on [[8]]",
+    ]
+  ) assert(lines.includes(line), `${line}\n${lines.join("\n")}`);
 });

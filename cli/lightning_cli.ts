@@ -4,6 +4,7 @@ import { init } from "../device/mod.ts";
 import { args, dirname, joinPath, makeDir, writeErr, writeFileAtomic, writeOut } from "../platform/mod.ts";
 import {
   Callback,
+  CheckpointError,
   type LightningModule,
   seedEverything,
   type Stage,
@@ -129,14 +130,23 @@ export class LightningCLI {
     await init();
     if (config.seedEverything !== false) seedEverything(config.seedEverything);
     const made = this.#made = asUsage(() => this.#make(config));
-    const { trainer, model, data } = made, options = { ckptPath: config.ckptPath };
+    try {
+      await this.#enter(subcommand, made, config);
+    } catch (error) {
+      if (config.ckptPath === null || !(error instanceof CheckpointError)) throw error;
+      throw new UsageError(`--ckptPath: ${error.message}`, { cause: error });
+    }
+    return made.trainer.state === "interrupted" ? INTERRUPTED : 0;
+  }
+
+  async #enter(subcommand: Subcommand, { trainer, model, data }: Instantiated, { ckptPath }: Config): Promise<void> {
+    const options = { ckptPath };
     if (subcommand === "fit") await trainer.fit(model, data, options);
     else if (subcommand === "predict") await trainer.predict(model, data, options);
     else {
       const metrics = await trainer[subcommand](model, data, options);
       for (const record of metrics) writeOut(stringify(record));
     }
-    return trainer.state === "interrupted" ? INTERRUPTED : 0;
   }
 
   #make(config: Config): Instantiated {
