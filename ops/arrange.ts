@@ -171,7 +171,7 @@ export interface UnfoldDimOptions {
  * ```
  */
 export function unfoldDim(x: Tensor, options: UnfoldDimOptions): Tensor {
-  checkNames("take windows in unfoldDim", options, { dim: true, size: true, step: true });
+  checkNames("take windows in unfoldDim", options, { dim: "required", size: "required", step: "required" });
   const { size, step } = options, axis = normalizeDim("unfoldDim", options.dim, x.ndim), n = x.shape[axis];
   if (!Number.isInteger(size) || size < 1 || size > n || !Number.isInteger(step) || step < 1) {
     throw new RangeError(

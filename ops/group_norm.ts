@@ -90,7 +90,7 @@ function checkRank(op: string, x: Tensor, least: number): void {
  * ```
  */
 export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
-  checkNames("compute groupNorm", options, { numGroups: true, weight: true, bias: true, eps: true });
+  checkNames("compute groupNorm", options, { numGroups: "required", weight: true, bias: true, eps: true });
   const { numGroups, weight, bias, eps } = options;
   checkRank("groupNorm", x, 2);
   checkFloat("groupNorm", x);

@@ -38,7 +38,7 @@ export interface LocalResponseNormOptions {
  * ```
  */
 export function localResponseNorm(x: Tensor, options: LocalResponseNormOptions): Tensor {
-  checkNames("normalise in localResponseNorm", options, { size: true, alpha: true, beta: true, k: true });
+  checkNames("normalise in localResponseNorm", options, { size: "required", alpha: true, beta: true, k: true });
   const { size, alpha = 1e-4, beta = 0.75, k = 1 } = options;
   if (!Number.isInteger(size) || size < 1) {
     throw new RangeError(`Cannot normalise in localResponseNorm: size must be a whole number from 1 on, got ${size}`);

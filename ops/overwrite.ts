@@ -62,7 +62,7 @@ export interface SelectScatterOptions {
  * ```
  */
 export function selectScatter(x: Tensor, source: Tensor, options: SelectScatterOptions): Tensor {
-  checkNames("write in selectScatter", options, { dim: true, index: true });
+  checkNames("write in selectScatter", options, { dim: "required", index: "required" });
   const dim = normalizeDim("selectScatter", options.dim, x.ndim), size = x.shape[dim];
   const index = options.index < 0 ? options.index + size : options.index;
   if (!Number.isInteger(index) || index < 0 || index >= size) {

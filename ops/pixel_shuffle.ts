@@ -43,7 +43,7 @@ export interface PixelUnshuffleOptions {
  * ```
  */
 export function pixelShuffle(x: Tensor, options: PixelShuffleOptions): Tensor {
-  checkNames("compute pixelShuffle", options, { upscaleFactor: true });
+  checkNames("compute pixelShuffle", options, { upscaleFactor: "required" });
   const { upscaleFactor: r } = options;
   checkFactor("pixelShuffle", "upscaleFactor", r);
   if (x.ndim < 3) throw bad("pixelShuffle", "there must be at least 3 axes", x);
@@ -72,7 +72,7 @@ export function pixelShuffle(x: Tensor, options: PixelShuffleOptions): Tensor {
  * ```
  */
 export function pixelUnshuffle(x: Tensor, options: PixelUnshuffleOptions): Tensor {
-  checkNames("compute pixelUnshuffle", options, { downscaleFactor: true });
+  checkNames("compute pixelUnshuffle", options, { downscaleFactor: "required" });
   const { downscaleFactor: r } = options;
   checkFactor("pixelUnshuffle", "downscaleFactor", r);
   if (x.ndim < 3) throw bad("pixelUnshuffle", "there must be at least 3 axes", x);

@@ -130,7 +130,7 @@ export interface HistcOptions {
  * ```
  */
 export function histc(x: Tensor, options: HistcOptions): Tensor {
-  checkNames("count in histc", options, { bins: true, min: true, max: true });
+  checkNames("count in histc", options, { bins: true, min: "required", max: "required" });
   const { bins = 100, min, max } = options;
   if (!Number.isInteger(bins) || bins < 1 || !(max > min)) {
     throw new RangeError(
@@ -257,7 +257,7 @@ export interface IndexDimOptions {
  * ```
  */
 export function indexFill(x: Tensor, index: Tensor, value: number, options: IndexDimOptions): Tensor {
-  checkNames("fill in indexFill", options, { dim: true });
+  checkNames("fill in indexFill", options, { dim: "required" });
   const axis = normalizeDim("indexFill", options.dim, x.ndim);
   const named = isin(arange(x.shape[axis]), index);
   return where(reshape(named, x.shape.map((n, i) => i === axis ? n : 1)), value, x);
@@ -281,7 +281,7 @@ export function indexFill(x: Tensor, index: Tensor, value: number, options: Inde
  * ```
  */
 export function indexCopy(x: Tensor, index: Tensor, source: Tensor, options: IndexDimOptions): Tensor {
-  checkNames("copy in indexCopy", options, { dim: true });
+  checkNames("copy in indexCopy", options, { dim: "required" });
   const axis = normalizeDim("indexCopy", options.dim, x.ndim);
   const places = reshape(index, source.shape.map((_, i) => i === axis ? -1 : 1));
   return scatter(x, expand(places, source.shape), source, { dim: axis });

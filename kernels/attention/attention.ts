@@ -141,7 +141,7 @@ export function scaledDotProductAttention(
  */
 export function packedAttention(qkv: Tensor, options: PackedAttentionOptions): Tensor {
   const name = "packedAttention";
-  checkNames(`attend in ${name}`, options, { ...NAMES, numHeads: true, numKvHeads: true });
+  checkNames(`attend in ${name}`, options, { ...NAMES, numHeads: "required", numKvHeads: true });
   const { numHeads, numKvHeads = numHeads } = options;
   if (![numHeads, numKvHeads].every((n) => Number.isInteger(n) && n > 0) || numHeads % numKvHeads !== 0) {
     throw new RangeError(

@@ -57,7 +57,7 @@ export interface BincountOptions {
  * ```
  */
 export function bincount(x: Tensor, options: BincountOptions): Tensor {
-  checkNames("compute bincount", options, { numBins: true });
+  checkNames("compute bincount", options, { numBins: "required" });
   const { numBins } = options;
   if (!Number.isInteger(numBins) || numBins < 1) {
     throw new RangeError(`Cannot count in bincount: numBins must be a whole number from 1 on, got ${numBins}`);

@@ -144,7 +144,7 @@ export function corner(op: string, x: Tensor, shape: Shape, dim: number): Tensor
  * ```
  */
 export function gather(x: Tensor, index: Tensor, options: GatherOptions): Tensor {
-  checkNames("look up in gather", options, { dim: true });
+  checkNames("look up in gather", options, { dim: "required" });
   const { dim } = options;
   const axis = normalizeDim("gather", dim, x.ndim);
   requireInside("gather", x, index, axis);

@@ -142,7 +142,7 @@ function requireList(op: string, index: Tensor): Tensor {
  * ```
  */
 export function indexSelect(x: Tensor, index: Tensor, options: IndexSelectOptions): Tensor {
-  checkNames("look up in indexSelect", options, { dim: true });
+  checkNames("look up in indexSelect", options, { dim: "required" });
   const { dim } = options;
   requireAxes("indexSelect", x);
   const axis = normalizeDim("indexSelect", dim, x.ndim);
@@ -171,7 +171,7 @@ export function indexSelect(x: Tensor, index: Tensor, options: IndexSelectOption
  * ```
  */
 export function indexAdd(x: Tensor, index: Tensor, source: Tensor, options: IndexAddOptions): Tensor {
-  checkNames("add in indexAdd", options, { dim: true, alpha: true });
+  checkNames("add in indexAdd", options, { dim: "required", alpha: true });
   const { dim, alpha = 1 } = options;
   requireAxes("indexAdd", x);
   const axis = normalizeDim("indexAdd", dim, x.ndim);

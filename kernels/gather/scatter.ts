@@ -134,7 +134,7 @@ export function fitted(
  * ```
  */
 export function scatter(x: Tensor, index: Tensor, src: Tensor | number, options: ScatterOptions): Tensor {
-  checkNames("write in scatter", options, { dim: true });
+  checkNames("write in scatter", options, { dim: "required" });
   const { dim } = options;
   const axis = normalizeDim("scatter", dim, x.ndim);
   const constant = typeof src === "number";
@@ -171,7 +171,7 @@ export function scatter(x: Tensor, index: Tensor, src: Tensor | number, options:
  * ```
  */
 export function scatterAdd(x: Tensor, index: Tensor, src: Tensor, options: ScatterOptions): Tensor {
-  checkNames("add in scatterAdd", options, { dim: true });
+  checkNames("add in scatterAdd", options, { dim: "required" });
   const { dim } = options;
   const axis = normalizeDim("scatterAdd", dim, x.ndim);
   // Under autocast its operands may come from operations of either type.

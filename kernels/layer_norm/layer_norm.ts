@@ -234,7 +234,7 @@ function normalise(
  * ```
  */
 export function layerNorm(x: Tensor, options: LayerNormOptions): Tensor {
-  checkNames("normalise in layerNorm", options, { normalizedShape: true, weight: true, bias: true, eps: true });
+  checkNames("normalise in layerNorm", options, { normalizedShape: "required", weight: true, bias: true, eps: true });
   const { normalizedShape, weight, bias, eps = 1e-5 } = options;
   return normalise("layerNorm", x, normalizedShape, weight ?? null, bias ?? null, eps, true);
 }
@@ -261,7 +261,7 @@ const EPSILON: Partial<Record<Tensor["dtype"], number>> = { f32: 2 ** -23, f16: 
  * ```
  */
 export function rmsNorm(x: Tensor, options: RmsNormOptions): Tensor {
-  checkNames("normalise in rmsNorm", options, { normalizedShape: true, weight: true, eps: true });
+  checkNames("normalise in rmsNorm", options, { normalizedShape: "required", weight: true, eps: true });
   const { normalizedShape, weight, eps } = options;
   return normalise("rmsNorm", x, normalizedShape, weight ?? null, null, eps ?? EPSILON[x.dtype] ?? 0, false);
 }

@@ -103,7 +103,7 @@ export function slice(x: Tensor, options: SliceOptions = {}): Tensor {
  * ```
  */
 export function narrow(x: Tensor, options: NarrowOptions): Tensor {
-  checkNames("compute narrow", options, { dim: true, start: true, length: true });
+  checkNames("compute narrow", options, { dim: "required", start: "required", length: "required" });
   const { dim, start, length } = options;
   requireAxes("narrow", x);
   const axis = normalizeDim("narrow", dim, x.ndim), size = x.shape[axis];
@@ -137,7 +137,7 @@ export function narrow(x: Tensor, options: NarrowOptions): Tensor {
  * ```
  */
 export function select(x: Tensor, options: SelectOptions): Tensor {
-  checkNames("compute select", options, { dim: true, index: true });
+  checkNames("compute select", options, { dim: "required", index: "required" });
   const { dim, index } = options;
   requireAxes("select", x);
   const axis = normalizeDim("select", dim, x.ndim), size = x.shape[axis];

@@ -41,7 +41,7 @@ const placeOp: Op<Attrs> = {
 };
 
 function extremes(name: Attrs["name"], x: Tensor, options: ScanOptions): [Tensor, Tensor] {
-  checkNames(`compute ${name}`, options, { dim: true });
+  checkNames(`compute ${name}`, options, { dim: "required" });
   if (x.dtype === "bool") throw new TypeError(`Cannot compare in ${name}: elements must be numbers, they are bool`);
   const dim = normalizeDim(name, options.dim, x.ndim);
   const places = apply({ ...placeOp, name }, [x], { name, dim, reversed: false });

@@ -53,6 +53,6 @@ const cumprodOp: Op<ScanAttrs> = {
  * ```
  */
 export function cumprod(x: Tensor, options: ScanOptions): Tensor {
-  checkNames("compute cumprod", options, { dim: true });
+  checkNames("compute cumprod", options, { dim: "required" });
   return apply(cumprodOp, [x], { dim: normalizeDim("cumprod", options.dim, x.ndim), reversed: false });
 }

@@ -37,6 +37,6 @@ export function sumOnwards(x: Tensor, { dim, reversed }: ScanAttrs): Tensor {
  * ```
  */
 export function cumsum(x: Tensor, options: ScanOptions): Tensor {
-  checkNames("compute cumsum", options, { dim: true });
+  checkNames("compute cumsum", options, { dim: "required" });
   return apply(cumsumOp, [x], { dim: normalizeDim("cumsum", options.dim, x.ndim), reversed: false });
 }

@@ -55,6 +55,6 @@ const logcumsumexpOp: Op<ScanAttrs> = {
  * ```
  */
 export function logcumsumexp(x: Tensor, options: ScanOptions): Tensor {
-  checkNames("compute logcumsumexp", options, { dim: true });
+  checkNames("compute logcumsumexp", options, { dim: "required" });
   return apply(logcumsumexpOp, [x], { dim: normalizeDim("logcumsumexp", options.dim, x.ndim), reversed: false });
 }

@@ -6,7 +6,9 @@ import {
   cumsum,
   grad,
   logcumsumexp,
+  narrow,
   type ScanOptions,
+  softmax,
   sum,
   tensor,
   zeros,
@@ -133,4 +135,19 @@ gpuTest("results that grow along an axis check what they are given", () => {
   }
   assertThrows(() => cummax(tensor([true]), { dim: 0 }), TypeError, "elements must be numbers");
   assertThrows(() => logcumsumexp(tensor([1]), { dim: 0 }), TypeError, "floating-point");
+});
+
+gpuTest("an option that is missing is named", () => {
+  const x = zeros([2, 3]);
+  // As JavaScript may call it.
+  const call = (fn: (...args: never[]) => unknown, ...args: unknown[]) => () =>
+    (fn as (...args: unknown[]) => unknown)(...args);
+  for (const fn of [cumsum, cumprod, logcumsumexp]) {
+    for (const options of [{}, { dim: undefined }, undefined]) {
+      assertThrows(call(fn, x, options), TypeError, `Cannot compute ${fn.name}: the option dim is missing`);
+    }
+  }
+  assertThrows(call(softmax, x, {}), TypeError, "softmax: the option dim is missing");
+  assertThrows(call(narrow, x, { dim: 0 }), TypeError, "Cannot compute narrow: the options start, length are missing");
+  assertThrows(call(narrow, x, { axis: 0 }), TypeError, "there is no option axis");
 });

@@ -1,4 +1,4 @@
-import { checkObject } from "../../device/option_names.ts";
+import { checkNames } from "../../device/option_names.ts";
 import { type DType, isFloat, isHalf } from "../../tensor/dtype.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
@@ -150,10 +150,8 @@ const shareOf = pointwise({
 
 function along(op: Op<Attrs>, x: Tensor, options: SoftmaxOptions): Tensor {
   const { name } = op;
-  if (typeof options !== "object") {
-    if (options === undefined) throw new TypeError(`Cannot compute ${name}: it needs an axis, say { dim: -1 }`);
-    checkObject(`compute ${name}`, options);
-  }
+  if (options === undefined) throw new TypeError(`Cannot compute ${name}: it needs an axis, say { dim: -1 }`);
+  checkNames(`compute ${name}`, options, { dim: "required" });
   const { dim } = options;
   if (!isFloat(x.dtype)) {
     throw new TypeError(`Cannot compute ${name}: elements must be floating-point numbers, they are ${x.dtype}`);
