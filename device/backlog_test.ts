@@ -26,25 +26,40 @@ fn main(@builtin(global_invocation_id) id: vec3u) { // ${kernels++}
 
 const floats = (...values: number[]): Tensor => tensor(values, { dtype: "f32" });
 
+/** A test whose kernels are compiled side by side, as those of recordings and trainings are. */
+function sideBySideTest(name: string, fn: () => Promise<void>): void {
+  gpuTest(name, async ({ pipelines }) => {
+    pipelines.sideBySide++;
+    try {
+      await fn();
+    } finally {
+      pipelines.sideBySide--;
+    }
+  });
+}
+
 /** Values of f32 in words that a buffer is written with. */
 const words = (...values: number[]) => new Float32Array(values);
 
-gpuTest("work waits for its kernels, and is done in its order: kernels, copies and writes from the host", async () => {
-  const { recorder } = device();
-  const double = scaling(2), triple = scaling(3);
-  const x = floats(1, 2);
-  const first = double(x);
-  assert(recorder.holding, "the kernel was there at once");
-  recorder.write(x.storage.buffer, words(10, 20));
-  const second = triple(x);
-  recorder.flush();
-  recorder.write(x.storage.buffer, words(100, 200));
-  const third = double(x);
-  assertEquals(await Promise.all([first.array(), second.array(), third.array()]), [[2, 4], [30, 60], [200, 400]]);
-  assert(!recorder.holding);
-});
+sideBySideTest(
+  "work waits for its kernels, and is done in its order: kernels, copies and writes from the host",
+  async () => {
+    const { recorder } = device();
+    const double = scaling(2), triple = scaling(3);
+    const x = floats(1, 2);
+    const first = double(x);
+    assert(recorder.holding, "the kernel was there at once");
+    recorder.write(x.storage.buffer, words(10, 20));
+    const second = triple(x);
+    recorder.flush();
+    recorder.write(x.storage.buffer, words(100, 200));
+    const third = double(x);
+    assertEquals(await Promise.all([first.array(), second.array(), third.array()]), [[2, 4], [30, 60], [200, 400]]);
+    assert(!recorder.holding);
+  },
+);
 
-gpuTest("a loop that never waits gets its kernels compiled at once, and parameters of every batch", async () => {
+sideBySideTest("a loop that never waits gets its kernels compiled at once, and parameters of every batch", async () => {
   const { recorder } = device();
   const double = scaling(2);
   const x = double(floats(0.5, 1));
@@ -57,7 +72,7 @@ gpuTest("a loop that never waits gets its kernels compiled at once, and paramete
   assertEquals(await sum.array(), [5000, 5001]);
 });
 
-gpuTest("memory that is short does not wait for kernels", async () => {
+sideBySideTest("memory that is short does not wait for kernels", async () => {
   const { pool, recorder } = device();
   const idle = zeros([2 ** 16]);
   void idle.storage.buffer;
@@ -75,7 +90,7 @@ gpuTest("memory that is short does not wait for kernels", async () => {
   assertEquals(await y.array(), [2, 4]);
 });
 
-gpuTest("a kernel that does not compile is told at each use, and nothing else is lost", async () => {
+sideBySideTest("a kernel that does not compile is told at each use, and nothing else is lost", async () => {
   const bad = scaling(2, true), good = scaling(2);
   const x = floats(1, 2);
   const lost = bad(x), kept = good(x);
@@ -88,7 +103,7 @@ gpuTest("a kernel that does not compile is told at each use, and nothing else is
   await device().sync();
 });
 
-gpuTest("a capture records, replays and tells its first step while kernels compile", async () => {
+sideBySideTest("a capture records, replays and tells its first step while kernels compile", async () => {
   const double = scaling(2), triple = scaling(3);
   using step = capture((x: Tensor) => add(triple(double(x)), 1));
   const x = floats(1, 2);
@@ -102,7 +117,7 @@ gpuTest("a capture records, replays and tells its first step while kernels compi
   assert(step.statistics.firstMs > 0);
 });
 
-gpuTest("a profile has every kernel, also those that were not compiled", async () => {
+sideBySideTest("a profile has every kernel, also those that were not compiled", async () => {
   if (!device().features.has("timestamp-query")) return;
   const double = scaling(2);
   const times = await profile(device(), () => void double(floats(1, 2)));
@@ -113,6 +128,7 @@ Deno.test("a device that is lost while work waits for kernels rejects who waits"
   const first = await init();
   const lost: Device = await openDevice();
   setDevice(lost);
+  lost.pipelines.sideBySide++;
   try {
     const y = scaling(2)(floats(1, 2));
     const read = y.data();

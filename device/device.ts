@@ -251,6 +251,8 @@ export class Device {
 
   #fail(error: Error): void {
     if (/\[Invalid \w+|is invalid due to a previous error/.test(error.message)) this.#consequence ??= error;
+    // What memory was refused explains what went wrong with it.
+    else if (error instanceof OutOfMemoryError && !(this.#failure instanceof OutOfMemoryError)) this.#failure = error;
     else this.#failure ??= error;
   }
 

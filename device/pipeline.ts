@@ -18,7 +18,7 @@ export interface PipelineSource {
   readonly operands: readonly (readonly number[])[];
 }
 
-/** A kernel, compiled while the host goes on. */
+/** A kernel, compiled at once or while the host goes on. */
 export class Pipeline {
   /** The kernel's name. */
   readonly label: string;
@@ -43,8 +43,15 @@ export class Pipeline {
    * @param source Its text
    * @param layout What it is bound with
    * @param onError Takes the error of a kernel that cannot be compiled, now and at each use
+   * @param sideBySide Whether the host goes on meanwhile
    */
-  constructor(device: GPUDevice, source: PipelineSource, layout: BindingLayout, onError: (error: Error) => void) {
+  constructor(
+    device: GPUDevice,
+    source: PipelineSource,
+    layout: BindingLayout,
+    onError: (error: Error) => void,
+    sideBySide: boolean,
+  ) {
     const { label, code, constants } = source;
     this.label = label;
     this.layout = layout;
@@ -53,7 +60,9 @@ export class Pipeline {
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label, code });
     this.#description = { label, layout: layout.pipeline, compute: { module, entryPoint: "main", constants } };
-    const made = device.createComputePipelineAsync(this.#description);
+    const made = sideBySide
+      ? device.createComputePipelineAsync(this.#description)
+      : this.#gpu = device.createComputePipeline(this.#description);
     // Some implementations reject, others tell the scope.
     const compiled = Promise.all([made, device.popErrorScope()]).then(([gpu, error]) => {
       if (error !== null) throw error;

@@ -37,6 +37,12 @@ export class PipelineCache {
   readonly #pending = new Set<Promise<void>>();
   #pendingSince = 0;
   #milliseconds = 0;
+  /**
+   * How many want kernels to be compiled side by side while the host goes on: recordings and trainings, which wait for
+   * their values in the end. Else a kernel is there at once: Dawn ends the process when an environment that runs no longer
+   * (a test that is over) is told of a kernel.
+   */
+  sideBySide = 0;
   /** Bind groups ever made; a steady training step makes none. */
   groupsCreated = 0;
   #paramsBuffers = 0;
@@ -60,9 +66,10 @@ export class PipelineCache {
     let pipeline = this.#pipelines.get(key);
     if (pipeline === undefined) {
       const text = { label, code: source(), constants, operands };
-      pipeline = new Pipeline(this.gpu, text, this.#layout(access, hasParams), this.onError);
+      const start = performance.now();
+      pipeline = new Pipeline(this.gpu, text, this.#layout(access, hasParams), this.onError, this.sideBySide > 0);
       this.#pipelines.set(key, pipeline);
-      this.#time(pipeline.ready);
+      this.#time(pipeline.ready, start);
     }
     return pipeline;
   }
@@ -164,8 +171,8 @@ export class PipelineCache {
     return layout;
   }
 
-  #time(ready: Promise<void>): void {
-    if (this.#pending.size === 0) this.#pendingSince = performance.now();
+  #time(ready: Promise<void>, start: number): void {
+    if (this.#pending.size === 0) this.#pendingSince = start;
     this.#pending.add(ready);
     ready.then(() => {
       this.#pending.delete(ready);

@@ -53,12 +53,14 @@ export class Watch implements Watcher {
 
   /** Runs `fn` and takes everything down. */
   watch<T>(fn: () => T): T {
-    const { pool, recorder } = this.#device;
+    const { pipelines, pool, recorder } = this.#device;
     pool.recording = recorder.recording = this.recording;
     watching.by = this;
+    pipelines.sideBySide++;
     try {
       return fn();
     } finally {
+      pipelines.sideBySide--;
       pool.recording = recorder.recording = null;
       watching.by = null;
     }

@@ -87,6 +87,8 @@ export class FitLoop {
     Object.assign(progress, this.#resumed());
     if (this.trainBatches === 0) return;
     const restore = reporter.use(reporter.fitStore, "fit");
+    const { pipelines } = device();
+    pipelines.sideBySide++;
     try {
       await hooks.call("onTrainStart");
       if (this.#options.validateAtStart && progress.batchesSeen === 0) await this.#validate(() => {});
@@ -97,6 +99,7 @@ export class FitLoop {
       }
       await hooks.call("onTrainEnd");
     } finally {
+      pipelines.sideBySide--;
       this.#compiled?.dispose();
       this.#compiled = null;
       restore();

@@ -148,7 +148,7 @@ export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   if (typeof p !== "number" || Number.isNaN(p)) {
     throw new RangeError(`Cannot compute norm: p must be a number, got ${p}`);
   }
-  const attrs = reduceAttrs("norm", x, options);
+  const attrs = reduceAttrs("norm", x, options, { p: true });
   if (p < 0 || p === Infinity) checkNonEmpty("norm", x, attrs.dims);
   return apply(normOp, [x], { ...attrs, p });
 }

@@ -356,3 +356,11 @@ gpuTest("what is no object of options, no tensor or no axis is refused by name",
   );
   assertEquals([`${x}`, JSON.stringify({ x })], ["Tensor([2, 2], f32)", '{"x":"Tensor([2, 2], f32)"}']);
 });
+
+gpuTest("options that a reduction does not have are refused", () => {
+  const x = zeros([2, 3]), wrong = { axis: 0 } as ReduceOptions;
+  for (const reduce of [sum, mean, norm, amax, variance]) {
+    assertThrows(() => reduce(x, wrong), TypeError, "there is no option axis");
+  }
+  return Promise.resolve();
+});

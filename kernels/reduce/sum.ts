@@ -1,4 +1,4 @@
-import { checkObject } from "../../device/option_names.ts";
+import { checkNames } from "../../device/option_names.ts";
 import { type DType, isFloat } from "../../tensor/dtype.ts";
 import { apply, type GradContext, type Inputs } from "../../tensor/op.ts";
 import { normalizeDims } from "../../tensor/shape.ts";
@@ -61,8 +61,13 @@ const meanOp = reducer("mean", {
 });
 
 /** The attributes of a reduction from what a user says. An empty list of axes means all, as in PyTorch. */
-export function reduceAttrs(op: string, x: Tensor, options: ReduceOptions): ReduceAttrs {
-  if (typeof options !== "object") checkObject(`reduce in ${op}`, options);
+export function reduceAttrs(
+  op: string,
+  x: Tensor,
+  options: ReduceOptions,
+  more: Readonly<Record<string, true>> = {},
+): ReduceAttrs {
+  checkNames<object>(`reduce in ${op}`, options, { dim: true, keepdim: true, ...more });
   const { dim, keepdim = false } = options;
   const all = typeof dim === "object" && dim.length === 0;
   return { dims: normalizeDims(op, all ? undefined : dim, x.ndim), keepdim };

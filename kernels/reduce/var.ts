@@ -104,7 +104,7 @@ function spreadOf(op: typeof varOp, x: Tensor, options: VarOptions): Tensor {
       `Cannot measure spread in ${op.name}: elements must be floating-point numbers, they are ${x.dtype}`,
     );
   }
-  const { dims, keepdim } = reduceAttrs(op.name, x, options);
+  const { dims, keepdim } = reduceAttrs(op.name, x, options, { correction: true });
   const { correction = 1 } = options;
   const together = dims.every((dim, i) => i === 0 || dim === dims[i - 1] + 1);
   if (together) return apply(op, [x], { dims, keepdim, correction });
