@@ -3,7 +3,7 @@ import { LightningModule, Trainer, type TrainerOptions } from "../lightning.ts";
 import { mean, type Tensor } from "../mod.ts";
 import { BatchNorm1d, Linear } from "../nn/mod.ts";
 import { type Optimizer, SGD, StepLR } from "../optim/mod.ts";
-import { joinPath } from "../platform/mod.ts";
+import { exists, joinPath, remove } from "../platform/mod.ts";
 import {
   cloudLoader,
   constantBatches,
@@ -15,7 +15,14 @@ import {
   Slope,
   trainerTest,
 } from "../testing/trainer.ts";
-import { BackboneFinetuning, LambdaCallback, ModelCheckpoint, ModelPruning, StochasticWeightAveraging } from "./mod.ts";
+import {
+  BackboneFinetuning,
+  EMAWeightAveraging,
+  LambdaCallback,
+  ModelCheckpoint,
+  ModelPruning,
+  StochasticWeightAveraging,
+} from "./mod.ts";
 
 trainerTest("weights at the beginning of the last epochs are averaged, and the rate goes to a constant", async () => {
   const rates: number[] = [];
@@ -266,3 +273,37 @@ trainerTest("whole rows, chance, and functions choose, too", async () => {
   const wrong = { pruningFn: "ln_structured" } as const;
   assertThrows(() => new ModelPruning(wrong), TypeError, "useGlobalUnstructured must be false for structured pruning");
 });
+
+trainerTest(
+  "what an interrupted fit has freed is not left out of a checkpoint: saving by hand is refused",
+  async () => {
+    await inFolder(async (folder) => {
+      const pruning = {
+        pruningFn: "l1_unstructured",
+        parameterNames: ["weight"],
+        useLotteryTicketHypothesis: false,
+      } as const;
+      for (
+        const [callback, what] of [
+          [new EMAWeightAveraging({ decay: 0.5 }), "EMAWeightAveraging: the average"],
+          [new StochasticWeightAveraging({ swaLrs: 1, swaEpochStart: 1 }), "StochasticWeightAveraging: the average"],
+          [new ModelPruning(pruning), "ModelPruning: its masks"],
+        ] as const
+      ) {
+        const controller = new AbortController(), path = joinPath(folder, "by_hand.ckpt");
+        const aborts = new LambdaCallback({
+          onTrainBatchEnd: (trainer) => void (trainer.globalStep === 3 && controller.abort()),
+        });
+        const trainer = new Trainer({ ...quiet, maxEpochs: 4, callbacks: [callback, aborts] }), module = new Slope();
+        const data = constantBatches([1, 1]);
+        await trainer.fit(module, data, { signal: controller.signal });
+        await assertRejects(() => trainer.saveCheckpoint(path), Error, `Cannot save a checkpoint of ${what}`);
+        assertEquals(await exists(path), false);
+        // Brought to its end, the module has what was averaged or pruned.
+        await trainer.fit(module, data);
+        await trainer.saveCheckpoint(path);
+        await remove(path, { recursive: true });
+      }
+    });
+  },
+);

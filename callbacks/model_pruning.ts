@@ -11,7 +11,8 @@ import { keep, scope, track } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkOptions } from "../trainer/check_options.ts";
 import { checkState } from "../trainer/check_state.ts";
-import { Callback, type LightningModule, type StateDict, type Trainer } from "../trainer/mod.ts";
+import { Callback, type CheckpointData, type LightningModule, type StateDict, type Trainer } from "../trainer/mod.ts";
+import { lostState } from "./_lost_state.ts";
 import { type Prune, pruneAll, PRUNING, type PruningName } from "./_pruning.ts";
 
 /** What a {@link ModelPruning} cuts away, and when. */
@@ -89,6 +90,10 @@ export class ModelPruning extends Callback {
   #undo: (() => void)[] = [];
   #restored: z.output<typeof savedState> | null = null;
   #sparsity = 0;
+  /** Whether training came to its end, where what is cut away stays away by itself. */
+  #ended = false;
+  /** Whether a fit that did not has freed masks, without which its state is not whole. */
+  #lost = false;
 
   /**
    * Makes the callback.
@@ -114,6 +119,7 @@ export class ModelPruning extends Callback {
 
   /** Chooses the parameters, and remembers their values. */
   override onFitStart(_trainer: Trainer, module: LightningModule): void {
+    this.#lost = this.#ended = false;
     const { parametersToPrune, parameterNames } = this.#options;
     const all = new Map(module.namedParameters());
     const missing = parametersToPrune?.filter((name) => !all.has(name)) ?? [];
@@ -150,12 +156,23 @@ export class ModelPruning extends Callback {
     await this.#prune(trainer.currentEpoch);
   }
 
+  /** Notes whether there is more to train. */
+  override onTrainEnd(trainer: Trainer): void {
+    this.#ended = !trainer.interrupted;
+  }
+
   /** Frees masks and remembered values; the weights stay as they are. */
   override teardown(): void {
+    this.#lost ||= this.#masks.size > 0 && !this.#ended;
     for (const undo of this.#undo.splice(0)) undo();
     for (const t of [...this.#masks.values(), ...this.#original.values()]) t.dispose();
     this.#masks.clear();
     this.#original.clear();
+  }
+
+  /** Refuses a state of training that lacks the masks. */
+  override onSaveCheckpoint(_trainer: Trainer, _module: LightningModule, { training }: CheckpointData): void {
+    if (this.#lost && training !== null) throw lostState(this, "its masks");
   }
 
   /** Masks, and the values that training began with. */

@@ -7,7 +7,8 @@ import type { DType } from "../tensor/dtype.ts";
 import { type HostTensor, isHostTensor } from "../tensor/host.ts";
 import { checkOptions } from "../trainer/check_options.ts";
 import { checkState } from "../trainer/check_state.ts";
-import { Callback, type LightningModule, type StateDict, type Trainer } from "../trainer/mod.ts";
+import { Callback, type CheckpointData, type LightningModule, type StateDict, type Trainer } from "../trainer/mod.ts";
+import { lostState } from "./_lost_state.ts";
 
 /** How a {@link StochasticWeightAveraging} averages, and when. */
 export interface StochasticWeightAveragingOptions {
@@ -54,6 +55,8 @@ export class StochasticWeightAveraging extends Callback {
   #average: AveragedModel | null = null;
   #scheduler: SWALR | null = null;
   #nAveraged = 0;
+  /** Whether a fit that did not come to its end has freed an average, without which its state is not whole. */
+  #lost = false;
   #latestUpdateEpoch = -1;
   /** The epochs, from 0, whose beginnings are averaged: first and last. */
   #epochs: readonly [first: number, last: number] = [0, 0];
@@ -82,6 +85,7 @@ export class StochasticWeightAveraging extends Callback {
   /** Looks at the optimizer and the model, and goes on with a restored average. */
   override onFitStart(trainer: Trainer, module: LightningModule): void {
     const { optimizers, lrSchedulerConfigs, maxEpochs } = trainer, { swaEpochStart } = this.#options;
+    this.#lost = false;
     const problem = optimizers.length !== 1
       ? `one optimizer, got ${optimizers.length}`
       : lrSchedulerConfigs.length > 1
@@ -147,12 +151,18 @@ export class StochasticWeightAveraging extends Callback {
   /** Frees the average. */
   override teardown(trainer: Trainer): void {
     this.onTrainEpochEnd(trainer);
+    this.#lost = this.#average !== null && trainer.currentEpoch < trainer.maxEpochs;
     if (this.#extended) trainer.maxEpochs--;
     this.#extended = false;
     this.#average?.dispose();
     this.#average = this.#scheduler = null;
     this.#nAveraged = 0;
     this.#latestUpdateEpoch = -1;
+  }
+
+  /** Refuses a state of training that lacks the average. */
+  override onSaveCheckpoint(_trainer: Trainer, _module: LightningModule, { training }: CheckpointData): void {
+    if (this.#lost && training !== null) throw lostState(this, "the average of the weights");
   }
 
   /** The average, and where the schedule stands. */

@@ -2,6 +2,7 @@ import { checkObject } from "../device/option_names.ts";
 import { AveragedModel, type AveragedModelOptions } from "../optim/mod.ts";
 import { hostTensor, isHostTensor } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { lostState } from "./_lost_state.ts";
 import {
   type AnyTensor,
   Callback,
@@ -41,6 +42,8 @@ export class WeightAveraging extends Callback {
   /** Whether the model holds the average, and {@link AveragedModel} the trained weights. */
   #swapped = false;
   #ended = false;
+  /** Whether a fit that did not come to its end has freed an average, without which its state is not whole. */
+  #lost = false;
 
   /**
    * Makes the callback.
@@ -75,6 +78,7 @@ export class WeightAveraging extends Callback {
 
   /** Makes the average, beside the model. */
   override onFitStart(_trainer: Trainer, module: LightningModule): void {
+    this.#lost = false;
     this.#average ??= new AveragedModel(module, this.#options);
   }
 
@@ -113,6 +117,7 @@ export class WeightAveraging extends Callback {
   override teardown(_trainer: Trainer, module: LightningModule, stage: Stage): void {
     if (stage !== "fit") return;
     if (this.#swapped && !this.#ended) this.#swap(module);
+    this.#lost = this.started && !this.#ended;
     this.#average?.dispose();
     this.#average = null;
     this.#swapped = this.#ended = false;
@@ -121,6 +126,7 @@ export class WeightAveraging extends Callback {
 
   /** Makes the average the checkpoint's weights. */
   override onSaveCheckpoint(trainer: Trainer, _module: LightningModule, checkpoint: CheckpointData): void {
+    if (this.#lost) throw lostState(this, "the average of the weights");
     if (this.#average === null || !this.#used(trainer)) return;
     const [inModel, beside] = [checkpoint.stateDict, new Map(this.#average.averages)];
     [checkpoint.stateDict, checkpoint.extra[RAW]] = this.#swapped ? [inModel, beside] : [beside, inModel];
