@@ -100,6 +100,8 @@ interface Saving {
 
 /** The ending of a checkpoint's folder. */
 const ENDING = ".ckpt";
+/** The name of the latest state. */
+const LAST = `last${ENDING}`;
 
 /**
  * Saves checkpoints: the best by a metric, and the latest.
@@ -208,8 +210,15 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
 
   /** Chooses the folder, and clears it of what a process that died while it saved has left. */
   override async setup(trainer: Trainer, _module: LightningModule, stage: Stage): Promise<void> {
-    this.#folder = this.#options.dirpath ?? joinPath(trainer.logDir, "checkpoints");
+    this.#folder = this.#folderFor(trainer);
     if (stage === "fit") await sweep(this.#folder);
+  }
+
+  /** The `last` of an earlier process in this folder. */
+  async findLast(trainer: Trainer): Promise<string | null> {
+    const folder = this.#folderFor(trainer), path = joinPath(folder, LAST);
+    await sweep(folder);
+    return await exists(path) ? path : null;
   }
 
   /** After a resumption: puts the folder in order. */
@@ -385,7 +394,11 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   }
 
   #last(): string {
-    return this.lastModelPath = joinPath(this.#folder, `last${ENDING}`);
+    return this.lastModelPath = joinPath(this.#folder, LAST);
+  }
+
+  #folderFor(trainer: Trainer): string {
+    return this.#options.dirpath ?? joinPath(trainer.logDir, "checkpoints");
   }
 
   /**

@@ -359,3 +359,32 @@ inOwn("state that is none of its own is refused by name", async (folder) => {
   for (const name of ["bestKModels.a", "lastSavedStep"]) assertStringIncludes(error.message, name);
   assertThrows(() => callback.loadStateDict({}), CheckpointError, "bestModelPath");
 });
+
+inOwn(
+  "another trainer goes on with the newest last in the folders of its callbacks, or begins with a warning",
+  async (folder) => {
+    const data = { train: constantBatches([1, 1, 1]), val: constantBatches([1]) };
+    const goOn = async (folders: string[], maxEpochs: number): Promise<[steps: number, from: string | null]> => {
+      const everyNEpochs = (i: number) => ({ everyNEpochs: i + 1 }); // tells the callbacks apart
+      const callbacks = folders.map((dirpath, i) =>
+        new ModelCheckpoint({ dirpath, saveLast: true, ...everyNEpochs(i) })
+      );
+      const trainer = new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs, callbacks });
+      let first = -1;
+      const module = new Scripted();
+      module.onTrainStart = () => void (first = trainer.globalStep);
+      await trainer.fit(module, data, { ckptPath: "last" });
+      return [first, trainer.ckptPath];
+    };
+    const [one, two] = [joinPath(folder, "one"), joinPath(folder, "two")];
+    assertEquals(await goOn([one], 1), [0, null]);
+    assertEquals(await goOn([one], 2), [3, joinPath(one, "last.ckpt")]);
+    await saves(two, { saveLast: true }, { maxEpochs: 1 });
+    assertEquals(await goOn([two, one], 3), [6, joinPath(one, "last.ckpt")]);
+    const callbacks = new ModelCheckpoint({ dirpath: joinPath(folder, "none") });
+    const trainer = new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 1, callbacks });
+    const none = (which: string) => `Cannot load the ${which} checkpoint: this trainer has saved none`;
+    await assertRejects(() => trainer.fit(new Scripted(), data, { ckptPath: "best" }), Error, none("best"));
+    await assertRejects(() => trainer.validate(new Scripted(), data, { ckptPath: "last" }), Error, none("last"));
+  },
+);

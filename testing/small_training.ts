@@ -4,11 +4,11 @@
  * happens to standard output; the progress bar goes to standard error.
  */
 import { ModelCheckpoint, RichProgressBar } from "../callbacks/mod.ts";
-import { Callback, Trainer } from "../lightning.ts";
+import { Callback, Trainer, Tuner } from "../lightning.ts";
 import { init, mean, type Tensor } from "../mod.ts";
 import { constantBatches, quiet, Slope } from "./trainer.ts";
 
-const { trainer: options, batches, sleep, folder, hang, rich } = JSON.parse(Deno.args[0]);
+const { trainer: options, batches, sleep, folder, hang, rich, tune } = JSON.parse(Deno.args[0]);
 
 await init();
 
@@ -49,5 +49,9 @@ const train = {
     for (let i = 0; i < batches; i++) yield batch;
   },
 };
-await trainer.fit(new Sleepy({ lr: 0.01 }), { train, val: [batch] });
+const model = new Sleepy({ lr: 0.01 });
+if (tune) {
+  await new Tuner(trainer).lrFind(model, train, { numTraining: batches, earlyStopThreshold: null });
+  console.log(`rate ${model.lr}`);
+} else await trainer.fit(model, { train, val: [batch] });
 console.log(`${trainer.state} after ${trainer.globalStep}`);

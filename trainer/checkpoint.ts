@@ -85,6 +85,18 @@ export async function readCheckpoint(path: string): Promise<CheckpointData> {
   }
 }
 
+/** Of some checkpoints the one that has seen most batches, `null` of none. */
+export async function newestOf(paths: readonly string[]): Promise<string | null> {
+  if (paths.length <= 1) return paths[0] ?? null;
+  const seen = await Promise.all(paths.map(async (path) => {
+    // One that is damaged comes after all others; if it is chosen nevertheless, reading it says why it cannot be.
+    const checkpoint = await readCheckpoint(path).catch(() => null);
+    const progress = checkpoint?.training?.progress as { batchesSeen?: number } | undefined;
+    return progress?.batchesSeen ?? -1;
+  }));
+  return paths[seen.indexOf(Math.max(...seen))];
+}
+
 async function readFolder(folder: string): Promise<CheckpointData> {
   const { version, files } = await readManifest(folder);
   const contents = new Map<string, Uint8Array<ArrayBuffer>>();

@@ -66,3 +66,8 @@ Deno.test("a second Ctrl-C ends a process that hangs", async () => {
   assertEquals(out, ["trains"]);
   assert(signal === "SIGINT" || code === 130, `code ${code}, signal ${signal}`);
 });
+
+Deno.test("Ctrl-C in a search for a learning rate is told by the trainer, and leaves the rate as it was", async () => {
+  const { code, out } = await interrupt({ tune: true }, 1);
+  assertEquals([code, out], [0, ["trains", "rate 0.01", "interrupted after 0"]]);
+});

@@ -7,7 +7,7 @@ import { resolveAmount } from "./amounts.ts";
 import { alone } from "./_exclusive.ts";
 import { useMeasuredTiles } from "./benchmark.ts";
 import type { Callback } from "./callback.ts";
-import { CheckpointError, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { CheckpointError, newestOf, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { callbacksOf, loggersOf, withModules } from "./defaults.ts";
 import { enter } from "./entry.ts";
 import { watching } from "../tensor/watcher.ts";
@@ -68,7 +68,12 @@ export interface CheckpointCallback extends Callback {
   readonly bestModelPath: string;
   /** The latest state's folder, `""` before the first or where none is kept. */
   readonly lastModelPath: string;
+  /** Looks for the latest state that an earlier process has left where this callback writes; `null` if there is none. */
+  findLast?(trainer: Trainer): Promise<string | null>;
 }
+
+/** Marks a trainer as interrupted that tried something before its own training. */
+export let interruptedInTrial: (trainer: Trainer) => void;
 
 /**
  * Runs a {@link LightningModule}: training, validation, test and prediction, with callbacks, loggers and checkpoints.
@@ -108,6 +113,12 @@ export class Trainer implements DataModuleTrainer {
   readonly #progress: FitProgress = noProgress();
   readonly #reporter: Reporter;
   readonly #saves: SaveQueue = new SaveQueue();
+
+  static {
+    interruptedInTrial = (trainer) => {
+      if (trainer.#stage === null) trainer.#state = "interrupted";
+    };
+  }
 
   /**
    * Makes a trainer; nothing runs yet.
@@ -625,6 +636,7 @@ export class Trainer implements DataModuleTrainer {
       const configured = await run.inHook("configureCallbacks", () => module.configureCallbacks?.()) ?? [];
       this.#callbacks = withModules(this.options, this.#ownCallbacks, [configured].flat());
       callbacks.push(...this.#callbacks);
+      if (options.ckptPath === "last") this.#ckptPath = await this.#findLast(run, stage);
       this.#reporter.startClock(this.#progress.seconds);
       this.#state = await enter(run, stage, this.loggers, () => body(run));
       await this.precision.rest();
@@ -655,11 +667,21 @@ export class Trainer implements DataModuleTrainer {
   }
 
   #checkpointPath(wanted: string | null): string | null {
-    if (wanted !== "best" && wanted !== "last") return wanted;
-    const callback = this.checkpointCallback;
-    const path = wanted === "best" ? callback?.bestModelPath : callback?.lastModelPath || callback?.bestModelPath;
-    if (!path) throw new Error(`Cannot load the ${wanted} checkpoint: this trainer has saved none`);
-    return path;
+    // The last one may lie in the folder of a callback that the module adds.
+    if (wanted === "last") return null;
+    return wanted === "best" ? this.checkpointCallback?.bestModelPath || noneSaved(wanted) : wanted;
+  }
+
+  /** The newest state that the callbacks have saved, in this process or an earlier one. Training begins without one, too. */
+  async #findLast(run: Run, stage: Stage): Promise<string | null> {
+    const writers = this.#callbacks.filter((callback) => callback.checkpointing) as CheckpointCallback[];
+    const found = await Promise.all(writers.map((writer) => writer.lastModelPath || writer.findLast?.(this)));
+    const path = await newestOf(found.filter((path): path is string => Boolean(path))) ??
+      this.checkpointCallback?.bestModelPath;
+    if (path) return path;
+    if (stage !== "fit") noneSaved("last");
+    run.warn('ckptPath is "last", but the folders of the callbacks hold no last checkpoint: training begins anew');
+    return null;
   }
 }
 
@@ -667,6 +689,10 @@ export class Trainer implements DataModuleTrainer {
 interface Fitted {
   readonly module: LightningModule;
   readonly data: LightningDataModule | null;
+}
+
+function noneSaved(which: string): never {
+  throw new Error(`Cannot load the ${which} checkpoint: this trainer has saved none`);
 }
 
 /** Throws unless all options exist and the module is an instance: a class is easily given in its place. */

@@ -1,7 +1,7 @@
 import type { LightningDataModule } from "../../data/mod.ts";
 import type { Callback } from "../callback.ts";
 import type { LightningModule } from "../lightning_module.ts";
-import { Trainer, type TrainerData } from "../trainer.ts";
+import { interruptedInTrial, Trainer, type TrainerData } from "../trainer.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** One trial: a short training beside the real one. */
@@ -15,7 +15,8 @@ export interface Trial<Batch> {
   readonly callbacks?: Callback[];
 }
 
-/** Trains for some steps as a trainer would, without files, validation or reports. Returns the trainer that did. */
+/** Trains for some steps as a trainer would, without files, validation or reports. Returns the trainer that did; if
+ * it was interrupted, so is the one that the trial is for. */
 export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> {
   const trainer = new Trainer({
     ...trial.trainer.options,
@@ -41,6 +42,7 @@ export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> 
     for (const optimizer of trainer.optimizers) optimizer.dispose();
     trial.module.zeroGrad();
   }
+  if (trainer.state === "interrupted") interruptedInTrial(trial.trainer);
   return trainer;
 }
 

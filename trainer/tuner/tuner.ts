@@ -89,6 +89,7 @@ export class Tuner {
 
   /**
    * Trains a little with a rate that grows from step to step, and looks where the loss falls fastest (Smith 2017).
+   * An interrupted search changes no attribute, and leaves the trainer's state at `"interrupted"`.
    *
    * @param module The model
    * @param data As `fit` takes it
@@ -120,10 +121,14 @@ export class Tuner {
     }
     const trial = new RateTrial(rates);
     const trainer = this.#trainer, steps = rates.numTraining;
-    await undoing(module, data, () => tryTraining({ trainer, module, data, steps, callbacks: [trial] }));
+    const { state } = await undoing(
+      module,
+      data,
+      () => tryTraining({ trainer, module, data, steps, callbacks: [trial] }),
+    );
     const finder = new LrFinder(trial.lrs, trial.losses, rates.mode);
     const found = finder.suggestion();
-    if (holder !== null && updateAttr && found !== null) holder.owner[holder.name] = found;
+    if (holder !== null && updateAttr && found !== null && state !== "interrupted") holder.owner[holder.name] = found;
     return finder;
   }
 
