@@ -15,8 +15,10 @@ export interface Trial<Batch> {
   readonly callbacks?: Callback[];
 }
 
-/** Trains for some steps as a trainer would, without files, validation or reports. Returns the trainer that did; if
- * it was interrupted, so is the one that the trial is for. */
+/**
+ * Trains for some steps as a trainer would, without files, validation or reports. Returns the trainer that did; if it was
+ * interrupted, so is the one that the trial is for.
+ */
 export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> {
   const trainer = new Trainer({
     ...trial.trainer.options,
