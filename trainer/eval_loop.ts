@@ -1,3 +1,4 @@
+import { writeErr } from "../platform/mod.ts";
 import { inferenceMode, noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
 import { Cursor, type NamedLoader, type Step } from "./loaders.ts";
@@ -28,9 +29,9 @@ export interface EvalOptions {
 
 /** What a loop without gradients gave. */
 export interface EvalResult {
-  /** Metrics by loader, under the names of epoch rows. */
+  /** Metrics by loader, under the names of epoch rows; none where it did not come to its end. */
   readonly metrics: Record<string, number>[];
-  /** Predictions by loader and batch. */
+  /** Predictions by loader and batch; none where it did not come to its end. */
   readonly predictions: unknown[][];
   /** Whether it came to its end; metrics of a part are not made known. */
   readonly complete: boolean;
@@ -82,6 +83,12 @@ export async function evaluate(
       const values = await (known ? reporter.finishEvaluation() : readValues(() => store.epochValues()));
       if (complete) beforeEnd();
       await hooks.call(`on${hook}End`);
+      if (!complete) {
+        if (run.interrupted && run.trainer.stage !== "fit") {
+          writeErr(`Interrupted: ${run.trainer.stage} did not come to its end, and returns nothing\n`);
+        }
+        return { metrics: [], predictions: [], complete };
+      }
       const metrics = Object.fromEntries(values.map(({ name, value }) => [name, value]));
       return { metrics: byLoader(metrics, loaders), predictions, complete };
     });

@@ -1,4 +1,5 @@
 import { device } from "../device/mod.ts";
+import { writeErr } from "../platform/mod.ts";
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { scope } from "../tensor/scope.ts";
 import { isNone, resolveAmount } from "./amounts.ts";
@@ -93,11 +94,15 @@ export class FitLoop {
       await hooks.call("onTrainStart");
       if (this.#options.validateAtStart && progress.batchesSeen === 0) await this.#validate(() => {});
       while (!this.#finished()) await run.timed("runTrainingEpoch", () => this.#epoch());
+      // A save that began earlier is none of this moment.
+      if (run.interrupted) await run.saves.settle();
+      const written = run.saves.written;
       if (!this.#reachedEnd()) {
         run.cutShort = true;
         await hooks.callbacks("onInterrupt");
       }
       await hooks.call("onTrainEnd");
+      if (run.cutShort && run.interrupted) await this.#tellInterrupted(written);
     } finally {
       pipelines.sideBySide--;
       this.#compiled?.dispose();
@@ -107,6 +112,16 @@ export class FitLoop {
     // Within an epoch the next fit goes on with what was logged; nothing stays on the device for it.
     if (progress.midEpoch) await reporter.fitStore.moveToHost();
     else reporter.fitStore.reset();
+  }
+
+  /** Tells the user who pressed Ctrl-C where training stands, and what was saved of it. */
+  async #tellInterrupted(writtenBefore: number): Promise<void> {
+    const { saves, trainer } = this.#run, { globalStep, epoch } = this.#progress;
+    await saves.settle();
+    const path = trainer.checkpointCallback?.lastModelPath || trainer.checkpointCallback?.bestModelPath ||
+      "a checkpoint";
+    const saved = saves.written > writtenBefore ? `saved ${path}` : "saved nothing";
+    writeErr(`Interrupted: finished step ${globalStep} in epoch ${epoch}, ${saved}\n`);
   }
 
   /** The progress that training goes on from. */

@@ -5,6 +5,12 @@
 export class SaveQueue {
   #running: Promise<void> | null = null;
   #outcome: (() => Promise<void>) | null = null;
+  #written = 0;
+
+  /** Saves that are on the disk. */
+  get written(): number {
+    return this.#written;
+  }
 
   /** Whether {@link tell} has something to tell. */
   get ready(): boolean {
@@ -19,7 +25,10 @@ export class SaveQueue {
    */
   add(saving: Promise<void>, saved: () => Promise<void>): void {
     this.#running = saving.then(
-      () => void (this.#outcome = saved),
+      () => {
+        this.#written++;
+        this.#outcome = saved;
+      },
       (error) => void (this.#outcome = () => Promise.reject(error)),
     );
   }

@@ -1,0 +1,50 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Trainer } from "./mod.ts";
+import { constantBatches, inFolder, quiet, Slope } from "../testing/trainer.ts";
+
+const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
+
+/** What a training that Ctrl-C ends writes to standard error, and its steps. */
+async function interrupted(options: object): Promise<{ line: string; steps: string }> {
+  const setup = JSON.stringify({ batches: 100, sleep: 10, trainer: { maxEpochs: 100 }, ...options });
+  const args = ["run", "-A", "--no-check", CHILD, setup];
+  const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
+  const errors = new Response(child.stderr).text();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("trains")) text += (await reader.read()).value ?? "";
+  child.kill("SIGINT");
+  for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+  await child.status;
+  const lines = (await errors).split("\n").filter((line) => line.startsWith("Interrupted"));
+  assertEquals(lines.length, 1, await errors);
+  return { line: lines[0], steps: /interrupted after (\d+)/.exec(text)![1] };
+}
+
+Deno.test("Ctrl-C in fit leaves a line on what was finished and saved", async () => {
+  await inFolder(async (folder) => {
+    const [saving, other] = await Promise.all([interrupted({ folder }), interrupted({})]);
+    assertEquals(saving.line, `Interrupted: finished step ${saving.steps} in epoch 0, saved ${folder}/last.ckpt`);
+    assertEquals(other.line, `Interrupted: finished step ${other.steps} in epoch 0, saved nothing`);
+    assertMatch(saving.steps, /^[1-9]/);
+  });
+});
+
+Deno.test("predictions and tests that a signal ends return nothing", async () => {
+  for (const phase of ["predict", "test"] as const) {
+    const controller = new AbortController();
+    class Aborts extends Slope {
+      override predictStep(): number {
+        controller.abort();
+        return 1;
+      }
+      override testStep(): void {
+        controller.abort();
+      }
+    }
+    const trainer = new Trainer(quiet);
+    const { signal } = controller;
+    assertEquals(await trainer[phase](new Aborts(), constantBatches([1, 2, 3]), { signal }), []);
+    assertEquals(trainer.state, "interrupted");
+  }
+});
