@@ -80,8 +80,8 @@ export class ConfigCheck {
     if (seedEverything !== false && !(Number.isSafeInteger(seedEverything) && (seedEverything as number) >= 0)) {
       this.#wrong("--seedEverything", "a whole number from 0 on, or false", seedEverything);
     }
-    // The best and the last are those of a trainer that has run, which that of a new process has not.
-    if (ckptPath !== null && (typeof ckptPath !== "string" || ["", "best", "last"].includes(ckptPath))) {
+    // The best is that of a trainer that has run, which that of a new process has not.
+    if (ckptPath !== null && (typeof ckptPath !== "string" || ["", "best"].includes(ckptPath))) {
       this.#wrong("--ckptPath", "a checkpoint's folder", ckptPath);
     }
     const trainer = this.#trainer(), lrScheduler = this.#scheduling(chosen.lrScheduler);
