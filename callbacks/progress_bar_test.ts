@@ -6,7 +6,8 @@ const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
 /** Trains in a process of its own, with or without a terminal of that width. Returns what it printed to the error stream. */
 async function shown(options: object, columns: number | null): Promise<string> {
   const argument = JSON.stringify({ batches: 20, sleep: 10, ...options });
-  const command = `'${Deno.execPath()}' run -A --no-check '${CHILD}' '${argument}'`;
+  // Colours are what one of the tests looks for.
+  const command = `env -u NO_COLOR '${Deno.execPath()}' run -A --no-check '${CHILD}' '${argument}'`;
   const { code, stdout, stderr } = columns === null
     ? await runCommand("sh", ["-c", command])
     // A terminal shows both streams; what the process says of itself is not of interest here.

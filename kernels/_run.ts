@@ -144,8 +144,7 @@ function placeOf(
   limit: number,
 ): readonly [number, number, number] {
   if (typeof groups === "number") {
-    const place = fold(groups, limit);
-    if (count(groups, Infinity) && place[2] <= limit) return place;
+    if (count(groups, Infinity)) return fold(groups, limit);
   } else if (Array.isArray(groups) && groups.length === 3 && groups.every((size) => count(size, limit))) return groups;
   throw new RangeError(
     `Cannot run ${kernel}: workgroups must be a whole number from 0 on, or three up to ${limit}, got ${show(groups)}`,
