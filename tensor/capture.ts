@@ -86,8 +86,8 @@ export interface Captured<A extends readonly unknown[], R> {
  *   return loss;
  * });
  * const x = randn([16, 8]), y = randint(0, 3, [16]);
- * for (let i = 0; i < 10; i++) step(x, y);
- * console.log(step.statistics.replays); // 8
+ * for (let i = 0; i < 9; i++) step(x, y).dispose();
+ * console.log(await step(x, y).item(), step.statistics.replays); // the loss, 8
  * ```
  */
 export function capture<A extends readonly unknown[], R>(fn: (...args: A) => R): Captured<A, R> {
