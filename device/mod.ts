@@ -18,8 +18,8 @@ export {
 export { DeviceLostError, KernelError, NoAdapterError, OutOfMemoryError } from "./errors.ts";
 export type { Pipeline } from "./pipeline.ts";
 export type { Access } from "./pipelines.ts";
+export { profile } from "./profile.ts";
 export { BufferPool, type MemoryReport, type PooledBuffer } from "./pool.ts";
 export type { DispatchSize, RecorderCounts } from "./recorder.ts";
 export type { MatrixShape, SubgroupMatrices } from "./subgroup_matrices.ts";
-export type { TimedDispatch } from "./timeline.ts";
-export { type DispatchTime, profile } from "./timing.ts";
+export type { DispatchTime, TimedDispatch } from "./timeline.ts";

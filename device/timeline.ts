@@ -1,6 +1,13 @@
 import type { Device } from "./device.ts";
 import type { DispatchSize, DispatchTimer } from "./recorder.ts";
-import type { DispatchTime } from "./timing.ts";
+
+/** What one kernel of a profile cost. */
+export interface DispatchTime {
+  /** The operation. */
+  readonly label: string;
+  /** Time on the device, in microseconds. */
+  readonly microseconds: number;
+}
 
 /** When one kernel ran. */
 export interface TimedDispatch extends DispatchTime, DispatchSize {
@@ -86,15 +93,30 @@ export class Timeline implements DispatchTimer {
   /** Ends, and tells when each dispatch ran, in their order. It waits for the device. */
   async stop(): Promise<TimedDispatch[]> {
     try {
-      await this.#device.sync();
-      this.#device.recorder.timer = null;
+      this.#device.flush();
+      await this.#device.recorder.caughtUp();
+      this.#end();
       return this.#onHostClock(await this.#read());
     } finally {
-      for (const { queries, resolved } of this.#sets.splice(0)) {
-        queries.destroy();
-        resolved.destroy();
-      }
+      this.destroy();
     }
+  }
+
+  /** Ends without times, if it has not ended. */
+  destroy(): void {
+    this.#end();
+    for (const { queries, resolved } of this.#sets.splice(0)) {
+      queries.destroy();
+      resolved.destroy();
+    }
+  }
+
+  /** Times nothing more. What has its queries is submitted before, since that resolves them. */
+  #end(): void {
+    const { recorder } = this.#device;
+    if (recorder.timer !== this) return;
+    recorder.flushNow();
+    recorder.timer = null;
   }
 
   /** Begin and end of each dispatch in turn, in the device's milliseconds. */
