@@ -171,11 +171,21 @@ function sourceOf(data: TensorData): Source {
 }
 
 function hostSource({ dtype, shape, data }: HostTensor): Source {
+  // Objects of this form are also made by hand, and come from other threads.
+  checkShape("tensor", shape);
+  if (numel(shape) !== data.length) {
+    throw new ShapeError(
+      "tensor",
+      `Cannot use a host tensor: its shape must hold all elements, shape ${showShape(shape)} holds ${numel(shape)} ` +
+        `and the array ${data.length}`,
+      [shape],
+    );
+  }
   const own: DType = dtype === "u8" ? "i32" : dtype;
   return {
     shape,
     dtype: own,
-    numel: numel(shape),
+    numel: data.length,
     words: (to) => {
       if (dtype === to && isHalf(to)) return f16BitsOf(data as Uint16Array) as Uint16Array<ArrayBuffer>;
       if (dtype === "bf16") {

@@ -77,3 +77,12 @@ gpuTest("nothing is written through a disposed tensor, though another shares its
   }
   assertEquals(await x.array(), [1, 2]);
 });
+
+gpuTest("host tensors made by hand must hold as many elements as their shape says", () => {
+  for (const count of [8, 80]) {
+    const wrong = { dtype: "f32", shape: [3, 4], data: new Float32Array(count) } as const;
+    const said = `shape [3, 4] holds 12 and the array ${count}`;
+    assertThrows(() => tensor(wrong), ShapeError, said);
+    assertThrows(() => uploadInto(zeros([3, 4]), wrong), ShapeError, said);
+  }
+});
