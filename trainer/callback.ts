@@ -2,7 +2,8 @@ import type { Awaitable, Stage, StateDict } from "../data/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { CheckpointData } from "./checkpoint.ts";
-import type { LightningModule, StepOutput } from "./lightning_module.ts";
+import type { LightningModule } from "./lightning_module.ts";
+import type { StepOutput } from "./module_hooks.ts";
 import type { Trainer } from "./trainer.ts";
 
 /**
@@ -184,4 +185,14 @@ export abstract class Callback {
   stateDict?(): StateDict;
   /** Takes back what {@link stateDict} gave. */
   loadStateDict?(state: StateDict): Awaitable<void>;
+}
+
+/** A callback that knows where its best and latest checkpoints lie. */
+export interface CheckpointCallback extends Callback {
+  /** The best checkpoint's folder, `""` before the first. */
+  readonly bestModelPath: string;
+  /** The latest state's folder, `""` before the first or where none is kept. */
+  readonly lastModelPath: string;
+  /** Looks for the latest state that an earlier process has left where this callback writes; `null` if there is none. */
+  findLast?(trainer: Trainer): Promise<string | null>;
 }

@@ -1,6 +1,6 @@
 import { capture, type Captured } from "../tensor/capture.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { StepOutput } from "./lightning_module.ts";
+import type { StepOutput } from "./module_hooks.ts";
 import type { Step } from "./loaders.ts";
 import type { LogOptions } from "./log.ts";
 import type { Optimization } from "./optimization.ts";

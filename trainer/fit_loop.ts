@@ -5,7 +5,7 @@ import { scope } from "../tensor/scope.ts";
 import { isNone, resolveAmount } from "./amounts.ts";
 import { CompiledStep } from "./compiled_step.ts";
 import { evaluate } from "./eval_loop.ts";
-import type { StepOutput } from "./lightning_module.ts";
+import type { StepOutput } from "./module_hooks.ts";
 import { AnomalyDetector } from "./anomaly.ts";
 import { combined, Cursor, lengthOf, type NamedLoader, type Step } from "./loaders.ts";
 import { Optimization } from "./optimization.ts";

@@ -1,64 +1,18 @@
 import { backward } from "../autograd/mod.ts";
-import type { Awaitable, Hyperparameters, Loaders, SaveHyperparametersOptions, Stage } from "../data/mod.ts";
+import type { Awaitable, Hyperparameters, SaveHyperparametersOptions } from "../data/mod.ts";
 import { HyperparameterStore } from "../data/hyperparameters.ts";
 import { MetricCollection } from "../metrics/mod.ts";
 import { Module } from "../nn/mod.ts";
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from "../optim/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { lastly, then } from "./_then.ts";
-import type { Callback } from "./callback.ts";
-import type { CheckpointData } from "./checkpoint.ts";
 import { type Loggable, logOptionNames, type LogOptions } from "./log.ts";
 import { checkNames } from "../device/option_names.ts";
-import type { Trainer } from "./trainer.ts";
 import { type LoadFromCheckpointOptions, loadModule } from "./loading.ts";
+import type { ModuleHooks } from "./module_hooks.ts";
 import { Toggles } from "./toggles.ts";
+import type { Trainer } from "./trainer.ts";
 import { toDevice } from "./transfer.ts";
-
-/** What a training step gives: the loss, an object with it, or nothing to skip the batch. */
-export type StepOutput = Tensor | { loss: Tensor; [key: string]: unknown } | null | undefined | void;
-
-/** How a scheduler is stepped. */
-export interface LRSchedulerConfig {
-  /** The scheduler. */
-  scheduler: LRScheduler;
-  /** When: after each optimizer step, or after each epoch; default `"epoch"`. */
-  interval?: "step" | "epoch";
-  /** Every so many intervals; default 1. */
-  frequency?: number;
-  /** The metric for a scheduler that reacts to one (ReduceLROnPlateau). */
-  monitor?: string;
-  /** Whether a missing metric is an error (default) or a warning. */
-  strict?: boolean;
-  /** Its name in logs. */
-  name?: string;
-  /** Whether `step` takes the metric; default: found by the scheduler's class. */
-  reduceOnPlateau?: boolean;
-}
-
-/** An optimizer with its scheduler. */
-export interface OptimizerConfig {
-  /** The optimizer. */
-  optimizer: Optimizer;
-  /** Its scheduler, stepped once an epoch, or with how it is stepped. */
-  lrScheduler?: LRScheduler | LRSchedulerConfig;
-  /** The metric for the scheduler, where it is not said in its own entry. */
-  monitor?: string;
-  /**
-   * With several optimizers: the training step that this one owns, in place of `trainingStep`. On each batch they take their
-   * turns in order; while one has its turn, parameters that only others own want no gradients.
-   */
-  step?(batch: unknown, batchIdx: number): Awaitable<StepOutput>;
-}
-
-/** All that `configureOptimizers` may return. */
-export type ConfiguredOptimizers =
-  | Optimizer
-  | OptimizerConfig
-  | readonly (Optimizer | OptimizerConfig)[]
-  | readonly [readonly Optimizer[], readonly (LRScheduler | LRSchedulerConfig)[]]
-  | null
-  | void;
 
 /** The run that a module is part of, as far as the module asks it. */
 export interface ModuleHost {
@@ -71,6 +25,10 @@ export interface ModuleHost {
   /** Gives the gradients of an optimizer's parameters their own size, where the loss was scaled. */
   unscale(optimizer: Optimizer): void;
 }
+
+/** The steps and hooks of a module: {@link ModuleHooks}. */
+// deno-lint-ignore no-explicit-any -- as of the class that it merges with
+export interface LightningModule<Batch = any> extends ModuleHooks<Batch> {}
 
 /**
  * A model that knows how it is trained. Write `trainingStep` and `configureOptimizers`; everything else has a default.
@@ -224,106 +182,10 @@ export abstract class LightningModule<Batch = any> extends Module {
     throw new Error(`Cannot call forward of ${this.constructor.name}: it does not define it`);
   }
 
-  /** The loss of a batch. */
-  trainingStep?(batch: Batch, batchIdx: number): Awaitable<StepOutput>;
-  /** Logs what is to be known of a validation batch. */
-  validationStep?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<unknown>;
-  /** Logs what is to be known of a test batch. */
-  testStep?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<unknown>;
   /** The prediction for a batch. */
   predictStep(batch: Batch, _batchIdx: number, _dataloaderIdx: number): Awaitable<unknown> {
     return (this.forward as (batch: Batch) => unknown)(batch);
   }
-
-  /** The optimizers, and how their rates are scheduled. */
-  configureOptimizers?(): Awaitable<ConfiguredOptimizers>;
-  /** Callbacks that this module wants; those of the trainer that are of the same class give way. */
-  configureCallbacks?(): Awaitable<Callback | readonly Callback[]>;
-  /** Makes layers late, once a stage; must give the same again. */
-  configureModel?(): Awaitable<void>;
-  /** Downloads; must not set state. */
-  prepareData?(): Awaitable<void>;
-  /** Batches to train on, where no data module and no loader is given. */
-  trainDataloader?(): Awaitable<Loaders>;
-  /** Batches to validate on, where no data module and no loader is given. */
-  valDataloader?(): Awaitable<Loaders>;
-  /** Batches to test on, where no data module and no loader is given. */
-  testDataloader?(): Awaitable<Loaders>;
-  /** Batches to predict, where no data module and no loader is given. */
-  predictDataloader?(): Awaitable<Loaders>;
-
-  /** Before an entry point does anything else: what depends on the data, for example layers of its sizes. */
-  setup?(stage: Stage): Awaitable<void>;
-  /** The end of an entry point, also after an error. */
-  teardown?(stage: Stage): Awaitable<void>;
-  /** Training is set up: optimizers exist, weights are loaded. */
-  onFitStart?(): Awaitable<void>;
-  /** Training is over. */
-  onFitEnd?(): Awaitable<void>;
-  /** Before the first epoch. */
-  onTrainStart?(): Awaitable<void>;
-  /** After the last epoch. */
-  onTrainEnd?(): Awaitable<void>;
-  /** Before the first batch of an epoch. */
-  onTrainEpochStart?(): Awaitable<void>;
-  /** After the last batch of an epoch and its validation. */
-  onTrainEpochEnd?(): Awaitable<void>;
-  /** Returning −1 leaves the epoch. */
-  onTrainBatchStart?(batch: Batch, batchIdx: number): Awaitable<number | void>;
-  /** After a training batch and its optimizer step; `outputs` is what `trainingStep` returned. */
-  onTrainBatchEnd?(outputs: StepOutput, batch: Batch, batchIdx: number): Awaitable<void>;
-  /** Before gradients are cleared, at the start of an accumulation window. */
-  onBeforeZeroGrad?(optimizer: Optimizer): Awaitable<void>;
-  /** Before the loss is differentiated. */
-  onBeforeBackward?(loss: Tensor): Awaitable<void>;
-  /** After the loss was differentiated. */
-  onAfterBackward?(): Awaitable<void>;
-  /** Before gradients are clipped and the optimizer steps. */
-  onBeforeOptimizerStep?(optimizer: Optimizer): Awaitable<void>;
-  /** Before validation. */
-  onValidationStart?(): Awaitable<void>;
-  /** After validation; its metrics are in `trainer.callbackMetrics`. */
-  onValidationEnd?(): Awaitable<void>;
-  /** Before the first batch of validation. */
-  onValidationEpochStart?(): Awaitable<void>;
-  /** After the last batch of validation, while its metrics can still be logged. */
-  onValidationEpochEnd?(): Awaitable<void>;
-  /** Before a batch of validation. */
-  onValidationBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
-  /** After a batch of validation; `outputs` is what `validationStep` returned. */
-  onValidationBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
-  /** Before the test. */
-  onTestStart?(): Awaitable<void>;
-  /** After the test; its metrics are in `trainer.callbackMetrics`. */
-  onTestEnd?(): Awaitable<void>;
-  /** Before the first batch of the test. */
-  onTestEpochStart?(): Awaitable<void>;
-  /** After the last batch of the test, while its metrics can still be logged. */
-  onTestEpochEnd?(): Awaitable<void>;
-  /** Before a batch of the test. */
-  onTestBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
-  /** After a batch of the test; `outputs` is what `testStep` returned. */
-  onTestBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
-  /** Before prediction. */
-  onPredictStart?(): Awaitable<void>;
-  /** After prediction. */
-  onPredictEnd?(): Awaitable<void>;
-  /** Before the first batch of prediction. */
-  onPredictEpochStart?(): Awaitable<void>;
-  /** After the last batch of prediction. */
-  onPredictEpochEnd?(): Awaitable<void>;
-  /** Before a batch is predicted. */
-  onPredictBatchStart?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
-  /** After a batch was predicted; `outputs` is what `predictStep` returned. */
-  onPredictBatchEnd?(outputs: unknown, batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<void>;
-  /** Before a checkpoint is written; `checkpoint.extra` takes additions. */
-  onSaveCheckpoint?(checkpoint: CheckpointData): Awaitable<void>;
-  /** When a checkpoint is loaded, before the weights are. */
-  onLoadCheckpoint?(checkpoint: CheckpointData): Awaitable<void>;
-  /** Before the batch's arrays become tensors. */
-  onBeforeBatchTransfer?(batch: unknown, dataloaderIdx: number): unknown;
-  /** After the batch's arrays became tensors. */
-  onAfterBatchTransfer?(batch: Batch, dataloaderIdx: number): Batch;
 
   /** Makes tensors of the arrays in a batch. */
   transferBatchToDevice(batch: unknown, _dataloaderIdx: number): unknown {

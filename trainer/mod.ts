@@ -13,7 +13,7 @@ export type {
   StateDict,
 } from "../data/mod.ts";
 export { LightningDataModule } from "../data/mod.ts";
-export { Callback } from "./callback.ts";
+export { Callback, type CheckpointCallback } from "./callback.ts";
 export type { AnyTensor } from "./checkpoint_values.ts";
 export {
   CHECKPOINT_VERSION,
@@ -24,19 +24,15 @@ export {
   writeCheckpoint,
 } from "./checkpoint.ts";
 export { type Defaults, setDefaults } from "./defaults.ts";
-export {
-  type ConfiguredOptimizers,
-  LightningModule,
-  type LRSchedulerConfig,
-  type ModuleHost,
-  type OptimizerConfig,
-  type StepOutput,
-} from "./lightning_module.ts";
+export { LightningModule, type ModuleHost } from "./lightning_module.ts";
+export type { ModuleHooks, StepOutput } from "./module_hooks.ts";
+export type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./optimizer_config.ts";
 export type { LoadFromCheckpointOptions } from "./loading.ts";
 export { type LayerSummary, type ModelSummaryTable, showSummary, summarize } from "./model_summary.ts";
 export type { Loggable, LogOptions, Reduction } from "./log.ts";
 export type { Cell, Logger, LogPoint, MediaPoint, Table } from "./logger.ts";
 export { AnomalyError } from "./anomaly.ts";
+export type { EntryOptions, NoDataModule, PredictOptions, TrainerData } from "./entry_call.ts";
 export type { Amount, Every, Fraction } from "./amounts.ts";
 export type { Duration } from "./duration.ts";
 export type { ResolvedOptions, TrainerOptions } from "./options.ts";
@@ -60,13 +56,5 @@ export {
 export type { ResolvedSchedulerConfig } from "./optimizers.ts";
 export type { GivenLoaders } from "./run.ts";
 export { LrFinder, type LrFindOptions, type ScaleBatchSizeOptions, Tuner } from "./tuner/mod.ts";
-export {
-  type CheckpointCallback,
-  type EntryOptions,
-  type NoDataModule,
-  type PredictOptions,
-  seedEverything,
-  Trainer,
-  type TrainerData,
-  type TrainerState,
-} from "./trainer.ts";
+export { seedEverything, Trainer } from "./trainer.ts";
+export { type TrainerState, TrainerStatus } from "./trainer_status.ts";

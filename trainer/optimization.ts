@@ -4,7 +4,7 @@ import { noGrad } from "../tensor/grad_mode.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { lastly, then } from "./_then.ts";
-import type { StepOutput } from "./lightning_module.ts";
+import type { StepOutput } from "./module_hooks.ts";
 import type { Step } from "./loaders.ts";
 import type { OwnedStep } from "./optimizers.ts";
 import type { Run } from "./run.ts";

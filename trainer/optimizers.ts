@@ -1,7 +1,7 @@
 import { checkNames, show } from "../device/option_names.ts";
 import { LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
-import type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./lightning_module.ts";
 import { countManualSteps } from "./manual.ts";
+import type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./optimizer_config.ts";
 import type { Run } from "./run.ts";
 
 /** A scheduler's configuration with every default filled in. */

@@ -2,24 +2,8 @@ import { assertEquals } from "@std/assert";
 import { LambdaCallback } from "../callbacks/mod.ts";
 import { Trainer, type TrainerOptions } from "../lightning.ts";
 import { joinPath } from "../platform/mod.ts";
+import { written } from "../testing/stderr.ts";
 import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
-
-/** What is written to the error stream while something runs. */
-async function written(fn: () => Promise<unknown>): Promise<string[]> {
-  const fs = process.getBuiltinModule("node:fs") as unknown as { writeSync(fd: number, bytes: Uint8Array): number };
-  const { writeSync } = fs, lines: string[] = [];
-  fs.writeSync = (fd, bytes) => {
-    if (fd !== 2) return writeSync.call(fs, fd, bytes);
-    lines.push(...new TextDecoder().decode(bytes).trimEnd().split("\n"));
-    return bytes.length;
-  };
-  try {
-    await fn();
-  } finally {
-    fs.writeSync = writeSync;
-  }
-  return lines;
-}
 
 async function warnings(module: Slope, data: object, options: TrainerOptions = {}): Promise<string[]> {
   return await written(() => new Trainer({ ...quiet, maxEpochs: 2, ...options }).fit(module, data));

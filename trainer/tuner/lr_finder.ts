@@ -1,7 +1,8 @@
 import { writeFile } from "../../platform/mod.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Callback } from "../callback.ts";
-import type { LightningModule, StepOutput } from "../lightning_module.ts";
+import type { LightningModule } from "../lightning_module.ts";
+import type { StepOutput } from "../module_hooks.ts";
 import type { Trainer } from "../trainer.ts";
 import { drawLearningRates } from "./_plot.ts";
 

@@ -1,7 +1,9 @@
 import type { LightningDataModule } from "../../data/mod.ts";
 import type { Callback } from "../callback.ts";
 import type { LightningModule } from "../lightning_module.ts";
-import { interruptedInTrial, Trainer, type TrainerData } from "../trainer.ts";
+import type { TrainerData } from "../entry_call.ts";
+import { Trainer } from "../trainer.ts";
+import { workOf } from "../trainer_status.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** One trial: a short training beside the real one. */
@@ -44,7 +46,9 @@ export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> 
     for (const optimizer of trainer.optimizers) optimizer.dispose();
     trial.module.zeroGrad();
   }
-  if (trainer.state === "interrupted") interruptedInTrial(trial.trainer);
+  const work = workOf(trial.trainer);
+  // Not where the trial is part of a fit, which asks by itself.
+  if (trainer.state === "interrupted" && work.stage === null) work.state = "interrupted";
   return trainer;
 }
 

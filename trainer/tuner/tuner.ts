@@ -3,7 +3,8 @@ import { LightningDataModule } from "../../data/mod.ts";
 import { device, OutOfMemoryError } from "../../device/mod.ts";
 import { checkOptions } from "../check_options.ts";
 import type { LightningModule } from "../lightning_module.ts";
-import type { Trainer, TrainerData } from "../trainer.ts";
+import type { TrainerData } from "../entry_call.ts";
+import type { Trainer } from "../trainer.ts";
 import { LrFinder, type LrFindOptions, RateTrial } from "./lr_finder.ts";
 import { holderOf, tryTraining, undoing } from "./trial.ts";
 

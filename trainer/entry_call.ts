@@ -1,0 +1,46 @@
+import type { LightningDataModule, Loader, Stage } from "../data/mod.ts";
+import type { InitOptions } from "../device/mod.ts";
+import { checkNames, show } from "../device/option_names.ts";
+import { LightningModule } from "./lightning_module.ts";
+import type { GivenLoaders } from "./run.ts";
+
+/** Keeps a data module of other batches from passing for a loader, all of whose members are optional. */
+export interface NoDataModule {
+  /** Data modules have this. */
+  readonly prepareData?: never;
+}
+
+/** Data for an entry point: a data module, a loader, or loaders by kind. */
+export type TrainerData<Batch> =
+  | LightningDataModule<Batch>
+  | (GivenLoaders & NoDataModule)
+  | (Loader & NoDataModule)
+  | readonly Loader[]
+  | null;
+
+/** How an entry point runs. */
+export interface EntryOptions {
+  /** A checkpoint's folder to start from, or `"best"` or `"last"` of this trainer's ModelCheckpoint. */
+  ckptPath?: string | null;
+  /** Ends the run when aborted: the batch is finished, `teardown` runs, and the entry point returns. */
+  signal?: AbortSignal;
+  /** Which device to open, if none is open yet. */
+  device?: InitOptions;
+}
+
+/** How a prediction runs. */
+export interface PredictOptions extends EntryOptions {
+  /** Keep what `predictStep` gives and return it; default true. */
+  returnPredictions?: boolean;
+}
+
+/** Throws unless all options exist and the module is an instance: a class is easily given in its place. */
+export function checkCall(stage: Stage, module: unknown, options: EntryOptions): void {
+  checkNames(`${stage} with these options`, options, { ckptPath: true, signal: true, device: true });
+  if (module instanceof LightningModule) return;
+  throw new TypeError(
+    `Cannot ${stage}: it expects an instance of a LightningModule, got ${show(module)}${
+      typeof module === "function" ? `, say new ${module.name}()` : ""
+    }`,
+  );
+}

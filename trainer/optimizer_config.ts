@@ -1,0 +1,45 @@
+import type { Awaitable } from "../data/mod.ts";
+import type { LRScheduler, Optimizer } from "../optim/mod.ts";
+import type { StepOutput } from "./module_hooks.ts";
+
+/** How a scheduler is stepped. */
+export interface LRSchedulerConfig {
+  /** The scheduler. */
+  scheduler: LRScheduler;
+  /** When: after each optimizer step, or after each epoch; default `"epoch"`. */
+  interval?: "step" | "epoch";
+  /** Every so many intervals; default 1. */
+  frequency?: number;
+  /** The metric for a scheduler that reacts to one (ReduceLROnPlateau). */
+  monitor?: string;
+  /** Whether a missing metric is an error (default) or a warning. */
+  strict?: boolean;
+  /** Its name in logs. */
+  name?: string;
+  /** Whether `step` takes the metric; default: found by the scheduler's class. */
+  reduceOnPlateau?: boolean;
+}
+
+/** An optimizer with its scheduler. */
+export interface OptimizerConfig {
+  /** The optimizer. */
+  optimizer: Optimizer;
+  /** Its scheduler, stepped once an epoch, or with how it is stepped. */
+  lrScheduler?: LRScheduler | LRSchedulerConfig;
+  /** The metric for the scheduler, where it is not said in its own entry. */
+  monitor?: string;
+  /**
+   * With several optimizers: the training step that this one owns, in place of `trainingStep`. On each batch they take their
+   * turns in order; while one has its turn, parameters that only others own want no gradients.
+   */
+  step?(batch: unknown, batchIdx: number): Awaitable<StepOutput>;
+}
+
+/** All that `configureOptimizers` may return. */
+export type ConfiguredOptimizers =
+  | Optimizer
+  | OptimizerConfig
+  | readonly (Optimizer | OptimizerConfig)[]
+  | readonly [readonly Optimizer[], readonly (LRScheduler | LRSchedulerConfig)[]]
+  | null
+  | void;
