@@ -25,11 +25,25 @@ const CASES: OpCase<ScanOptions>[] = [
   { inputs: [[4, 6, 5]], attrs: { dim: -1 } },
   { inputs: [[]], attrs: { dim: 0 } },
   { inputs: [[2, 0, 3]], attrs: { dim: 1 } },
-  { inputs: [[2, 131]], attrs: { dim: 1 } },
-  { inputs: [[1100]], attrs: { dim: 0 } },
+  { inputs: [[2, 257]], attrs: { dim: 1 } },
+  { inputs: [[1500]], attrs: { dim: 0 } },
+  { inputs: [[700, 4]], attrs: { dim: 0 } },
   { inputs: [[3, 20011]], attrs: { dim: 1 }, large: true },
   { inputs: [[5000, 12]], attrs: { dim: 0 }, large: true },
 ];
+
+testOpInFamilies<ScanOptions>({
+  name: "cumsum",
+  dtypes: ["f32", "f16"],
+  run: ([x], attrs) => cumsum(x, attrs),
+  reference: ([x], { dim }) => {
+    return mapRows(x, (row) => {
+      let sum = 0;
+      return row.map((v) => sum += v);
+    }, dim);
+  },
+  cases: CASES,
+});
 
 testOpInFamilies<ScanOptions>({
   name: "cumprod",
@@ -98,6 +112,15 @@ testFamilies("extremes so far keep the last of equals, take up NaN, and count in
   const long = tensor(Int32Array.from({ length: 3000 }, (_, i) => i % 1000));
   assertEquals((await cummax(long, { dim: 0 })[1].data())[2998], 1999);
   assertEquals(await cummin(tensor([-Infinity, Infinity]), { dim: 0 })[1].array(), [0, 0]);
+});
+
+testFamilies("sums so far count whole numbers and booleans exactly", async () => {
+  const ones = tensor(new Int32Array(3000).fill(1));
+  assertEquals(await cumsum(ones, { dim: 0 }).data(), Int32Array.from({ length: 3000 }, (_, i) => i + 1));
+  const b = tensor([true, false, true, true]);
+  assertEquals(cumsum(b, { dim: 0 }).dtype, "i32");
+  assertEquals(await cumsum(b, { dim: 0 }).array(), [1, 1, 2, 3]);
+  assertEquals(await cumsum(tensor([1, NaN, 2], { dtype: "f32" }), { dim: 0 }).array(), [1, NaN, NaN]);
 });
 
 testFamilies("products so far: whole numbers, and gradients at one zero and at two", async () => {
