@@ -57,8 +57,10 @@ export class WandbServer extends TestServer {
     if (lines !== undefined) {
       if (lines.offset > this.history.length) return new Response("a gap in the history", { status: 400 });
       lines.content.forEach((line: string, i: number) => this.history[lines.offset + i] = line);
-      this.summary = JSON.parse(files["wandb-summary.json"].content[0].replaceAll(/:(NaN|-?Infinity)/g, ':"$1"'));
     }
+    // The client sends each file when it has news of it, not always both at once.
+    const [summary] = files["wandb-summary.json"]?.content ?? [];
+    if (summary !== undefined) this.summary = JSON.parse(summary.replaceAll(/:(NaN|-?Infinity)/g, ':"$1"'));
     if (complete) this.exitCode = exitcode;
     return Response.json({});
   }
