@@ -6,7 +6,7 @@ import { where } from "./choice.ts";
 import { gt, le } from "./compare.ts";
 import { exp, pow } from "./math.ts";
 import { tanh } from "./trigonometry.ts";
-import { type Unary, unary } from "./unary.ts";
+import { floatFunction, type Unary, unary } from "./unary.ts";
 
 export * from "./piecewise.ts";
 
@@ -21,10 +21,7 @@ export * from "./piecewise.ts";
  * console.log(await sigmoid(tensor([0, 100])).array()); // [0.5, 1]
  * ```
  */
-export const sigmoid: Unary = unary({
-  name: "sigmoid",
-  f: "sigmoid_f32(x)",
-  result: "float",
+export const sigmoid: Unary = floatFunction("sigmoid", {
   df: "(dy * y * (1.0 - y))",
   ddf: (y) => sub(1, mul(y, 2)),
 });

@@ -10,7 +10,7 @@ import { where } from "./choice.ts";
 import { eq, ge, le, logicalAnd } from "./compare.ts";
 import { full } from "./constants.ts";
 import { pointwise, type TensorLike } from "./define.ts";
-import { type Unary, unary, vanishing } from "./unary.ts";
+import { floatFunction, type Unary, unary, vanishing } from "./unary.ts";
 
 /**
  * √x; NaN below 0.
@@ -23,10 +23,7 @@ import { type Unary, unary, vanishing } from "./unary.ts";
  * console.log(await sqrt(tensor([4, 2.25])).array()); // [2, 1.5]
  * ```
  */
-export const sqrt: Unary = unary({
-  name: "sqrt",
-  f: "sqrt_f32(x)",
-  result: "float",
+export const sqrt: Unary = floatFunction("sqrt", {
   df: "(dy / (2.0 * y))",
   ddf: (y) => div(-0.5, square(y)),
 });
@@ -62,10 +59,7 @@ export const rsqrt: Unary = unary({
  * console.log(await exp(tensor([0, 1])).array()); // [1, 2.7182817…]
  * ```
  */
-export const exp: Unary = unary({
-  name: "exp",
-  f: "exp_f32(x)",
-  result: "float",
+export const exp: Unary = floatFunction("exp", {
   precision: "full",
   df: "(dy * y)",
   ddf: () => 1,
@@ -82,10 +76,7 @@ export const exp: Unary = unary({
  * console.log(await exp2(tensor([3, -1])).array()); // [8, 0.5]
  * ```
  */
-export const exp2: Unary = unary({
-  name: "exp2",
-  f: "exp2_f32(x)",
-  result: "float",
+export const exp2: Unary = floatFunction("exp2", {
   df: "(dy * y * 0.693147181)",
   ddf: () => Math.LN2,
 });
@@ -101,10 +92,7 @@ export const exp2: Unary = unary({
  * console.log(await expm1(tensor([1e-7])).array()); // [1e-7]
  * ```
  */
-export const expm1: Unary = unary({
-  name: "expm1",
-  f: "expm1_f32(x)",
-  result: "float",
+export const expm1: Unary = floatFunction("expm1", {
   precision: "full",
   df: "(dy * (y + 1.0))",
   ddf: () => 1,
@@ -121,10 +109,7 @@ export const expm1: Unary = unary({
  * console.log(await log(tensor([1, 0])).array()); // [0, -Infinity]
  * ```
  */
-export const log: Unary = unary({
-  name: "log",
-  f: "log_f32(x)",
-  result: "float",
+export const log: Unary = floatFunction("log", {
   precision: "full",
   df: "(dy / x)",
   ddf: (x) => neg(reciprocal(square(x))),
@@ -141,10 +126,7 @@ export const log: Unary = unary({
  * console.log(await log2(tensor([8, 0.5])).array()); // [3, -1]
  * ```
  */
-export const log2: Unary = unary({
-  name: "log2",
-  f: "log2_f32(x)",
-  result: "float",
+export const log2: Unary = floatFunction("log2", {
   precision: "full",
   df: "(dy / (x * 0.693147181))",
   ddf: (x) => div(-1 / Math.LN2, square(x)),
@@ -161,10 +143,7 @@ export const log2: Unary = unary({
  * console.log(await log10(tensor([1, 10])).array()); // [0, 1]
  * ```
  */
-export const log10: Unary = unary({
-  name: "log10",
-  f: "log10_f32(x)",
-  result: "float",
+export const log10: Unary = floatFunction("log10", {
   precision: "full",
   df: "(dy / (x * 2.30258509))",
   ddf: (x) => div(-1 / Math.LN10, square(x)),
@@ -181,10 +160,7 @@ export const log10: Unary = unary({
  * console.log(await log1p(tensor([1e-7])).array()); // [1e-7]
  * ```
  */
-export const log1p: Unary = unary({
-  name: "log1p",
-  f: "log1p_f32(x)",
-  result: "float",
+export const log1p: Unary = floatFunction("log1p", {
   precision: "full",
   df: "(dy / (1.0 + x))",
   ddf: (x) => neg(reciprocal(square(add(x, 1)))),
@@ -201,10 +177,7 @@ export const log1p: Unary = unary({
  * console.log(await erf(tensor([0, 1])).array()); // [0, 0.8427008…]
  * ```
  */
-export const erf: Unary = unary({
-  name: "erf",
-  f: "erf_f32(x)",
-  result: "float",
+export const erf: Unary = floatFunction("erf", {
   df: "(dy * 1.12837917 * exp_f32(-x * x))",
   ddf: (x) => mul(mul(x, -4 / Math.sqrt(Math.PI)), exp(neg(square(x)))),
 });
@@ -220,10 +193,7 @@ export const erf: Unary = unary({
  * console.log(await erfc(tensor([0])).array()); // [1]
  * ```
  */
-export const erfc: Unary = unary({
-  name: "erfc",
-  f: "erfc_f32(x)",
-  result: "float",
+export const erfc: Unary = floatFunction("erfc", {
   df: "(-dy * 1.12837917 * exp_f32(-x * x))",
   ddf: (x) => mul(mul(x, 4 / Math.sqrt(Math.PI)), exp(neg(square(x)))),
 });
@@ -239,10 +209,7 @@ export const erfc: Unary = unary({
  * console.log(await erfinv(tensor([0, 1])).array()); // [0, Infinity]
  * ```
  */
-export const erfinv: Unary = unary({
-  name: "erfinv",
-  f: "erfinv_f32(x)",
-  result: "float",
+export const erfinv: Unary = floatFunction("erfinv", {
   precision: "full",
   df: "(dy * 0.886226925 * exp_f32(y * y))",
   ddf: (y) => mul(mul(y, Math.sqrt(Math.PI)), exp(square(y))),

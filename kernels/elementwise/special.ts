@@ -6,7 +6,7 @@ import { eq, isnan, logicalAnd, logicalNot } from "./compare.ts";
 import { pointwise, type TensorLike } from "./define.ts";
 import { log1p } from "./math.ts";
 import { sigmoid } from "./activations.ts";
-import { type Unary, unary } from "./unary.ts";
+import { floatFunction, type Unary, unary } from "./unary.ts";
 
 /**
  * ln |Γ(x)|, the logarithm of the gamma function; ∞ at 0 and the whole numbers below.
@@ -19,10 +19,7 @@ import { type Unary, unary } from "./unary.ts";
  * console.log(await lgamma(tensor([1, 5], { dtype: "f32" })).array()); // [0, 3.1780538…], ln 4!
  * ```
  */
-export const lgamma: Unary = unary({
-  name: "lgamma",
-  f: "lgamma_f32(x)",
-  result: "float",
+export const lgamma: Unary = floatFunction("lgamma", {
   precision: "full",
   df: "(dy * digamma_f32(x))",
   ddf: (x) => polygamma(x, 1),
@@ -39,10 +36,7 @@ export const lgamma: Unary = unary({
  * console.log(await digamma(tensor([1, 0.5])).array()); // [-0.5772157…, -1.9635100…]
  * ```
  */
-export const digamma: Unary = unary({
-  name: "digamma",
-  f: "digamma_f32(x)",
-  result: "float",
+export const digamma: Unary = floatFunction("digamma", {
   precision: "full",
   df: "(dy * trigamma_f32(x))",
   ddf: (x) => polygamma(x, 2),
@@ -131,10 +125,7 @@ const sincCurve = unary({ name: "sincGrad", f: "sinc_curve_f32(x)", result: "flo
  * console.log(await sinc(tensor([0, 0.5, 1])).array()); // [1, 0.6366197…, 0]
  * ```
  */
-export const sinc: Unary = unary({
-  name: "sinc",
-  f: "sinc_f32(x)",
-  result: "float",
+export const sinc: Unary = floatFunction("sinc", {
   df: "(dy * sinc_slope_f32(x))",
   ddf: (x) => sincCurve(x),
 });

@@ -3,7 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { add, div, mul, neg, reciprocal, square, sub } from "./arithmetic.ts";
 import { pointwise, type TensorLike } from "./define.ts";
 import { rsqrt } from "./math.ts";
-import { type Unary, unary } from "./unary.ts";
+import { floatFunction, type Unary, unary } from "./unary.ts";
 
 const atan2Op = pointwise({
   name: "atan2",
@@ -78,10 +78,7 @@ const hypotOp = pointwise({
  * console.log(await sin(tensor([0, Math.PI / 2])).array()); // [0, 1]
  * ```
  */
-export const sin: Unary = unary({
-  name: "sin",
-  f: "sin_f32(x)",
-  result: "float",
+export const sin: Unary = floatFunction("sin", {
   df: "(dy * cos_f32(x))",
   ddf: (x) => neg(sin(x)),
 });
@@ -97,10 +94,7 @@ export const sin: Unary = unary({
  * console.log(await cos(tensor([0, Math.PI])).array()); // [1, -1]
  * ```
  */
-export const cos: Unary = unary({
-  name: "cos",
-  f: "cos_f32(x)",
-  result: "float",
+export const cos: Unary = floatFunction("cos", {
   df: "(-dy * sin_f32(x))",
   ddf: (x) => neg(cos(x)),
 });
@@ -116,10 +110,7 @@ export const cos: Unary = unary({
  * console.log(await tan(tensor([0, Math.PI / 4])).array()); // [0, 1]
  * ```
  */
-export const tan: Unary = unary({
-  name: "tan",
-  f: "tan_f32(x)",
-  result: "float",
+export const tan: Unary = floatFunction("tan", {
   precision: "full",
   df: "(dy * (1.0 + y * y))",
   ddf: (y) => mul(y, 2),
@@ -136,10 +127,7 @@ export const tan: Unary = unary({
  * console.log(await asin(tensor([0, 1])).array()); // [0, 1.5707963…]
  * ```
  */
-export const asin: Unary = unary({
-  name: "asin",
-  f: "asin_f32(x)",
-  result: "float",
+export const asin: Unary = floatFunction("asin", {
   precision: "full",
   df: "(dy / sqrt_f32(1.0 - x * x))",
   ddf: (x) => mul(x, cubedRsqrt(sub(1, square(x)))),
@@ -156,10 +144,7 @@ export const asin: Unary = unary({
  * console.log(await acos(tensor([1, 0])).array()); // [0, 1.5707963…]
  * ```
  */
-export const acos: Unary = unary({
-  name: "acos",
-  f: "acos_f32(x)",
-  result: "float",
+export const acos: Unary = floatFunction("acos", {
   precision: "full",
   df: "(-dy / sqrt_f32(1.0 - x * x))",
   ddf: (x) => neg(mul(x, cubedRsqrt(sub(1, square(x))))),
@@ -176,10 +161,7 @@ export const acos: Unary = unary({
  * console.log(await atan(tensor([0, 1])).array()); // [0, 0.7853982…]
  * ```
  */
-export const atan: Unary = unary({
-  name: "atan",
-  f: "atan_f32(x)",
-  result: "float",
+export const atan: Unary = floatFunction("atan", {
   df: "(dy / (1.0 + x * x))",
   ddf: (x) => mul(mul(x, -2), square(reciprocal(add(square(x), 1)))),
 });
@@ -195,10 +177,7 @@ export const atan: Unary = unary({
  * console.log(await sinh(tensor([0])).array()); // [0]
  * ```
  */
-export const sinh: Unary = unary({
-  name: "sinh",
-  f: "sinh_f32(x)",
-  result: "float",
+export const sinh: Unary = floatFunction("sinh", {
   precision: "full",
   df: "(dy * cosh_f32(x))",
   ddf: (x) => sinh(x),
@@ -215,10 +194,7 @@ export const sinh: Unary = unary({
  * console.log(await cosh(tensor([0])).array()); // [1]
  * ```
  */
-export const cosh: Unary = unary({
-  name: "cosh",
-  f: "cosh_f32(x)",
-  result: "float",
+export const cosh: Unary = floatFunction("cosh", {
   precision: "full",
   df: "(dy * sinh_f32(x))",
   ddf: (x) => cosh(x),
@@ -235,10 +211,7 @@ export const cosh: Unary = unary({
  * console.log(await tanh(tensor([0, 100])).array()); // [0, 1]
  * ```
  */
-export const tanh: Unary = unary({
-  name: "tanh",
-  f: "tanh_f32(x)",
-  result: "float",
+export const tanh: Unary = floatFunction("tanh", {
   df: "(dy * (1.0 - y * y))",
   ddf: (y) => mul(y, -2),
 });
@@ -254,10 +227,7 @@ export const tanh: Unary = unary({
  * console.log(await asinh(tensor([0])).array()); // [0]
  * ```
  */
-export const asinh: Unary = unary({
-  name: "asinh",
-  f: "asinh_f32(x)",
-  result: "float",
+export const asinh: Unary = floatFunction("asinh", {
   df: "(dy / sqrt(x * x + 1.0))",
   ddf: (x) => neg(mul(x, cubedRsqrt(add(square(x), 1)))),
 });
@@ -273,10 +243,7 @@ export const asinh: Unary = unary({
  * console.log(await acosh(tensor([1])).array()); // [0]
  * ```
  */
-export const acosh: Unary = unary({
-  name: "acosh",
-  f: "acosh_f32(x)",
-  result: "float",
+export const acosh: Unary = floatFunction("acosh", {
   df: "(dy / sqrt_f32(x * x - 1.0))",
   ddf: (x) => neg(mul(x, cubedRsqrt(sub(square(x), 1)))),
 });
@@ -292,10 +259,7 @@ export const acosh: Unary = unary({
  * console.log(await atanh(tensor([0, 1])).array()); // [0, Infinity]
  * ```
  */
-export const atanh: Unary = unary({
-  name: "atanh",
-  f: "atanh_f32(x)",
-  result: "float",
+export const atanh: Unary = floatFunction("atanh", {
   df: "(dy / (1.0 - x * x))",
   ddf: (x) => mul(mul(x, 2), square(reciprocal(sub(1, square(x))))),
 });

@@ -36,6 +36,16 @@ export function unary(entry: UnaryEntry): (x: Tensor, numbers?: Numbers) => Tens
   return (x, values) => op([x], values);
 }
 
+/**
+ * Makes the function of a table entry whose WGSL is `<name>_f32` of `kernels/_shared/`; integers become f32.
+ *
+ * @param name PyTorch's name in camelCase, and the function's in WGSL
+ * @param entry Its gradients, and its behaviour under autocast
+ */
+export function floatFunction(name: string, entry: Pick<UnaryEntry, "df" | "ddf" | "precision">): Unary {
+  return unary({ name, f: `${name}_f32(x)`, result: "float", ...entry });
+}
+
 /** The gradient as a pointwise operation of its own, so that it is one step of a fused kernel. */
 function gradientOf(
   { name, df, ddf, numbers }: UnaryEntry,
