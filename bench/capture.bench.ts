@@ -14,38 +14,14 @@ import {
   gelu,
   init,
   layerNorm,
-  maxPool2d,
   randint,
   randn,
-  relu,
   scope,
   type Tensor,
 } from "../mod.ts";
-import { Conv2d, Embedding, Linear, Module, TransformerEncoder, TransformerEncoderLayer } from "../nn/mod.ts";
+import { Embedding, Linear, Module, TransformerEncoder, TransformerEncoderLayer } from "../nn/mod.ts";
 import { Adam } from "../optim/mod.ts";
-
-class Mlp extends Module<[Tensor], Tensor> {
-  layers = [[784, 256], [256, 128], [128, 10]].map(([from, to]) => new Linear(from, to));
-
-  override forward(x: Tensor): Tensor {
-    return this.layers.reduce((x, layer, i) => layer.forward(i === 0 ? x : relu(x)), x);
-  }
-}
-
-class LeNet extends Module<[Tensor], Tensor> {
-  conv1 = new Conv2d(1, 6, 5, { padding: 2 });
-  conv2 = new Conv2d(6, 16, 5);
-  layers = [[400, 120], [120, 84], [84, 10]].map(([from, to]) => new Linear(from, to));
-
-  override forward(image: Tensor): Tensor {
-    const pool = { kernelSize: 2 };
-    const x = maxPool2d(relu(this.conv2.forward(maxPool2d(relu(this.conv1.forward(image)), pool))), pool);
-    return this.layers.reduce(
-      (x, layer, i) => layer.forward(i === 0 ? x : relu(x)),
-      flatten(x, { startDim: 1 }),
-    );
-  }
-}
+import { LeNet, Mlp } from "./_models.ts";
 
 class Transformer extends Module<[Tensor], Tensor> {
   embedding = new Embedding(96, 128);

@@ -3,21 +3,13 @@
  *
  * The model is three linear layers with ReLU between, trained with Adam on one batch; numbers are MiB.
  */
-import { backward, crossEntropy, device, init, randn, relu, scope, type Tensor, tensor } from "../mod.ts";
-import { Linear, Module } from "../nn/mod.ts";
+import { backward, crossEntropy, device, init, randn, scope, type Tensor, tensor } from "../mod.ts";
 import { Adam } from "../optim/mod.ts";
 import type { PrecisionName } from "../trainer/mod.ts";
 import { Precision } from "../trainer/precision.ts";
+import { Mlp } from "./_models.ts";
 
 const BATCH = 2048, SIZES = [64, 256, 256, 10];
-
-class Mlp extends Module<[x: Tensor], Tensor> {
-  readonly layers = SIZES.slice(1).map((size, i) => new Linear(SIZES[i], size));
-
-  override forward(x: Tensor): Tensor {
-    return this.layers.reduce((x, layer, i) => i === 0 ? layer.forward(x) : layer.forward(relu(x)), x);
-  }
-}
 
 /** Bytes by part, from shapes alone. */
 function predicted(name: PrecisionName): Record<string, number> {
@@ -41,7 +33,7 @@ async function measured(name: PrecisionName): Promise<Record<string, number>> {
   const live = async () => (await device().sync(), device().memory().liveBytes);
   const precision = new Precision(name);
   const start = await live();
-  const model = new Mlp();
+  const model = new Mlp(SIZES);
   precision.convert(model);
   for (const p of model.parameters()) void p.storage.buffer;
   const built = await live();

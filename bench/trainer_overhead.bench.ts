@@ -5,25 +5,16 @@
  * process; batches are on the host for both. Medians of rounds, milliseconds a step; the bar is 1 % plus 20 µs. The last row is
  * a training step without any work, which leaves the trainer alone.
  */
+import { LambdaCallback } from "../callbacks/mod.ts";
+import { LightningModule, Trainer, type TrainerOptions } from "../lightning.ts";
 import { CSVLogger } from "../loggers/mod.ts";
-import { Callback, LightningModule, Trainer, type TrainerOptions } from "../lightning.ts";
-import {
-  backward,
-  capture,
-  crossEntropy,
-  device,
-  flatten,
-  init,
-  maxPool2d,
-  relu,
-  scope,
-  type Tensor,
-  tensor,
-} from "../mod.ts";
-import { Conv2d, Linear } from "../nn/mod.ts";
+import { crossEntropy, device, init, scope, type Tensor, tensor } from "../mod.ts";
+import { Linear, type Module } from "../nn/mod.ts";
 import { AdamW, type Optimizer } from "../optim/mod.ts";
 import { makeTempDir, remove } from "../platform/mod.ts";
 import { type HostTensor, hostTensor } from "../tensor/host.ts";
+import { bareStep } from "../testing/bare_step.ts";
+import { LeNet, Mlp } from "./_models.ts";
 
 const [steps = 60, rounds = 7] = Deno.args.map(Number);
 const WARM_UP = 12;
@@ -31,7 +22,14 @@ const WARM_UP = 12;
 type Batch = { x: Tensor; y: Tensor };
 type HostBatch = { x: HostTensor<"f32">; y: HostTensor<"i32"> };
 
-abstract class Classifier extends LightningModule<Batch> {
+class Classifier extends LightningModule<Batch> {
+  net: Module<[Tensor], Tensor>;
+
+  constructor(net: Module<[Tensor], Tensor>) {
+    super();
+    this.net = net;
+  }
+
   override trainingStep(batch: Batch): Tensor {
     const loss = this.loss(batch);
     this.log("loss", loss);
@@ -39,52 +37,24 @@ abstract class Classifier extends LightningModule<Batch> {
   }
 
   loss({ x, y }: Batch): Tensor {
-    return crossEntropy(this.forward(x), y);
+    return crossEntropy(this.net.forward(x), y);
   }
-
-  abstract override forward(x: Tensor): Tensor;
 
   override configureOptimizers(): Optimizer {
     return new AdamW(this.parameters(), { lr: 1e-3 });
   }
 }
 
-class Mlp extends Classifier {
-  layers = [[784, 256], [256, 128], [128, 10]].map(([from, to]) => new Linear(from, to));
-
-  override forward(x: Tensor): Tensor {
-    return this.layers.reduce((x, layer, i) => layer.forward(i === 0 ? x : relu(x)), x);
-  }
-}
-
-class LeNet extends Classifier {
-  conv1 = new Conv2d(1, 6, 5, { padding: 2 });
-  conv2 = new Conv2d(6, 16, 5);
-  layers = [[400, 120], [120, 84], [84, 10]].map(([from, to]) => new Linear(from, to));
-
-  override forward(image: Tensor): Tensor {
-    const pool = { kernelSize: 2 };
-    const x = maxPool2d(relu(this.conv2.forward(maxPool2d(relu(this.conv1.forward(image)), pool))), pool);
-    return this.layers.reduce((x, layer, i) => layer.forward(i === 0 ? x : relu(x)), flatten(x, { startDim: 1 }));
-  }
-}
-
 /** Does nothing in its steps. */
 class Idle extends Classifier {
-  weight = new Linear(1, 1);
-
   constructor() {
-    super();
+    super(new Linear(1, 1));
     this.automaticOptimization = false;
   }
 
   override trainingStep(): Tensor {
     this.log("loss", 0.5);
     return null as never;
-  }
-
-  override forward(x: Tensor): Tensor {
-    return x;
   }
 }
 
@@ -104,14 +74,7 @@ function batchesOf(shape: readonly number[]): HostBatch[] {
 /** Milliseconds a step in a loop that somebody wrote by hand. */
 async function bare(module: Classifier, batches: readonly HostBatch[], compiled: boolean): Promise<number> {
   const optimizer = module.configureOptimizers();
-  const plain = (batch: Batch): Tensor => {
-    const loss = module.loss(batch);
-    optimizer.zeroGrad();
-    backward(loss);
-    optimizer.step();
-    return loss;
-  };
-  const captured = compiled ? capture(plain) : null, step = captured ?? plain;
+  using step = bareStep((batch: Batch) => module.loss(batch), optimizer, compiled);
   let start = 0;
   for (const [i, { x, y }] of batches.entries()) {
     if (i === WARM_UP) {
@@ -122,36 +85,9 @@ async function bare(module: Classifier, batches: readonly HostBatch[], compiled:
   }
   await device().sync();
   const taken = performance.now() - start;
-  captured?.dispose();
   optimizer.zeroGrad();
   optimizer.dispose();
   return taken / steps;
-}
-
-/** Notes when the first, the first timed and the last batch are done. */
-class Clock extends Callback {
-  readonly #last: number;
-  readonly times: number[] = [];
-
-  constructor(batches: number) {
-    super();
-    this.#last = batches - 1;
-  }
-
-  override onTrainBatchEnd(
-    _trainer: unknown,
-    _module: unknown,
-    _outputs: unknown,
-    _batch: unknown,
-    index: number,
-  ): void {
-    if (index === 0 || index === WARM_UP - 1 || index === this.#last) return this.#note() as unknown as void;
-  }
-
-  async #note(): Promise<void> {
-    await device().sync();
-    this.times.push(performance.now());
-  }
 }
 
 /** Milliseconds a step in the trainer, and until the first one is done. */
@@ -160,14 +96,21 @@ async function fitted(
   batches: readonly HostBatch[],
   options: TrainerOptions,
 ): Promise<[step: number, first: number]> {
-  const folder = await makeTempDir(), clock = new Clock(batches.length);
+  const folder = await makeTempDir(), times: number[] = [];
+  const clock = new LambdaCallback({
+    // The first batch, the last before those that are timed, and the last: only there it waits.
+    onTrainBatchEnd: (_trainer, _module, _outputs, _batch, i) => {
+      if (i !== 0 && i !== WARM_UP - 1 && i !== batches.length - 1) return;
+      return device().sync().then(() => void times.push(performance.now()));
+    },
+  });
   const logger = new CSVLogger({ saveDir: folder });
   const trainer = new Trainer({ maxEpochs: 1, defaultRootDir: folder, logger, callbacks: clock, ...options });
   const begun = performance.now();
   await trainer.fit(module, batches as never);
   for (const optimizer of trainer.optimizers) optimizer.dispose();
   await remove(folder, { recursive: true });
-  const [first, start, end] = clock.times;
+  const [first, start, end] = times;
   return [(end - start) / (batches.length - WARM_UP), first - begun];
 }
 
@@ -178,8 +121,8 @@ console.log(
   "| step | bare | fit | least of both | over, of medians | bar | first step |\n| --- | --: | --: | --: | --: | --: | --: |",
 );
 const MODELS = [
-  { name: "MLP 784-256-128-10, batch 128", make: () => new Mlp(), shape: [128, 784] },
-  { name: "LeNet-5, batch 64", make: () => new LeNet(), shape: [64, 1, 28, 28] },
+  { name: "MLP 784-256-128-10, batch 128", make: () => new Classifier(new Mlp()), shape: [128, 784] },
+  { name: "LeNet-5, batch 64", make: () => new Classifier(new LeNet()), shape: [64, 1, 28, 28] },
 ];
 for (const { name, make, shape } of MODELS) {
   const batches = batchesOf(shape);

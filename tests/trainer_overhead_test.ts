@@ -1,11 +1,13 @@
 /** What the trainer makes the device do beside the steps: nothing between two rows. Times are in bench/trainer_overhead. */
 import { assert, assertEquals } from "@std/assert";
-import { Callback, LightningModule, Trainer } from "../lightning.ts";
+import { LambdaCallback } from "../callbacks/mod.ts";
+import { LightningModule, Trainer } from "../lightning.ts";
 import { CSVLogger, TensorBoardLogger } from "../loggers/mod.ts";
-import { backward, capture, crossEntropy, type Device, relu, scope, type Tensor, tensor } from "../mod.ts";
+import { crossEntropy, type Device, relu, scope, type Tensor, tensor } from "../mod.ts";
 import { Linear } from "../nn/mod.ts";
 import { AdamW, type Optimizer } from "../optim/mod.ts";
 import { type HostTensor, hostTensor } from "../tensor/host.ts";
+import { bareStep } from "../testing/bare_step.ts";
 import { written } from "../testing/stderr.ts";
 import { countReads, inFolder, own, type Points, trainerTest } from "../testing/trainer.ts";
 
@@ -44,41 +46,38 @@ function batchesOf(count: number): HostPoints[] {
   }));
 }
 
-/** Notes what the device has been given by the end of two batches. */
-class Counter extends Callback {
-  readonly counts: { dispatches: number; hostWrites: number }[] = [];
-  constructor(readonly device: Device, readonly from: number, readonly to: number) {
-    super();
+/** Batches at whose end it is noted what the device has been given. */
+const FROM = 10, TO = 30;
+
+/** What the device was given between two moments that are noted at batches {@link FROM} and {@link TO}. */
+class Counts {
+  readonly #noted: { dispatches: number; hostWrites: number }[] = [];
+
+  note(device: Device, batch: number): void {
+    if (batch !== FROM && batch !== TO) return;
+    device.flush();
+    this.#noted.push({ ...device.recorder.counts });
   }
 
-  override onTrainBatchEnd(
-    _trainer: unknown,
-    _module: unknown,
-    _outputs: unknown,
-    _batch: unknown,
-    index: number,
-  ): void {
-    if (index !== this.from && index !== this.to) return;
-    this.device.flush();
-    this.counts.push({ ...this.device.recorder.counts });
+  get between(): { dispatches: number; hostWrites: number } {
+    const [a, b] = this.#noted;
+    return { dispatches: b.dispatches - a.dispatches, hostWrites: b.hostWrites - a.hostWrites };
   }
 }
-
-const difference = ([a, b]: readonly { dispatches: number; hostWrites: number }[]) => ({
-  dispatches: b.dispatches - a.dispatches,
-  hostWrites: b.hostWrites - a.hostWrites,
-});
 
 for (const compile of [false, true]) {
   trainerTest(
     `between rows the trainer reads nothing and adds no work, ${compile ? "captured" : "eager"}`,
     async (device) => {
       await inFolder(async (folder) => {
-        const fit = async (batches: number, logEveryNSteps: number, module: Logging, counter?: Counter) =>
+        const fit = async (batches: number, logEveryNSteps: number, module: Logging, counts?: Counts) =>
           await countReads(device, async () => {
             const logger = [new CSVLogger({ saveDir: folder }), new TensorBoardLogger({ saveDir: folder })];
             const options = { maxEpochs: 1, defaultRootDir: folder, enableCheckpointing: false, compile };
-            const trainer = new Trainer({ ...options, logger, logEveryNSteps, callbacks: counter ?? [] });
+            const callbacks = new LambdaCallback({
+              onTrainBatchEnd: (_trainer, _module, _outputs, _batch, i) => counts?.note(device, i),
+            });
+            const trainer = new Trainer({ ...options, logger, logEveryNSteps, callbacks });
             // The progress bar writes to the error stream.
             await written(() => trainer.fit(module, batchesOf(batches) as never));
           });
@@ -88,34 +87,23 @@ for (const compile of [false, true]) {
         assertEquals(await fit(60, 20, module), few + 3);
         assert(few <= 4, `an epoch reads ${few} times`);
 
-        const counter = new Counter(device, 10, 30);
+        const counts = new Counts();
         module.logs = false;
-        await fit(40, 1000, module, counter);
-        assertEquals(difference(counter.counts), bareCounts(device, module, compile));
+        await fit(40, 1000, module, counts);
+        assertEquals(counts.between, bareCounts(device, module, compile));
       });
     },
   );
 }
 
 /** What twenty steps give to the device in a loop written by hand. */
-function bareCounts(device: Device, module: Logging, compiled: boolean): { dispatches: number; hostWrites: number } {
-  const optimizer = module.configureOptimizers();
-  const plain = ({ x, y }: Points) => {
-    const loss = crossEntropy(module.forward(x), y);
-    optimizer.zeroGrad();
-    backward(loss);
-    optimizer.step();
-    return loss;
-  };
-  const captured = compiled ? capture(plain) : null, step = captured ?? plain;
-  const counts: { dispatches: number; hostWrites: number }[] = [];
+function bareCounts(device: Device, module: Logging, compiled: boolean): Counts["between"] {
+  const optimizer = module.configureOptimizers(), counts = new Counts();
+  using step = bareStep(({ x, y }: Points) => crossEntropy(module.forward(x), y), optimizer, compiled);
   for (const [i, { x, y }] of batchesOf(40).entries()) {
     scope(() => void step({ x: tensor(x), y: tensor(y) }));
-    if (i !== 10 && i !== 30) continue;
-    device.flush();
-    counts.push({ ...device.recorder.counts });
+    counts.note(device, i);
   }
-  captured?.dispose();
   optimizer.zeroGrad();
-  return difference(counts);
+  return counts.between;
 }
