@@ -18,14 +18,30 @@ export type LambdaHooks = {
   ]?: NonNullable<Callback[K]>;
 };
 
-const LOOPS = ["Train", "Validation", "Test", "Predict"];
-const MOMENTS = ["Start", "End", "EpochStart", "EpochEnd", "BatchStart", "BatchEnd"];
-const NAMES: readonly string[] = [
-  ...["setup", "teardown", "onFitStart", "onFitEnd", "onSanityCheckStart", "onSanityCheckEnd"],
-  ...LOOPS.flatMap((loop) => MOMENTS.map((moment) => `on${loop}${moment}`)),
-  ...["onBeforeZeroGrad", "onBeforeBackward", "onAfterBackward", "onBeforeOptimizerStep"],
-  ...["onInterrupt", "onException", "onSaveCheckpoint", "onLoadCheckpoint"],
-];
+const LOOPS = ["Train", "Validation", "Test", "Predict"] as const;
+const MOMENTS = ["Start", "End", "EpochStart", "EpochEnd", "BatchStart", "BatchEnd"] as const;
+
+type LoopHook = `on${typeof LOOPS[number]}${typeof MOMENTS[number]}`;
+
+/** Hooks that are not of a loop; the type sees to it that none is forgotten. */
+const OTHERS: Record<Exclude<keyof LambdaHooks, LoopHook>, true> = {
+  setup: true,
+  teardown: true,
+  onFitStart: true,
+  onFitEnd: true,
+  onSanityCheckStart: true,
+  onSanityCheckEnd: true,
+  onBeforeZeroGrad: true,
+  onBeforeBackward: true,
+  onAfterBackward: true,
+  onBeforeOptimizerStep: true,
+  onInterrupt: true,
+  onException: true,
+  onSaveCheckpoint: true,
+  onCheckpointSaved: true,
+  onLoadCheckpoint: true,
+};
+const NAMES = [...Object.keys(OTHERS), ...LOOPS.flatMap((loop) => MOMENTS.map((moment) => `on${loop}${moment}`))];
 
 /**
  * A callback of plain functions.
