@@ -161,3 +161,21 @@ gpuTest("patches that do not fit are refused", () => {
   assertThrows(() => unfold(zeros([...x]), { kernelSize: 2, stride: 0 }), RangeError, "stride must be a whole number");
   assertThrows(() => fold(zeros([1, 5, 4]), { outputSize: 3, kernelSize: 2 }), ShapeError, "a multiple of 4 rows");
 });
+
+gpuTest("patches: options that do not exist, are missing or are no sizes are refused", () => {
+  const image = zeros([1, 1, 4, 4]), columns = zeros([1, 4, 9]);
+  const wrong: [() => unknown, string][] = [
+    [() => unfold(image, { kernelSize: 2, pading: 1 } as never), "there is no option pading, padding is the nearest"],
+    [() => unfold(image, {} as never), "Cannot take patches in unfold: the option kernelSize is missing"],
+    [() => unfold(image, 2 as never), "options must be an object such as { kernelSize: 2 }, got 2"],
+    [() => unfold(image, { kernelSize: "2" } as never), 'kernelSize must be a whole number from 1 on, or two, got "2"'],
+    [
+      () => unfold(image, { kernelSize: [2, 2, 2] } as never),
+      "kernelSize must be a whole number from 1 on, or two, got [2, 2, 2]",
+    ],
+    [() => unfold(image, { kernelSize: 2, stride: 0 }), "stride must be a whole number from 1 on, or two, got 0"],
+    [() => fold(columns, { outputSize: 4, kernelSize: 2, output_size: 4 } as never), "there is no option output_size"],
+    [() => fold(columns, { kernelSize: 2 } as never), "put patches together in fold: the option outputSize is missing"],
+  ];
+  for (const [call, message] of wrong) assertThrows(call, Error, message);
+});

@@ -1,3 +1,4 @@
+import { checkNames, type OptionNames, show } from "../device/option_names.ts";
 import type { Pair } from "../kernels/conv/mod.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
 import { arange, zeros } from "../kernels/elementwise/constants.ts";
@@ -27,6 +28,11 @@ export interface FoldOptions extends UnfoldOptions {
   outputSize: Pair;
 }
 
+const UNFOLD_NAMES: OptionNames<UnfoldOptions> = {
+  ...{ kernelSize: "required", dilation: true, padding: true, stride: true },
+};
+const FOLD_NAMES: OptionNames<FoldOptions> = { outputSize: "required", ...UNFOLD_NAMES };
+
 /** Patches of an image, and the padded image in which they lie. */
 interface Patches {
   readonly kernel: readonly [number, number];
@@ -39,11 +45,11 @@ interface Patches {
 }
 
 function pair(op: string, name: string, value: Pair, least: number): [number, number] {
-  const [y, x] = typeof value === "number" ? [value, value] : value;
-  for (const n of [y, x]) {
-    if (!Number.isInteger(n) || n < least) {
-      throw new RangeError(`Cannot take patches in ${op}: ${name} must be a whole number from ${least} on, got ${n}`);
-    }
+  const [y, x, ...more] = Array.isArray(value) ? value : [value, value];
+  if (more.length > 0 || [y, x].some((n) => !Number.isInteger(n) || n < least)) {
+    throw new RangeError(
+      `Cannot take patches in ${op}: ${name} must be a whole number from ${least} on, or two, got ${show(value)}`,
+    );
   }
   return [y, x];
 }
@@ -97,6 +103,7 @@ function overlay(parts: Tensor, p: Patches): Tensor {
  * @param options Size, distance, dilation of the patches, padding of the image
  * @returns Shape [n, c · kernelHeight · kernelWidth, patches], patches row by row
  * @throws {ShapeError} If a patch does not fit into the padded image
+ * @throws {TypeError} If an option does not exist, or `kernelSize` is missing
  * @throws {RangeError} If an option is out of range
  *
  * @example
@@ -108,6 +115,7 @@ function overlay(parts: Tensor, p: Patches): Tensor {
  * ```
  */
 export function unfold(x: Tensor, options: UnfoldOptions): Tensor {
+  checkNames("take patches in unfold", options, UNFOLD_NAMES);
   if (x.ndim !== 3 && x.ndim !== 4) {
     throw new ShapeError(
       "unfold",
@@ -129,6 +137,7 @@ export function unfold(x: Tensor, options: UnfoldOptions): Tensor {
  * @param options Size of the image and how patches lie in it
  * @returns Shape [n, c, …outputSize]
  * @throws {ShapeError} If there are more or fewer patches than the image has places for
+ * @throws {TypeError} If an option does not exist, or a size is missing
  * @throws {RangeError} If an option is out of range
  *
  * @example
@@ -140,6 +149,7 @@ export function unfold(x: Tensor, options: UnfoldOptions): Tensor {
  * ```
  */
 export function fold(x: Tensor, options: FoldOptions): Tensor {
+  checkNames("put patches together in fold", options, FOLD_NAMES);
   const size = pair("fold", "outputSize", options.outputSize, 1);
   const p = patchesOf("fold", size, options);
   const [rows, columns] = x.shape.slice(-2);

@@ -21,6 +21,7 @@
  * @module
  */
 
+import { show } from "../device/option_names.ts";
 import { FileError, readFile, stat, writeFileAtomic } from "../platform/mod.ts";
 import {
   headerLength,
@@ -34,7 +35,6 @@ import {
 } from "./_safetensors_header.ts";
 import { decodeTensor } from "./_safetensors_decode.ts";
 import type { DType } from "./dtype.ts";
-import { showShape } from "./errors.ts";
 import { type HostTensor, isHostArray } from "./host.ts";
 
 export { SafetensorsError };
@@ -281,6 +281,9 @@ function encode(file: string, named: NamedTensors, metadata: SafetensorsMetadata
   const fail = (rule: SafetensorsRule, message: string, values: Record<string, unknown>): never => {
     throw new SafetensorsError(file, rule, `Cannot write safetensors file ${file}: ${message}`, values);
   };
+  if (!(named instanceof Map) && ![Object.prototype, null].includes(Object.getPrototypeOf(named ?? 0))) {
+    fail("data", `tensors must be an object or a Map of names, got ${show(named)}`, {});
+  }
   const members: string[] = [];
   const strings = entriesOf(metadata);
   for (const [key, text] of strings) {
@@ -329,20 +332,22 @@ function entriesOf<T>(named: ReadonlyMap<string, T> | Readonly<Record<string, T>
 
 function checkedBytes(
   name: string,
-  { dtype, shape, data }: HostTensor<DType>,
+  tensor: HostTensor<DType>,
   fail: (rule: SafetensorsRule, message: string, values: Record<string, unknown>) => never,
 ): Uint8Array {
   if (name === "__metadata__" || !name.isWellFormed()) {
     fail("name", `a tensor's name must be whole characters and not __metadata__, it is ${quote(name)}`, { name });
   }
-  const of = `of tensor ${quote(name)}`;
+  const { dtype, shape, data } = checkedHost(name, tensor, fail), of = `of tensor ${quote(name)}`;
   if (!Object.hasOwn(FILE_NAME, dtype)) {
     fail("dtype", `dtype ${of} must be one of ${Object.keys(FILE_NAME).join(" ")}, it is ${dtype}`, { name, dtype });
   }
   if (!isHostArray(dtype, data)) fail("data", `data ${of} must be the typed array for ${dtype}`, { name, dtype });
-  const numel = shape.reduce((product, size) => Number.isSafeInteger(size) && size >= 0 ? product * size : NaN, 1);
+  const numel = Array.isArray(shape)
+    ? shape.reduce((product, size) => Number.isSafeInteger(size) && size >= 0 ? product * size : NaN, 1)
+    : NaN;
   if (numel !== data.length) {
-    fail("shape", `shape ${of} must hold its ${data.length} elements, it is ${showShape(shape)}`, { name, shape });
+    fail("shape", `shape ${of} must hold its ${data.length} elements, it is ${show(shape)}`, { name, shape });
   }
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (dtype === "bool") {
@@ -350,4 +355,25 @@ function checkedBytes(
     if (at >= 0) fail("value", `elements ${of} must be 0 or 1, element ${at} is ${bytes[at]}`, { name, index: at });
   }
   return bytes;
+}
+
+/** Tells a tensor of the device, and what is no tensor at all, from one on the host; plain JavaScript can pass any. */
+function checkedHost(
+  name: string,
+  tensor: HostTensor<DType>,
+  fail: (rule: SafetensorsRule, message: string, values: Record<string, unknown>) => never,
+): HostTensor<DType> {
+  const { dtype, data } = (tensor ?? {}) as { dtype?: unknown; data?: unknown }, what = `tensor ${quote(name)} must be`;
+  if (typeof data === "function") {
+    return fail(
+      "data",
+      `${what} on the host, it is a tensor on the device: give { dtype, shape, data: await tensor.data() }, or call ` +
+        "saveSafetensors of a module",
+      { name },
+    );
+  }
+  if (dtype === undefined || data === undefined) {
+    return fail("data", `${what} { dtype, shape, data }, it is ${show(tensor)}`, { name });
+  }
+  return tensor;
 }

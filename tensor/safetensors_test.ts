@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { exists, joinPath, listDir, makeTempDir, readFile, remove, runCommand, writeFile } from "../platform/mod.ts";
+import { gpuTest } from "../testing/gpu.ts";
+import { tensor } from "../mod.ts";
 import type { DType } from "./dtype.ts";
 import { f16ArrayOf, f32ToBf16, f32ToF16 } from "./half.ts";
 import type { HostTensor } from "./host.ts";
@@ -425,6 +427,34 @@ Deno.test("what cannot be written is refused, and an existing file is left as it
     assertEquals(await listDir(folder), ["model.safetensors"]);
   } finally {
     await remove(folder, { recursive: true });
+  }
+});
+
+gpuTest("what is no array on the host is told as what it is", async () => {
+  const w = tensor([1.5, 2]), gone = tensor([1.5]);
+  gone.dispose();
+  const refused: [unknown, RegExp][] = [
+    [
+      { w },
+      /tensor "w" must be on the host, it is a tensor on the device: give .*await tensor\.data\(\).*saveSafetensors/,
+    ],
+    [new Map([["w", gone]]), /tensor "w" must be on the host, it is a tensor on the device/],
+    [{ w: [1, 2] }, /tensor "w" must be \{ dtype, shape, data \}, it is \[1, 2\]/],
+    [{ w: undefined }, /tensor "w" must be \{ dtype, shape, data \}, it is undefined/],
+    [
+      { net: { w: { dtype: "f32", shape: [1], data: Float32Array.of(1) } } },
+      /tensor "net" must be \{ dtype, shape, data \}/,
+    ],
+    [
+      { w: { dtype: "f32", shape: 1, data: Float32Array.of(1) } },
+      /shape of tensor "w" must hold its 1 elements, it is 1/,
+    ],
+    [null, /tensors must be an object or a Map of names, got null/],
+    [Promise.resolve({}), /tensors must be an object or a Map of names, got an object of Promise/],
+  ];
+  for (const [tensors, message] of refused) {
+    const error = assertThrows(() => encodeSafetensors(tensors as never), Error);
+    assert(message.test(error.message), error.message);
   }
 });
 

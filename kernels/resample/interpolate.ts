@@ -1,4 +1,4 @@
-import { checkNames, type OptionNames } from "../../device/option_names.ts";
+import { checkNames, type OptionNames, show } from "../../device/option_names.ts";
 import { to } from "../elementwise/cast.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d } from "../pool/pool.ts";
 import { resample, type ResampleMode } from "./resample.ts";
@@ -39,8 +39,10 @@ const OPTION_NAMES: OptionNames<InterpolateOptions> = {
   recomputeScaleFactor: true,
 };
 
-/** Axes that a mode takes, where it is particular. */
-const AXES: Partial<Record<InterpolateMode, number>> = { linear: 1, bilinear: 2, trilinear: 3, bicubic: 2 };
+/** Axes that a mode takes; `null` where it takes any. */
+const AXES: Readonly<Record<InterpolateMode, number | null>> = {
+  ...{ nearest: null, "nearest-exact": null, linear: 1, bilinear: 2, trilinear: 3, bicubic: 2, area: null },
+};
 
 /**
  * Changes the size of all axes after batch and channels, as images are enlarged or reduced.
@@ -64,12 +66,14 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   checkNames("resize in interpolate", options, OPTION_NAMES);
   const { size, scaleFactor, mode = "nearest", alignCorners, recomputeScaleFactor = false } = options;
   const axes = x.ndim - 2;
+  if (!Object.hasOwn(AXES, mode)) {
+    const modes = Object.keys(AXES).join(", ");
+    throw new TypeError(`Cannot resize in interpolate: mode must be one of ${modes}, got ${show(mode)}`);
+  }
   if (axes < 1 || axes > 3 || (AXES[mode] ?? axes) !== axes) {
     throw new ShapeError(
       "interpolate",
-      `Cannot resize in interpolate: mode ${mode} takes ${
-        AXES[mode] === undefined ? "one to three" : AXES[mode]
-      } axes ` +
+      `Cannot resize in interpolate: mode ${mode} takes ${AXES[mode] ?? "one to three"} axes ` +
         `after batch and channels, the shape is ${showShape(x.shape)}`,
       [x.shape],
     );
@@ -80,10 +84,15 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   if ((size === undefined) === (scaleFactor === undefined)) {
     throw new TypeError("Cannot resize in interpolate: exactly one of size and scaleFactor must be given");
   }
-  if (alignCorners !== undefined && AXES[mode] === undefined) {
+  if (alignCorners !== undefined && AXES[mode] === null) {
     throw new TypeError(`Cannot resize in interpolate: alignCorners has no meaning in mode ${mode}`);
   }
-  const given = (size ?? scaleFactor)!, each = typeof given === "number" ? x.shape.slice(2).map(() => given) : given;
+  const given = (size ?? scaleFactor)!;
+  if (typeof given !== "number" && !Array.isArray(given)) {
+    const name = size === undefined ? "scaleFactor" : "size";
+    throw new TypeError(`Cannot resize in interpolate: ${name} must be a number or a list, got ${show(given)}`);
+  }
+  const each = typeof given === "number" ? x.shape.slice(2).map(() => given) : given;
   const from = x.shape.slice(2);
   const into = size !== undefined ? each : from.map((n, i) => Math.floor(n * each[i]));
   if (each.length !== axes || into.some((n) => !Number.isInteger(n) || n < 1) || from.includes(0)) {

@@ -85,4 +85,7 @@ gpuTest("interpolate: gradients differentiate again, area is a mean, what does n
   assertThrows(() => interpolate(image, {}), TypeError, "exactly one of size and scaleFactor");
   assertThrows(() => interpolate(image, { size: 2, alignCorners: true }), TypeError, "no meaning in mode nearest");
   assertThrows(() => interpolate(image, { scaleFactor: 0.1 }), ShapeError, "leaves at least one place");
+  assertThrows(() => interpolate(image, { size: 2, mod: "area" } as never), TypeError, "mode is the nearest");
+  assertThrows(() => interpolate(image, { size: 2, mode: "neares" } as never), TypeError, 'area, got "neares"');
+  assertThrows(() => interpolate(image, { size: "2" } as never), TypeError, 'size must be a number or a list, got "2"');
 });
