@@ -8,7 +8,8 @@ export type StateDict = { [key: string]: unknown };
 export type Stage = "fit" | "validate" | "test" | "predict";
 
 /** A source of batches: a `DataLoader`, an array of batches, a generator, anything that can be walked. */
-export interface Loader<Batch = unknown> {
+// deno-lint-ignore no-explicit-any -- a loader of any batches is a loader where nobody says which
+export interface Loader<Batch = any> {
   /** Walks the batches, one after the other. */
   [Symbol.iterator]?(): Iterator<Batch>;
   /** Walks batches that have to be waited for. */

@@ -13,7 +13,7 @@ import { LightningModule } from "../lightning.ts";
 import { crossEntropy, relu, type Tensor } from "../mod.ts";
 import { Linear } from "../nn/mod.ts";
 import { Adam, type Optimizer } from "../optim/mod.ts";
-import { cloudLoader, type Points } from "./trainer.ts";
+import { cloudLoader, type HostPoints, type Points } from "./trainer.ts";
 
 class Mlp extends LightningModule<Points> {
   first: Linear;
@@ -70,7 +70,7 @@ class Clouds extends LightningDataModule<Points> {
     this.#batchSize = batchSize;
   }
 
-  #loader(count: number): DataLoader<unknown, unknown, unknown> {
+  #loader(count: number): DataLoader<HostPoints, HostPoints> {
     return cloudLoader(count, { batchSize: this.#batchSize });
   }
 

@@ -130,7 +130,7 @@ export type Points = { x: Tensor; y: Tensor };
 /** Points in three clouds, the same in every run. */
 export function clouds(
   count: number,
-): ArrayDataset<{ readonly x: HostTensor<"f32">; readonly y: HostTensor<"i32"> }> {
+): ArrayDataset<HostPoints> {
   const x = new Float32Array(4 * count), y = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     y[i] = i % 3;
@@ -142,12 +142,15 @@ export function clouds(
   });
 }
 
+/** Points as a loader gives them: on the host. */
+export type HostPoints = { readonly x: HostTensor<"f32">; readonly y: HostTensor<"i32"> };
+
 /** A loader of points. */
 export function cloudLoader(
   count: number,
-  options: DataLoaderOptions<never, never, never>,
-): DataLoader<unknown, unknown, unknown> {
-  return new DataLoader<unknown, unknown, unknown>(clouds(count) as never, options as never);
+  options: DataLoaderOptions<HostPoints, HostPoints, HostPoints>,
+): DataLoader<HostPoints, HostPoints> {
+  return new DataLoader(clouds(count), options);
 }
 
 /** Two layers with dropout, AdamW, and a rate that falls: everything that a resumed run has to remember. */

@@ -1,7 +1,8 @@
-import type { LightningDataModule, Loader, Stage } from "../data/mod.ts";
+import type { LightningDataModule, Stage } from "../data/mod.ts";
 import type { InitOptions } from "../device/mod.ts";
 import { checkNames, show } from "../device/option_names.ts";
 import { LightningModule } from "./lightning_module.ts";
+import type { CombinedLoadersFor, LoaderFor } from "./loader_types.ts";
 import type { GivenLoaders } from "./run.ts";
 
 /** Keeps a data module of other batches from passing for a loader, all of whose members are optional. */
@@ -10,12 +11,18 @@ export interface NoDataModule {
   readonly prepareData?: never;
 }
 
-/** Data for an entry point: a data module, a loader, or loaders by kind. */
-export type TrainerData<Batch> =
+/**
+ * Data for an entry point: a data module, a loader, or loaders by kind.
+ *
+ * @typeParam Batch What the steps receive
+ * @typeParam Given What the module's transfer hooks take, where they say it
+ */
+export type TrainerData<Batch, Given = unknown> =
   | LightningDataModule<Batch>
-  | (GivenLoaders & NoDataModule)
-  | (Loader & NoDataModule)
-  | readonly Loader[]
+  | (GivenLoaders<Batch, Given> & NoDataModule)
+  | (LoaderFor<Batch, Given> & NoDataModule)
+  | readonly LoaderFor<Batch, Given>[]
+  | (Batch extends readonly unknown[] ? CombinedLoadersFor<Batch, Given> : never)
   | null;
 
 /** How an entry point runs. */

@@ -61,8 +61,8 @@ trainerTest("the default prediction is forward, without gradients, in evaluation
     training = net.dropout.training;
     return forward.call(net, (x as unknown as { x: Tensor }).x);
   };
-  const x = { dtype: "f32", shape: [2, 4], data: new Float32Array(8) } as const;
-  const [y] = await new Trainer(quiet).predict(net, [{ x }]) as [Tensor];
+  const x = { dtype: "f32", shape: [2, 4], data: new Float32Array(8) } as const, y0 = Int32Array.of(0, 1);
+  const [y] = await new Trainer(quiet).predict(net, [{ x, y: y0 }]) as [Tensor];
   own(y);
   assertEquals([y.shape, y.requiresGrad, training, net.dropout.training], [[2, 3], false, false, true]);
 });

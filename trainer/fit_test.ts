@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
+import { Callback, type Loader, Trainer, type TrainerOptions } from "../lightning.ts";
 import type { Tensor } from "../mod.ts";
 import { type Optimizer, SGD } from "../optim/mod.ts";
 import { constantBatches, MemoryLogger, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
@@ -13,7 +13,7 @@ async function fit(
 ): Promise<Trainer> {
   const trainer = new Trainer({ ...quiet, maxEpochs: 1, ...options });
   const numbers = Array.isArray(values) && values.every((value) => typeof value === "number");
-  await trainer.fit(module, numbers ? constantBatches(values) : values as Iterable<unknown>, entry);
+  await trainer.fit(module, numbers ? constantBatches(values) : values as Loader, entry);
   return trainer;
 }
 

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DataLoader, WorkerError } from "../data/mod.ts";
 import { Trainer } from "../lightning.ts";
 import { manualSeed } from "../mod.ts";
-import { Net, quiet, trainerTest } from "../testing/trainer.ts";
+import { Net, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { broken, movedClouds } from "../testing/worker_datasets.ts";
 
 trainerTest("a run is bit for bit the same for any number of workers, which end with it", async () => {
@@ -43,7 +43,7 @@ trainerTest("batches that lie on the device give their memory back to the loader
 
 trainerTest("an error in a worker ends the run with the sample's number", async () => {
   const loader = new DataLoader(broken("throw", 5), { batchSize: 2, numWorkers: 1 });
-  const module = new class extends Net {
+  const module = new class extends Slope {
     override trainingStep(): never {
       return null as never; // a batch is left out: only the loader matters here
     }

@@ -27,6 +27,16 @@ export { type Defaults, setDefaults } from "./defaults.ts";
 export { LightningModule, type ModuleHost } from "./lightning_module.ts";
 export type { ModuleHooks, StepOutput } from "./module_hooks.ts";
 export type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./optimizer_config.ts";
+export type {
+  CombinedLoadersFor,
+  EvalLoadersFor,
+  GivenTo,
+  HostBatch,
+  LoaderFor,
+  LoaderOf,
+  PredictedBatch,
+  TrainLoadersFor,
+} from "./loader_types.ts";
 export type { LoadFromCheckpointOptions } from "./loading.ts";
 export { type LayerSummary, type ModelSummaryTable, showSummary, summarize } from "./model_summary.ts";
 export type { Loggable, LogOptions, Reduction } from "./log.ts";

@@ -190,7 +190,7 @@ trainerTest("a checkpoint that does not fit the module is refused", async () => 
       "it must hold training, it holds weights only",
     );
     await assertRejects(
-      () => new Trainer(quiet).fit(new Net(), constantBatches([1]), { ckptPath: path }),
+      () => new Trainer(quiet).fit(new Net(), cloudLoader(4, {}), { ckptPath: path }),
       Error,
       "fc1.weight",
     );

@@ -9,6 +9,7 @@ import { lastly, then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
 import { HookTable } from "./hooks.ts";
 import { LightningModule, type ModuleHost } from "./lightning_module.ts";
+import type { EvalLoadersFor, TrainLoadersFor } from "./loader_types.ts";
 import { listLoaders, type NamedLoader, type Step } from "./loaders.ts";
 import type { Loggable, LogOptions } from "./log.ts";
 import type { OwnedStep, ResolvedSchedulerConfig } from "./optimizers.ts";
@@ -21,15 +22,16 @@ import type { SaveQueue } from "./save_queue.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** Loaders given to an entry point instead of a data module. */
-export interface GivenLoaders {
+// deno-lint-ignore no-explicit-any -- loaders of any batches are loaders to the loops
+export interface GivenLoaders<Batch = any, Given = unknown> {
   /** Batches to train on. */
-  train?: Loaders;
+  train?: TrainLoadersFor<Batch, Given>;
   /** Batches to validate on. */
-  val?: Loaders;
+  val?: EvalLoadersFor<Batch, Given>;
   /** Batches to test on. */
-  test?: Loaders;
+  test?: EvalLoadersFor<Batch, Given>;
   /** Batches to predict. */
-  predict?: Loaders;
+  predict?: EvalLoadersFor<Batch, Given>;
 }
 
 /**

@@ -14,6 +14,7 @@ import { type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.
 import { FitLoop } from "./fit_loop.ts";
 import { logHyperparameters } from "./hyperparameters.ts";
 import type { LightningModule, ModuleHost } from "./lightning_module.ts";
+import type { GivenTo, PredictedBatch } from "./loader_types.ts";
 import { lengthOf } from "./loaders.ts";
 import { configureOptimizers } from "./optimizers.ts";
 import type { TrainerOptions } from "./options.ts";
@@ -77,9 +78,9 @@ export class Trainer extends TrainerStatus {
    * @throws {Error} If another trainer of this process is at work and this is not one of its hooks
    * @throws Whatever a hook or a step throws, after `onException` and `teardown` have run
    */
-  async fit<Batch>(
-    module: LightningModule<Batch>,
-    data?: TrainerData<NoInfer<Batch>>,
+  async fit<Batch, Module = unknown>(
+    module: LightningModule<Batch> & Module,
+    data?: TrainerData<NoInfer<Batch>, GivenTo<NoInfer<Module>>>,
     options: EntryOptions = {},
   ): Promise<void> {
     checkCall("fit", module, options);
@@ -119,9 +120,9 @@ export class Trainer extends TrainerStatus {
    * @returns Its metrics, one record for each loader
    * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
    */
-  async validate<Batch>(
-    module?: LightningModule<Batch> | null,
-    data?: TrainerData<NoInfer<Batch>>,
+  async validate<Batch, Module = unknown>(
+    module?: (LightningModule<Batch> & Module) | null,
+    data?: TrainerData<NoInfer<Batch>, GivenTo<NoInfer<Module>>>,
     options: EntryOptions = {},
   ): Promise<Record<string, number>[]> {
     return (await this.#evaluate("validate", module, data, options)).metrics;
@@ -136,9 +137,9 @@ export class Trainer extends TrainerStatus {
    * @returns Its metrics, one record for each loader
    * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
    */
-  async test<Batch>(
-    module?: LightningModule<Batch> | null,
-    data?: TrainerData<NoInfer<Batch>>,
+  async test<Batch, Module = unknown>(
+    module?: (LightningModule<Batch> & Module) | null,
+    data?: TrainerData<NoInfer<Batch>, GivenTo<NoInfer<Module>>>,
     options: EntryOptions = {},
   ): Promise<Record<string, number>[]> {
     return (await this.#evaluate("test", module, data, options)).metrics;
@@ -154,9 +155,9 @@ export class Trainer extends TrainerStatus {
    *   for a callback that writes them, nothing
    * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
    */
-  async predict<Batch>(
-    module?: LightningModule<Batch> | null,
-    data?: TrainerData<NoInfer<Batch>>,
+  async predict<Batch, Module = unknown>(
+    module?: (LightningModule<Batch> & Module) | null,
+    data?: TrainerData<PredictedBatch<NoInfer<Module>, NoInfer<Batch>>, GivenTo<NoInfer<Module>>>,
     { returnPredictions = true, ...options }: PredictOptions = {},
   ): Promise<unknown[]> {
     const { predictions } = await this.#evaluate("predict", module, data, options, returnPredictions);
@@ -181,14 +182,14 @@ export class Trainer extends TrainerStatus {
     options: { weightsOnly?: boolean; background?: boolean } = {},
   ): Promise<void> {
     checkNames("save a checkpoint", options, { weightsOnly: true, background: true });
-    const { weightsOnly = false, background = false } = options, { run, reporter, loop, stage } = this.#work;
+    const { weightsOnly = false, background = false } = options, work = this.#work, { run } = work;
     if (run === null) throw new Error("Cannot save a checkpoint: the trainer has no module, call fit first");
     await this.#saves.settle();
-    await reporter.flush();
-    const data = captureState(run, loop, this.callbacks, weightsOnly);
+    await work.reporter.flush();
+    const data = captureState(run, work.loop, this.callbacks, weightsOnly);
     await run.hooks.call("onSaveCheckpoint", data);
     this.#saves.add(writeCheckpoint(paths, data), () => this.#tellSaved(run, [paths].flat()));
-    if (!background || stage === null) await this.#saves.settle();
+    if (!background || work.stage === null) await this.#saves.settle();
   }
 
   /** Waits until a checkpoint that is written in the background is on the disk. Throws what went wrong with it. */
@@ -203,10 +204,10 @@ export class Trainer extends TrainerStatus {
     }
   }
 
-  async #evaluate<Batch>(
+  async #evaluate(
     phase: EvalPhase,
-    given: LightningModule<Batch> | null | undefined,
-    givenData: TrainerData<Batch> | undefined,
+    given: LightningModule | null | undefined,
+    givenData: TrainerData<unknown> | undefined,
     givenOptions: EntryOptions,
     keepsPredictions = true,
   ): Promise<EvalResult> {
@@ -240,10 +241,10 @@ export class Trainer extends TrainerStatus {
     throw new Error(`Cannot ${phase} without a model: this trainer has fitted none, give one`);
   }
 
-  async #enter<Batch>(
+  async #enter(
     stage: Stage,
-    module: LightningModule<Batch>,
-    data: TrainerData<Batch> | undefined,
+    module: LightningModule,
+    data: TrainerData<unknown> | undefined,
     options: EntryOptions,
     body: (run: Run) => Promise<void>,
   ): Promise<void> {
@@ -256,10 +257,10 @@ export class Trainer extends TrainerStatus {
     );
   }
 
-  async #go<Batch>(
+  async #go(
     stage: Stage,
-    module: LightningModule<Batch>,
-    data: TrainerData<Batch> | undefined,
+    module: LightningModule,
+    data: TrainerData<unknown> | undefined,
     options: EntryOptions,
     body: (run: Run) => Promise<void>,
   ): Promise<void> {

@@ -1,7 +1,8 @@
 /** What must compile, and what must not: hooks of modules and callbacks, and batches on their way to the steps. */
 import { assertEquals } from "@std/assert";
-import { Callback, LightningDataModule, LightningModule, type Trainer } from "../lightning.ts";
-import type { Tensor } from "../mod.ts";
+import { CombinedLoader, type DataLoader } from "../data/mod.ts";
+import { Callback, LightningDataModule, LightningModule, type Loader, type Trainer } from "../lightning.ts";
+import { type HostTensor, type Tensor, tensor } from "../mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 
 type Points = { x: Tensor; y: Tensor };
@@ -70,7 +71,65 @@ async function compiles(trainer: Trainer): Promise<void> {
   await trainer.fit(new Model(), new PointsData(), { checkpoint: "x" });
 }
 
+type Images = { image: HostTensor<"f32"> };
+declare const points: DataLoader<unknown, { x: HostTensor<"f32">; y: HostTensor<"i32"> }>;
+declare const images: DataLoader<unknown, Images>;
+declare const untyped: Loader;
+
+class Renames extends LightningModule<Points> {
+  override transferBatchToDevice({ image }: Images): Points {
+    return { x: tensor(image), y: tensor(image) };
+  }
+}
+class PredictsX extends LightningModule<Points> {
+  override predictStep({ x }: { x: Tensor }): Tensor {
+    return x;
+  }
+}
+class Two extends LightningModule<{ a: Points; b: Points }> {}
+class TwoInAList extends LightningModule<[Points, { image: Tensor }]> {}
+class Rows extends LightningModule<[Tensor, number]> {}
+
+async function loadersCompile(trainer: Trainer): Promise<void> {
+  await trainer.fit(new Model(), points);
+  await trainer.fit(new Model(), [{ x: tensor([1]), y: tensor([1]) }]);
+  await trainer.fit(new Model(), { train: points, val: { clean: points, noisy: points } });
+  await trainer.validate(new Model(), [points, points]);
+  await trainer.fit(new Model(), untyped);
+  await trainer.fit(new Model(), new CombinedLoader({ x: points, y: points }));
+  // @ts-expect-error the loader's batches are not the module's
+  await trainer.fit(new Model(), images);
+  // @ts-expect-error the batches are not the module's
+  await trainer.fit(new Model(), [{ image: tensor([1]) }]);
+  // @ts-expect-error the training loader's batches are not the module's
+  await trainer.fit(new Model(), { train: images, val: points });
+  // @ts-expect-error the validation loader's batches are not the module's
+  await trainer.fit(new Model(), { train: points, val: images });
+  // @ts-expect-error one of the loaders has other batches
+  await trainer.validate(new Model(), { clean: points, noisy: images });
+  // @ts-expect-error the loader's batches are not the module's
+  await trainer.predict(new Model(), images);
+  // Several loaders are walked together: each gives a part of the batch.
+  await trainer.fit(new Two(), { train: { a: points, b: points } });
+  // @ts-expect-error the part b is not what the step takes
+  await trainer.fit(new Two(), { train: { a: points, b: images } });
+  await trainer.fit(new TwoInAList(), [points, images]);
+  await trainer.fit(new Rows(), [[Float32Array.of(1), 2]]);
+  // @ts-expect-error a number stands where the step takes a tensor
+  await trainer.fit(new Rows(), [[1, 2]]);
+  // A prediction may do with less.
+  await trainer.predict(new Model(), [{ x: tensor([1]), y: tensor([1]) }]);
+  await trainer.predict(new PredictsX(), [{ x: tensor([1]) }]);
+  await trainer.predict(new PredictsX(), new PointsData());
+  // @ts-expect-error the batches lack x
+  await trainer.predict(new PredictsX(), [{ y: tensor([1]) }]);
+  // What a transfer hook says that it takes decides.
+  await trainer.fit(new Renames(), images);
+  // @ts-expect-error the transfer hook takes images
+  await trainer.fit(new Renames(), points);
+}
+
 Deno.test("wrong signatures of hooks do not compile, and batches fit their steps", () => {
   // That this file compiles is the test.
-  assertEquals([compiles, WrongBatch, WrongOutput, WrongHooks, WrongCallback].length, 5);
+  assertEquals([compiles, loadersCompile, WrongBatch, WrongOutput, WrongHooks, WrongCallback].length, 6);
 });
