@@ -1,10 +1,12 @@
 import { type DType, isHalf } from "../../tensor/dtype.ts";
 import type { Op, Precision } from "../../tensor/op.ts";
-import { numel, type Shape } from "../../tensor/shape.ts";
+import { numel, sameShape, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { foldParts, itemTypes, laneGroup, pack, type Rows, rowsOf, rowWidth, sharesRows, slicesOf } from "../_rows.ts";
 import { launch, temporary } from "../_run.ts";
 import { reduce, reduceTree } from "../_wgsl.ts";
+import { Chain, read } from "../elementwise/chain.ts";
+import { withoutCopies } from "../elementwise/copies.ts";
 
 export { temporary };
 
@@ -118,6 +120,41 @@ export function reduceInto(
   });
 }
 
+/** Copies are counted in f32, which is exact up to here. */
+const MOST_COPIES = 2 ** 24;
+
+/**
+ * Reduces the axes `dims` of `x` into `y` by a function that takes the number of copies that each element it sees stands for:
+ * those of a chain that repeats along an axis are not made.
+ */
+export function reduceDistinct(
+  x: Tensor,
+  dims: readonly number[],
+  y: Tensor,
+  reduce: (x: Tensor, dims: readonly number[], y: Tensor, copies: number) => void,
+): void {
+  const found = withoutCopies(x);
+  if (found === null) return reduce(x, dims, y, 1);
+  const { tensor: few, shape } = found;
+  // Where a reshape has come between, only a reduction of everything is the same in both shapes.
+  const axes = sameShape(shape, x.shape) ? dims : dims.length === x.ndim ? shape.map((_, axis) => axis) : null;
+  const copies = axes === null ? 1 : reducedCount(shape, axes) / reducedCount(few.shape, axes);
+  if (axes === null || copies > MOST_COPIES) reduce(x, dims, y, 1);
+  else {
+    const kept = keptShape(few.shape, axes);
+    if (numel(kept) === y.numel) reduce(few, axes, y, copies);
+    else {
+      const once = temporary(kept, y.dtype, y.storage.label);
+      reduce(few, axes, once, copies);
+      const spread = new Chain({ f: "x", operands: [read(once)], dtype: y.dtype }, keptShape(shape, axes));
+      spread.record(y.storage);
+      spread.release();
+      once.dispose();
+    }
+  }
+  few.dispose();
+}
+
 function runPass(reduction: Reduction, x: Tensor, rows: Rows, slices: number, y: Tensor, scale: number): void {
   const packed = pack(rows);
   const { packing, rows: count, length, inner } = packed;
@@ -173,7 +210,10 @@ export function reducer(
     precision?: Precision;
     /** What to compute, by the input's type. */
     reduction(from: DType): Reduction;
-    scale?(count: number): number;
+    /** What results are multiplied by, where `count` elements that differ become one, each of which stands there so often. */
+    scale?(count: number, copies: number): number;
+    /** Whether copies of an element must be gone through one by one; default false. */
+    eachCopy?: boolean;
     saves?: Op<ReduceAttrs>["saves"];
     grad: Op<ReduceAttrs>["grad"];
   },
@@ -184,8 +224,11 @@ export function reducer(
     half: "reads",
     infer: ([x], attrs) => ({ shape: reducedShape(x!.shape, attrs), dtype: parts.dtype(x!.dtype) }),
     forward: ([x], { dims }, [y]) => {
-      const scale = parts.scale?.(reducedCount(x!.shape, dims)) ?? 1;
-      reduceInto(name, parts.reduction(x!.dtype), x!, dims, y, scale);
+      const reduction = parts.reduction(x!.dtype);
+      const reduceOnce = (x: Tensor, dims: readonly number[], y: Tensor, copies: number) =>
+        reduceInto(name, reduction, x, dims, y, parts.scale?.(reducedCount(x.shape, dims), copies));
+      if (parts.eachCopy) reduceOnce(x!, dims, y, 1);
+      else reduceDistinct(x!, dims, y, reduceOnce);
     },
     saves: parts.saves,
     grad: parts.grad,

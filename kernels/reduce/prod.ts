@@ -13,6 +13,7 @@ const prodOp = reducer("prod", {
     const word = countedWord(from);
     return { read: word, word, start: "1", load: "v", combine: "a * b", finish: "v" };
   },
+  eachCopy: true,
   saves: { inputs: [0] },
   grad: (dy, { x, inputs }, { dims }): Inputs => {
     // The gradient is the product of the others: y / x without zeros, at a single zero the product of the rest, else 0, or

@@ -22,7 +22,7 @@ const adding = (word: Word): Reduction => ({
   start: "0",
   load: "v",
   combine: "a + b",
-  finish: word === "f32" ? "v * params.scale" : "v",
+  finish: `v * Out(${word}(params.scale))`,
 });
 
 /** Integers and booleans are counted in i32 (u32 stays). */
@@ -45,6 +45,7 @@ const sumOp = reducer("sum", {
   precision: "full",
   dtype: countedType,
   reduction: (from) => adding(countedWord(from)),
+  scale: (_, copies) => copies,
   grad: (dy, context, attrs): Inputs => [spread(dy, context, attrs)],
 });
 

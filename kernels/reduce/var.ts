@@ -9,7 +9,7 @@ import { laneGroup, type Rows } from "../_rows.ts";
 import { launch } from "../_run.ts";
 import { momentsMerge } from "../_wgsl.ts";
 import { cut, momentsOf, partial } from "./_moments.ts";
-import { keptShape, reducedCount, reducedShape, temporary } from "./_reduce.ts";
+import { keptShape, reducedCount, reduceDistinct, reducedShape, temporary } from "./_reduce.ts";
 import { mean, reduceAttrs, type ReduceOptions } from "./sum.ts";
 
 /** Axes, whether they stay, and what is subtracted from the number of elements. */
@@ -26,12 +26,16 @@ interface VarAttrs {
 }
 
 /** 1 / degrees of freedom; with none left the result is NaN (or infinite), as 0 / 0 is. */
-function perFreedom(shape: readonly number[], { dims, correction }: VarAttrs): number {
-  return 1 / Math.max(0, reducedCount(shape, dims) - correction);
+function perFreedom(shape: readonly number[], { dims, correction }: VarAttrs, copies = 1): number {
+  return 1 / Math.max(0, copies * reducedCount(shape, dims) - correction);
 }
 
 function forward(name: string, root: boolean, x: Tensor, attrs: VarAttrs, y: Tensor): void {
-  const scale = perFreedom(x.shape, attrs);
+  reduceDistinct(x, attrs.dims, y, (x, dims, y, copies) => spreadInto(name, root, x, { ...attrs, dims }, y, copies));
+}
+
+function spreadInto(name: string, root: boolean, x: Tensor, attrs: VarAttrs, y: Tensor, copies: number): void {
+  const scale = copies * perFreedom(x.shape, attrs, copies);
   const rows = rowsOfDims(x, attrs.dims);
   const parts = cut(rows);
   const finish = (v: string) => root ? `sqrt(${v} * params.scale)` : `${v} * params.scale`;
