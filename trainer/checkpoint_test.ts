@@ -4,6 +4,7 @@ import { joinPath, listDir, makeDir, readFile, readText, runCommand, writeFile }
 import { hostTensor } from "../tensor/host.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { PhiloxStream } from "../tensor/philox.ts";
+import { Child } from "../testing/child.ts";
 import { inFolder } from "../testing/trainer.ts";
 import { sha256 } from "../platform/mod.ts";
 import {
@@ -16,7 +17,8 @@ import {
 import { sweep } from "./checkpoint_folder.ts";
 import { packState, unpackState } from "./checkpoint_values.ts";
 
-const CHILD = new URL("../testing/save_checkpoints.ts", import.meta.url).pathname;
+/** Saves one checkpoint after the other. */
+const SAVES = new URL("../testing/save_checkpoints.ts", import.meta.url);
 
 function data(n: number): CheckpointData {
   const weight = hostTensor(new Float32Array(64).fill(n), { dtype: "f32", shape: [8, 8] });
@@ -124,19 +126,12 @@ Deno.test("a process that is killed while it saves leaves a whole checkpoint, ne
     const path = joinPath(folder, "last.ckpt"), random = new PhiloxStream(7, 0, 0);
     let told = -1, first = 0;
     for (let kill = 0; kill < KILLS; kill++) {
-      const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", CHILD, path, String(first), "100000"],
-        stdout: "piped",
-        stderr: "null",
-      }).spawn();
-      const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-      let text = "";
-      while (!text.includes("saved")) text += (await reader.read()).value ?? "";
+      const child = new Child(SAVES, path, String(first), "100000");
+      await child.printed("saved");
       await new Promise((resolve) => setTimeout(resolve, random.below(60)));
       child.kill("SIGKILL");
-      for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
-      await child.status;
-      told = Number(/saved (\d+)\n(?!.*saved \d+\n)/s.exec(text)![1]);
+      const { output } = await child.end();
+      told = Number(/saved (\d+)\n(?!.*saved \d+\n)/s.exec(output)![1]);
       const { training, stateDict } = await readCheckpoint(path);
       const n = training!.n as number;
       assert(n === told || n === told + 1, `saved ${told}, read ${n}`);
@@ -288,7 +283,7 @@ async function onSmallDisk(disk: string, script: string): Promise<string | null>
   return stdout;
 }
 
-const save = (path: string, n: number) => `'${Deno.execPath()}' run -A '${CHILD}' '${path}' ${n} 1`;
+const save = (path: string, n: number) => `'${Deno.execPath()}' run -A '${SAVES.pathname}' '${path}' ${n} 1`;
 const read = (path: string) =>
   `'${Deno.execPath()}' eval 'import { readCheckpoint } from "${new URL("./checkpoint.ts", import.meta.url)}";` +
   `console.log("holds", (await readCheckpoint("${path}")).training.n)'`;

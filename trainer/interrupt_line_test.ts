@@ -1,24 +1,17 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Trainer } from "./mod.ts";
+import { longTraining } from "../testing/child.ts";
 import { constantBatches, inFolder, quiet, Slope } from "../testing/trainer.ts";
-
-const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
 
 /** What a training that Ctrl-C ends writes to standard error, and its steps. */
 async function interrupted(options: object): Promise<{ line: string; steps: string }> {
-  const setup = JSON.stringify({ batches: 100, sleep: 10, trainer: { maxEpochs: 100 }, ...options });
-  const args = ["run", "-A", "--no-check", CHILD, setup];
-  const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
-  const errors = new Response(child.stderr).text();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  while (!text.includes("trains")) text += (await reader.read()).value ?? "";
+  const child = longTraining(options);
+  await child.printed("trains");
   child.kill("SIGINT");
-  for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
-  await child.status;
-  const lines = (await errors).split("\n").filter((line) => line.startsWith("Interrupted"));
-  assertEquals(lines.length, 1, await errors);
-  return { line: lines[0], steps: /interrupted after (\d+)/.exec(text)![1] };
+  const { output, errors } = await child.end();
+  const lines = errors.split("\n").filter((line) => line.startsWith("Interrupted"));
+  assertEquals(lines.length, 1, errors);
+  return { line: lines[0], steps: /interrupted after (\d+)/.exec(output)![1] };
 }
 
 Deno.test("Ctrl-C in fit leaves a line on what was finished and saved", async () => {

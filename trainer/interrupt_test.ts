@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readCheckpoint } from "../lightning.ts";
 import { joinPath, listDir } from "../platform/mod.ts";
+import { longTraining } from "../testing/child.ts";
 import { inFolder } from "../testing/trainer.ts";
-
-const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
 
 /** Trains in a process of its own until it tells that it does, then sends Ctrl-C `times` times. */
 async function interrupt(
@@ -11,27 +10,14 @@ async function interrupt(
   times: number,
   signal: Deno.Signal = "SIGINT",
 ): Promise<{ code: number; signal: string | null; out: string[] }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "--no-check",
-      CHILD,
-      JSON.stringify({ batches: 100, sleep: 10, trainer: { maxEpochs: 100 }, ...options }),
-    ],
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  while (!text.includes("trains")) text += (await reader.read()).value ?? "";
+  const child = longTraining(options);
+  await child.printed("trains");
   for (let i = 0; i < times; i++) {
     child.kill(signal);
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
-  for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
-  const { code, signal: endedBy } = await child.status;
-  return { code, signal: endedBy, out: text.trimEnd().split("\n") };
+  const { code, signal: endedBy, output } = await child.end();
+  return { code, signal: endedBy, out: output.trimEnd().split("\n") };
 }
 
 Deno.test("Ctrl-C finishes the batch, saves last, tears down, and fit returns", async () => {
