@@ -23,22 +23,15 @@ import {
   zeros,
 } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
+import { assertNear } from "../testing/near.ts";
 import * as nn from "./mod.ts";
-
-async function near(got: Tensor, want: Tensor, tolerance = 1e-5): Promise<void> {
-  assertEquals(got.shape, want.shape);
-  const [a, b] = await Promise.all([got.data(), want.data()]);
-  for (let i = 0; i < a.length; i++) {
-    assert(Math.abs(a[i] - b[i]) <= tolerance * (1 + Math.abs(b[i])), `element ${i} is ${a[i]}, want ${b[i]}`);
-  }
-}
 
 gpuTest("a linear layer is x·Wᵀ + b, with or without bias", async () => {
   using layer = new nn.Linear(3, 4);
   using plain = new nn.Linear(3, 4, { bias: false });
   const x = randn([2, 5, 3]);
-  await near(layer.forward(x), linear(x, layer.weight, { bias: layer.bias }));
-  await near(plain.forward(x), linear(x, plain.weight));
+  await assertNear(layer.forward(x), linear(x, layer.weight, { bias: layer.bias }));
+  await assertNear(plain.forward(x), linear(x, plain.weight));
   assertEquals(plain.bias, null);
   assertEquals(layer.toString(), "Linear(inFeatures=3, outFeatures=4, bias=true)");
   using empty = new nn.Linear(0, 2);
@@ -50,17 +43,23 @@ gpuTest("convolutions pad as they are told", async () => {
   for (const paddingMode of ["reflect", "replicate", "circular"] as const) {
     using layer = new nn.Conv2d(4, 6, [3, 2], { padding: [2, 1], groups: 2, paddingMode });
     const { weight, bias } = layer;
-    await near(layer.forward(x), conv2d(pad(x, [1, 1, 2, 2], { mode: paddingMode }), weight, { bias, groups: 2 }));
+    await assertNear(
+      layer.forward(x),
+      conv2d(pad(x, [1, 1, 2, 2], { mode: paddingMode }), weight, { bias, groups: 2 }),
+    );
     using same = new nn.Conv2d(4, 2, [4, 3], { padding: "same", dilation: [1, 2], paddingMode });
     assertEquals(same.forward(x).shape, [2, 2, 7, 6]);
     const around = pad(x, [2, 2, 1, 2], { mode: paddingMode });
-    await near(same.forward(x), conv2d(around, same.weight, { bias: same.bias, dilation: [1, 2] }));
+    await assertNear(same.forward(x), conv2d(around, same.weight, { bias: same.bias, dilation: [1, 2] }));
   }
   using strided = new nn.Conv2d(4, 3, 3, { stride: 2, padding: 1, bias: false });
-  await near(strided.forward(x), conv2d(x, strided.weight, { stride: 2, padding: 1 }));
+  await assertNear(strided.forward(x), conv2d(x, strided.weight, { stride: 2, padding: 1 }));
   using signal = new nn.Conv1d(4, 3, 3, { padding: 2, paddingMode: "circular" });
   const s = randn([2, 4, 9]);
-  await near(signal.forward(s), conv1d(pad(s, [2, 2], { mode: "circular" }), signal.weight, { bias: signal.bias }));
+  await assertNear(
+    signal.forward(s),
+    conv1d(pad(s, [2, 2], { mode: "circular" }), signal.weight, { bias: signal.bias }),
+  );
   using up = new nn.ConvTranspose2d(4, 2, 2, { stride: 2 });
   assertEquals(up.forward(x).shape, [2, 2, 14, 12]);
   using upSignal = new nn.ConvTranspose1d(4, 2, 3, { stride: 2, outputPadding: 1, padding: 1, bias: false });
@@ -75,14 +74,14 @@ gpuTest("batch statistics are used in training, counted, and remembered for eval
     const x = randn([4, 3, 2, 5]);
     const { weight, bias } = layer;
     const want = batchNorm(x, { weight, bias, training: true, runningMean, runningVar, momentum: 0.25 });
-    await near(layer.forward(x), want);
-    await near(layer.runningMean!, runningMean);
-    await near(layer.runningVar!, runningVar);
+    await assertNear(layer.forward(x), want);
+    await assertNear(layer.runningMean!, runningMean);
+    await assertNear(layer.runningVar!, runningVar);
     assertEquals(await layer.numBatchesTracked!.item(), i);
   }
   layer.eval();
   const x = randn([1, 3, 2, 2]);
-  await near(layer.forward(x), batchNorm(x, { runningMean, runningVar }));
+  await assertNear(layer.forward(x), batchNorm(x, { runningMean, runningVar }));
   assertEquals(await layer.numBatchesTracked!.item(), 2);
   layer.resetRunningStats();
   assertEquals(await layer.runningVar!.array(), [1, 1, 1]);
@@ -121,16 +120,16 @@ gpuTest("a file as PyTorch writes it loads: batches counted in 64 bits", async (
 gpuTest("without momentum the statistics are means over all batches", async () => {
   using layer = new nn.BatchNorm1d(2, { momentum: null });
   const batches = [randn([6, 2]), randn([6, 2]), randn([6, 2])];
-  for (const batch of batches) await near(layer.forward(batch), batchNorm(batch, { training: true }));
+  for (const batch of batches) await assertNear(layer.forward(batch), batchNorm(batch, { training: true }));
   const average = (of: (t: Tensor) => Tensor) => div(batches.map(of).reduce((a, b) => add(a, b)), 3);
-  await near(layer.runningMean!, average((t) => mean(t, { dim: 0 })));
-  await near(layer.runningVar!, average((t) => variance(t, { dim: 0 })));
+  await assertNear(layer.runningMean!, average((t) => mean(t, { dim: 0 })));
+  await assertNear(layer.runningVar!, average((t) => variance(t, { dim: 0 })));
 });
 
 gpuTest("without statistics evaluation uses the batch's own", async () => {
   using layer = new nn.BatchNorm1d(2, { trackRunningStats: false, affine: false });
   const x = randn([5, 2, 3]);
-  await near(layer.eval().forward(x), batchNorm(x, { training: true }));
+  await assertNear(layer.eval().forward(x), batchNorm(x, { training: true }));
   assertEquals(layer.stateDict().size, 0);
   using groups = new nn.GroupNorm(2, 4);
   assertEquals(groups.forward(randn([2, 4, 3])).shape, [2, 4, 3]);
@@ -186,7 +185,7 @@ gpuTest("losses are their functions, and weights are buffers", async () => {
   const weight = tensor([1, 2, 0.5]);
   using loss = new nn.CrossEntropyLoss({ weight, labelSmoothing: 0.1, ignoreIndex: 2 });
   const x = randn([4, 3]), target = tensor([0, 1, 2, 1]);
-  await near(loss.forward(x, target), crossEntropy(x, target, { weight, labelSmoothing: 0.1, ignoreIndex: 2 }));
+  await assertNear(loss.forward(x, target), crossEntropy(x, target, { weight, labelSmoothing: 0.1, ignoreIndex: 2 }));
   assertEquals([...loss.stateDict().keys()], ["weight"]);
   using logits = new nn.BCEWithLogitsLoss({ posWeight: tensor([2.5]) });
   assertEquals([...logits.stateDict().keys()], ["pos_weight"]);
@@ -237,7 +236,7 @@ gpuTest("causal attention sees only what came before", async () => {
   for (let i = 0; i < 4; i++) for (let j = i + 1; j < 4; j++) assertEquals(w[0][i][j], 0);
   const first = slice(x, { dim: 1, start: 0, end: 2 });
   const [short] = attention.forward(first, first, first, { isCausal: true, needWeights: false });
-  await near(short, slice(y, { dim: 1, start: 0, end: 2 }));
+  await assertNear(short, slice(y, { dim: 1, start: 0, end: 2 }));
   using sequence = new nn.MultiheadAttention(8, 2, { kdim: 6, vdim: 5 });
   const [z] = sequence.forward(randn([3, 2, 8]), randn([7, 2, 6]), randn([7, 2, 5]));
   assertEquals(z.shape, [3, 2, 8]);

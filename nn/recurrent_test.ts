@@ -1,15 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { backward, cat, grad, manualSeed, randn, select, ShapeError, slice, stack, sum, type Tensor } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
+import { assertNear } from "../testing/near.ts";
 import * as nn from "./mod.ts";
-
-async function near(got: Tensor, want: Tensor, tolerance = 1e-5): Promise<void> {
-  assertEquals(got.shape, want.shape);
-  const [a, b] = await Promise.all([got.data(), want.data()]);
-  for (let i = 0; i < a.length; i++) {
-    assert(Math.abs(a[i] - b[i]) <= tolerance * (1 + Math.abs(b[i])), `element ${i} is ${a[i]}, want ${b[i]}`);
-  }
-}
 
 gpuTest("parameters of recurrent layers carry PyTorch's names and shapes", () => {
   using lstm = new nn.LSTM(3, 5, { numLayers: 2, bidirectional: true, projSize: 2 });
@@ -50,12 +43,12 @@ gpuTest("a cell repeated is a layer", async () => {
     state = cell.forward(select(x, { dim: 0, index: t }), state);
     states.push(state[0]);
   }
-  await near(stack(states), y, 1e-6);
-  await near(state![0], select(h, { dim: 0, index: 0 }), 1e-6);
-  await near(state![1], select(c, { dim: 0, index: 0 }), 1e-6);
+  await assertNear(stack(states), y, 1e-6);
+  await assertNear(state![0], select(h, { dim: 0, index: 0 }), 1e-6);
+  await assertNear(state![1], select(c, { dim: 0, index: 0 }), 1e-6);
   // Without an axis of the batch.
   const [one] = lstm.forward(select(x, { dim: 1, index: 1 }));
-  await near(one, select(y, { dim: 1, index: 1 }), 1e-6);
+  await assertNear(one, select(y, { dim: 1, index: 1 }), 1e-6);
   assertEquals(cell.forward(randn([3]))[0].shape, [4]);
 });
 
@@ -68,9 +61,9 @@ gpuTest("rows with lengths are what each of them is alone", async () => {
     for (const [row, length] of lengths.entries()) {
       const alone = slice(slice(x, { start: row, end: row + 1 }), { dim: 1, end: length });
       const [own, ownState] = layer.forward(alone);
-      await near(slice(slice(y, { start: row, end: row + 1 }), { dim: 1, end: length }), own, 1e-6);
+      await assertNear(slice(slice(y, { start: row, end: row + 1 }), { dim: 1, end: length }), own, 1e-6);
       const ownH = Array.isArray(ownState) ? ownState[0] : ownState;
-      await near(slice(h, { dim: 1, start: row, end: row + 1 }), ownH, 1e-6);
+      await assertNear(slice(h, { dim: 1, start: row, end: row + 1 }), ownH, 1e-6);
     }
     assertEquals(await sum(slice(slice(y, { end: 1 }), { dim: 1, start: 2 })).item(), 0);
   }
@@ -87,7 +80,7 @@ gpuTest("both directions stand side by side", async () => {
   other.loadStateDict(new Map([...named("_l0_reverse")].map(([n, t]) => [`${n}_l0`, t])));
   const x = randn([5, 2, 3]);
   const [y] = both.forward(x);
-  await near(y, cat([one.forward(x)[0], other.forward(x.flip([0]))[0].flip([0])], { dim: 2 }), 1e-6);
+  await assertNear(y, cat([one.forward(x)[0], other.forward(x.flip([0]))[0].flip([0])], { dim: 2 }), 1e-6);
 });
 
 gpuTest("each time is one kernel, forward and backward", async (device) => {

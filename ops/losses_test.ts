@@ -33,14 +33,8 @@ import {
   zeros,
 } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
-import { build, map, mapRows, type NDArray, reduce, total } from "../testing/reference.ts";
+import { build, map, mapRows, type NDArray, reduce, reduceLoss, total } from "../testing/reference.ts";
 import { type InputSpec, type OpCase, testOp } from "../testing/test_op.ts";
-
-const reduced = (losses: NDArray, reduction: string = "mean"): NDArray => {
-  if (reduction === "none") return losses;
-  const all = total(losses.data);
-  return { shape: [], data: Float64Array.of(reduction === "sum" ? all : all / losses.data.length) };
-};
 
 /** Cases of an elementwise loss, in all reductions. */
 function cases<A extends ReductionOptions>(
@@ -64,14 +58,14 @@ testOp<ReductionOptions>({
   name: "mseLoss",
   dtypes: ["f32", "bf16"],
   run: ([x, t], attrs) => mseLoss(x, t, attrs),
-  reference: ([x, t], { reduction }) => reduced(map((a, b) => (a - b) ** 2, x, t), reduction),
+  reference: ([x, t], { reduction }) => reduceLoss(map((a, b) => (a - b) ** 2, x, t), reduction),
   cases: cases({}, [{}]),
 });
 
 testOp<ReductionOptions>({
   name: "l1Loss",
   run: ([x, t], attrs) => l1Loss(x, t, attrs),
-  reference: ([x, t], { reduction }) => reduced(map((a, b) => Math.abs(a - b), x, t), reduction),
+  reference: ([x, t], { reduction }) => reduceLoss(map((a, b) => Math.abs(a - b), x, t), reduction),
   cases: cases(none, [{}], apart([0])),
 });
 
@@ -81,14 +75,14 @@ testOp<SmoothL1LossOptions>({
   name: "smoothL1Loss",
   run: ([x, t], attrs) => smoothL1Loss(x, t, attrs),
   reference: ([x, t], { beta = 1, reduction }) =>
-    reduced(map((a, b) => beta === 0 ? Math.abs(a - b) : bent(a - b, beta) / beta, x, t), reduction),
+    reduceLoss(map((a, b) => beta === 0 ? Math.abs(a - b) : bent(a - b, beta) / beta, x, t), reduction),
   cases: cases<SmoothL1LossOptions>(none, [{}, { beta: 0.5 }, { beta: 0 }], apart([0, 0.5, -0.5, 1, -1])),
 });
 
 testOp<HuberLossOptions>({
   name: "huberLoss",
   run: ([x, t], attrs) => huberLoss(x, t, attrs),
-  reference: ([x, t], { delta = 1, reduction }) => reduced(map((a, b) => bent(a - b, delta), x, t), reduction),
+  reference: ([x, t], { delta = 1, reduction }) => reduceLoss(map((a, b) => bent(a - b, delta), x, t), reduction),
   cases: cases<HuberLossOptions>(none, [{}, { delta: 0.7 }], apart([0.7, -0.7, 1, -1])),
 });
 
@@ -98,7 +92,7 @@ testOp<Pick<BinaryCrossEntropyOptions, "reduction">>({
   name: "binaryCrossEntropy",
   run: ([x, t, weight], attrs) => binaryCrossEntropy(x, t, { ...attrs, weight }),
   reference: ([x, t, w], { reduction }) =>
-    reduced(
+    reduceLoss(
       map(
         (p, q, v) => -v * (q * Math.log(p) + (1 - q) * Math.log(1 - p)),
         x,
@@ -118,7 +112,7 @@ testOp<Pick<BinaryCrossEntropyOptions, "reduction">>({
   run: ([x, t, posWeight, weight], attrs) => binaryCrossEntropyWithLogits(x, t, { ...attrs, posWeight, weight }),
   reference: ([x, t, p, w], { reduction }) => {
     const one = { shape: [], data: Float64Array.of(1) };
-    return reduced(
+    return reduceLoss(
       map(
         (s, q, positive, v) => v * ((1 - q) * s + (1 + (positive - 1) * q) * Math.log1p(Math.exp(-s))),
         x,
@@ -148,7 +142,7 @@ testOp<KlDivOptions>({
     const losses = map((a, b) => logTarget ? Math.exp(b) * (b - a) : b * (Math.log(b) - a), x, t);
     return reduction === "batchmean"
       ? { shape: [], data: Float64Array.of(total(losses.data) / x.shape[0]) }
-      : reduced(losses, reduction);
+      : reduceLoss(losses, reduction);
   },
   cases: [
     ...cases<ReductionOptions & KlDivOptions>(share, [{}]),
@@ -167,7 +161,7 @@ testOp<MarginLossOptions>({
   name: "hingeEmbeddingLoss",
   run: ([x, t], attrs) => hingeEmbeddingLoss(x, t, attrs),
   reference: ([x, t], { margin = 1, reduction }) =>
-    reduced(map((d, s) => s === 1 ? d : Math.max(0, margin - d), x, t), reduction),
+    reduceLoss(map((d, s) => s === 1 ? d : Math.max(0, margin - d), x, t), reduction),
   cases: cases<MarginLossOptions>(signs([4, 7]), [{}, { margin: 2 }], apart([1, 2])),
 });
 
@@ -178,7 +172,7 @@ testOp<MarginLossOptions>({
   name: "cosineEmbeddingLoss",
   run: ([x, y, t], attrs) => cosineEmbeddingLoss(x, y, t, attrs),
   reference: ([x, y, t], { margin = 0, reduction }) =>
-    reduced(map((c, s) => s === 1 ? 1 - c : Math.max(0, c - margin), cosine(x, y), t), reduction),
+    reduceLoss(map((c, s) => s === 1 ? 1 - c : Math.max(0, c - margin), cosine(x, y), t), reduction),
   cases: [
     { inputs: [[6, 5], [6, 5], signs([6])], attrs: {} },
     { inputs: [[6, 5], [6, 5], signs([6])], attrs: { margin: 0.3, reduction: "none" } },
@@ -198,7 +192,7 @@ testOp<TripletMarginLossOptions>({
   run: ([a, p, n], attrs) => tripletMarginLoss(a, p, n, attrs),
   reference: ([a, b, c], { margin = 1, p = 2, eps = 1e-6, swap, reduction }) => {
     const near = distance(a, b, p, eps), far = distance(a, c, p, eps), other = distance(b, c, p, eps);
-    return reduced(
+    return reduceLoss(
       map((x, y, z) => Math.max(0, x - (swap ? Math.min(y, z) : y) + margin), near, far, other),
       reduction,
     );

@@ -26,14 +26,8 @@ import {
   zeros,
 } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
-import { at, build, map, type NDArray, total } from "../testing/reference.ts";
+import { at, build, map, type NDArray, reduceLoss, total } from "../testing/reference.ts";
 import { testOp } from "../testing/test_op.ts";
-
-const reduced = (losses: NDArray, reduction: string = "mean"): NDArray => {
-  if (reduction === "none") return losses;
-  const all = total(losses.data);
-  return { shape: [], data: Float64Array.of(reduction === "sum" ? all : all / losses.data.length) };
-};
 const REDUCTIONS = ["mean", "sum", "none"] as const;
 const signs = (n: number) => Array.from({ length: n }, (_, i) => i % 3 === 0 ? 1 : -1);
 const softplus = (v: number) => Math.log1p(Math.exp(-Math.abs(v))) + Math.max(v, 0);
@@ -42,7 +36,7 @@ testOp<ReductionOptions>({
   name: "marginRankingLoss",
   run: ([a, b, t], attrs) => marginRankingLoss(a, b, t, { margin: 0.25, ...attrs }),
   reference: ([a, b, t], { reduction }) =>
-    reduced(map((x, y, s) => Math.max(0, -s * (x - y) + 0.25), a, b, t), reduction),
+    reduceLoss(map((x, y, s) => Math.max(0, -s * (x - y) + 0.25), a, b, t), reduction),
   draw: "distinct",
   cases: REDUCTIONS.map((reduction) => ({
     inputs: [[9], [9], { shape: [9], values: signs(9), grad: false }],
@@ -53,7 +47,7 @@ testOp<ReductionOptions>({
 testOp<ReductionOptions>({
   name: "softMarginLoss",
   run: ([x, t], attrs) => softMarginLoss(x, t, attrs),
-  reference: ([x, t], { reduction }) => reduced(map((v, s) => softplus(-v * s), x, t), reduction),
+  reference: ([x, t], { reduction }) => reduceLoss(map((v, s) => softplus(-v * s), x, t), reduction),
   cases: REDUCTIONS.map((reduction) => ({
     inputs: [[9], { shape: [9], values: signs(9), grad: false }],
     attrs: { reduction },
@@ -64,7 +58,7 @@ testOp<Omit<MultiMarginLossOptions, "weight">>({
   name: "multiMarginLoss",
   run: ([x, t, weight], attrs) => multiMarginLoss(x, t, { ...attrs, weight }),
   reference: ([x, t, w], { p = 1, margin = 1, reduction }) =>
-    reduced(
+    reduceLoss(
       build([4], ([n]) => {
         const label = t.data[n];
         let loss = 0;
@@ -86,7 +80,7 @@ testOp<ReductionOptions>({
   name: "multilabelMarginLoss",
   run: ([x, t], attrs) => multilabelMarginLoss(x, t, attrs),
   reference: ([x, t], { reduction }) =>
-    reduced(
+    reduceLoss(
       build([3], ([n]) => {
         const row = [0, 1, 2, 3].map((j) => at(t, [n, j]));
         const end = row.indexOf(-1), labels = end < 0 ? row : row.slice(0, end);
@@ -111,7 +105,7 @@ testOp<ReductionOptions>({
   name: "multilabelSoftMarginLoss",
   run: ([x, t, weight], attrs) => multilabelSoftMarginLoss(x, t, { ...attrs, weight }),
   reference: ([x, t, w], { reduction }) =>
-    reduced(
+    reduceLoss(
       build([3], ([n]) => {
         let loss = 0;
         for (let c = 0; c < 4; c++) {
@@ -136,7 +130,7 @@ testOp<PoissonNllLossOptions>({
   name: "poissonNllLoss",
   run: ([x, t], attrs) => poissonNllLoss(x, t, attrs),
   reference: ([x, t], { logInput = true, full = false, eps = 1e-8, reduction }) =>
-    reduced(
+    reduceLoss(
       map(
         (v, k) => {
           const loss = logInput ? Math.exp(v) - k * v : v - k * Math.log(v + eps);
@@ -158,7 +152,7 @@ testOp<GaussianNllLossOptions>({
   name: "gaussianNllLoss",
   run: ([x, t, v], attrs) => gaussianNllLoss(x, t, v, attrs),
   reference: ([x, t, v], { full = false, reduction }) =>
-    reduced(
+    reduceLoss(
       map((a, b, s) => 0.5 * (Math.log(s) + (a - b) ** 2 / s + (full ? Math.log(2 * Math.PI) : 0)), x, t, v),
       reduction,
     ),
@@ -172,7 +166,7 @@ testOp<SigmoidFocalLossOptions>({
   name: "sigmoidFocalLoss",
   run: ([x, t], attrs) => sigmoidFocalLoss(x, t, attrs),
   reference: ([x, t], { alpha = 0.25, gamma = 2, reduction = "none" }) =>
-    reduced(
+    reduceLoss(
       map(
         (v, q) => {
           const p = 1 / (1 + Math.exp(-v)), right = q === 1 ? p : 1 - p;

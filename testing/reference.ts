@@ -147,6 +147,13 @@ export function total(values: Iterable<number>): number {
   return sum;
 }
 
+/** What a loss gives for its elements: their mean or sum, or all of them. */
+export function reduceLoss(losses: NDArray, reduction: string = "mean"): NDArray {
+  if (reduction === "none") return losses;
+  const all = total(losses.data);
+  return { shape: [], data: Float64Array.of(reduction === "sum" ? all : all / losses.data.length) };
+}
+
 /** The axes in another order. */
 export function permute(x: NDArray, dims: readonly number[]): NDArray {
   const rank = x.shape.length;
