@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { backward, cat, grad, manualSeed, randn, select, ShapeError, slice, stack, sum, type Tensor } from "../mod.ts";
-import { gpuTest } from "../testing/gpu.ts";
+import { countDispatches, gpuTest } from "../testing/gpu.ts";
 import { assertNear } from "../testing/near.ts";
 import * as nn from "./mod.ts";
 
@@ -83,14 +83,12 @@ gpuTest("both directions stand side by side", async () => {
   await assertNear(y, cat([one.forward(x)[0], other.forward(x.flip([0]))[0].flip([0])], { dim: 2 }), 1e-6);
 });
 
-gpuTest("each time is one kernel, forward and backward", async (device) => {
+gpuTest("each time is one kernel, forward and backward", async () => {
   using lstm = new nn.LSTM(8, 16);
   const dispatches = async (time: number) => {
     const x = randn([time, 4, 8]);
     await x.data();
-    const before = device.recorder.counts.dispatches;
-    backward(sum(lstm.forward(x)[0]));
-    const count = device.recorder.counts.dispatches - before;
+    const count = countDispatches(() => backward(sum(lstm.forward(x)[0])));
     lstm.zeroGrad();
     return count;
   };

@@ -1,5 +1,5 @@
 /** Tests on the device. */
-import { type Device, init, scope } from "../mod.ts";
+import { type Device, device, init, scope } from "../mod.ts";
 
 /** Options of {@link gpuTest}. */
 export interface GpuTestOptions {
@@ -64,4 +64,11 @@ export async function leavesNothing(
   const grown = Object.entries(after.byOp).filter(([op, bytes]) => bytes > (before.byOp[op] ?? 0));
   const names = grown.map(([op, bytes]) => `${op} ${bytes - (before.byOp[op] ?? 0)}`).join(", ");
   throw new Error(`Cannot pass ${name}: ${left} bytes stay on the device (by op: ${names})`);
+}
+
+/** How many kernels something records. */
+export function countDispatches(work: () => unknown): number {
+  const { counts } = device().recorder, before = counts.dispatches;
+  work();
+  return counts.dispatches - before;
 }

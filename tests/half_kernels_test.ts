@@ -24,7 +24,7 @@ import {
 import { autocast } from "../tensor/autocast.ts";
 import { withFamily } from "../kernels/_family.ts";
 import type { DType } from "../tensor/dtype.ts";
-import { gpuTest } from "../testing/gpu.ts";
+import { countDispatches, gpuTest } from "../testing/gpu.ts";
 import { random } from "../testing/reference.ts";
 
 const draw = (shape: number[], seed: number, dtype: DType): Tensor => {
@@ -113,9 +113,7 @@ gpuTest("so they are where a workgroup shares a row", () => {
 gpuTest("16 bits take as many dispatches as f32, alone and under autocast", async (device) => {
   const count = async (fn: () => void) => {
     await device.sync();
-    const before = device.recorder.counts.dispatches;
-    fn();
-    return device.recorder.counts.dispatches - before;
+    return countDispatches(fn);
   };
   const cases: [string, Function][] = Object.entries({ ...ELEMENTS, crossEntropy: REDUCTIONS.crossEntropy });
   const steps: Record<string, number[]> = {};

@@ -26,7 +26,7 @@ import {
   zeros,
 } from "../../mod.ts";
 import { testFamilies, testOpInFamilies } from "../../testing/families.ts";
-import { gpuTest } from "../../testing/gpu.ts";
+import { countDispatches, gpuTest } from "../../testing/gpu.ts";
 import * as reference from "../../testing/reference.ts";
 import { assertSnapshot } from "../../testing/snapshot.ts";
 import { type InputSpec, type OpCase, type OpSpec, testOp } from "../../testing/test_op.ts";
@@ -168,20 +168,15 @@ testFamilies("a packed projection gives what its heads give, with gradients", as
 gpuTest("heads are read from a packed projection in place", () => {
   const x = drawn([2, 16, 3 * 16], 6, true);
   void x.storage.buffer;
-  const count = (work: () => unknown) => {
-    const before = device().recorder.counts.dispatches;
-    work();
-    return device().recorder.counts.dispatches - before;
-  };
   const views = () => {
     const [q, k, v] = heads(x, 4, 4);
     return scaledDotProductAttention(q, k, v, { isCausal: true });
   };
-  assertEquals(count(views), 1);
+  assertEquals(countDispatches(views), 1);
   const packed = packedAttention(x, { numHeads: 4 });
   const dp = drawn(packed.shape as number[], 8);
   void dp.storage.buffer;
-  assertEquals(count(() => void grad(packed, x, { gradOutputs: dp })[0]!.storage.buffer), 2);
+  assertEquals(countDispatches(() => void grad(packed, x, { gradOutputs: dp })[0]!.storage.buffer), 2);
 });
 
 testFamilies("dropout drops the weights that dropout drops, forward and backward", async () => {

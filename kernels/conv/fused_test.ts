@@ -1,31 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  add,
-  autocast,
-  conv2d,
-  convTranspose2d,
-  device,
-  gelu,
-  grad,
-  randn,
-  relu,
-  sum,
-  type Tensor,
-  to,
-} from "../../mod.ts";
+import { add, autocast, conv2d, convTranspose2d, gelu, grad, randn, relu, sum, type Tensor, to } from "../../mod.ts";
 import { testFamilies } from "../../testing/families.ts";
-import { gpuTest } from "../../testing/gpu.ts";
+import { countDispatches, gpuTest } from "../../testing/gpu.ts";
 
 /** Values of a floating tensor. */
 const valuesOf = async (t: Tensor): Promise<Float32Array> => Float32Array.from(await t.data() as Float32Array);
 
 /** Values of a tensor, and the dispatches that it took to compute it. */
 async function counted(make: () => Tensor): Promise<{ values: Float32Array; dispatches: number }> {
-  const before = device().recorder.counts.dispatches;
-  const y = make();
-  void y.storage.buffer;
-  const dispatches = device().recorder.counts.dispatches - before;
-  return { values: await valuesOf(y), dispatches };
+  let y: Tensor;
+  const dispatches = countDispatches(() => void (y = make()).storage.buffer);
+  return { values: await valuesOf(y!), dispatches };
 }
 
 const computed = <T extends Tensor[]>(...tensors: T): T => {
@@ -80,10 +65,12 @@ gpuTest("the gradients of weight and bias are made in one pass", async () => {
   const [x, dy] = computed(randn([1, 4, 6, 6]), randn([1, 5, 6, 6]));
   const w = randn([5, 4, 3, 3], { requiresGrad: true }), bias = randn([5], { requiresGrad: true });
   const [y] = computed(conv2d(x, w, { padding: 1, bias }));
-  const before = device().recorder.counts.dispatches;
-  const [dw, db] = grad(y, [w, bias], { gradOutputs: dy });
-  computed(dw!, db!);
-  assert(device().recorder.counts.dispatches - before <= 2);
+  let dw: Tensor | null = null, db: Tensor | null = null;
+  const dispatches = countDispatches(() => {
+    [dw, db] = grad(y, [w, bias], { gradOutputs: dy });
+    computed(dw!, db!);
+  });
+  assert(dispatches <= 2, `${dispatches} dispatches`);
   const want = await sum(dy, { dim: [0, 2, 3] }).data(), got = await db!.data();
   for (let i = 0; i < 5; i++) assert(Math.abs(got[i] - want[i]) < 1e-4, `${got[i]}, want ${want[i]}`);
 });

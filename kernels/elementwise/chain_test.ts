@@ -1,17 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as f from "../../mod.ts";
-import { copyInto, device, type DType, ones, type Tensor, tensor } from "../../mod.ts";
-import { gpuTest } from "../../testing/gpu.ts";
+import { copyInto, type DType, ones, type Tensor, tensor } from "../../mod.ts";
+import { countDispatches, gpuTest } from "../../testing/gpu.ts";
 import { array, map, type NDArray, type Random, random, sizeOf } from "../../testing/reference.ts";
 import { withFamily } from "../_family.ts";
 import { strided } from "./view.ts";
-
-/** Dispatches that a function records. */
-function dispatches(fn: () => void): number {
-  const before = device().recorder.counts.dispatches;
-  fn();
-  return device().recorder.counts.dispatches - before;
-}
 
 /** Computes a tensor's value now. */
 function settle(t: Tensor): Tensor {
@@ -68,7 +61,7 @@ for (const shape of [[8, 12], [7, 5], [3, 1, 66]]) {
     const x = made(shape, draws), row = made(shape.slice(-1), draws);
     const column = made([shape.at(-2)!, 1], draws), half = made(shape, draws, "f16");
     let fused: Tensor;
-    const count = dispatches(() => fused = settle(walk(x, row, column, half, (t) => t)));
+    const count = countDispatches(() => fused = settle(walk(x, row, column, half, (t) => t)));
     assertEquals(count, 1);
     const apart = walk(x, row, column, half, settle);
     assertEquals(await bits(fused!), await bits(apart));
@@ -115,14 +108,14 @@ gpuTest("forward and backward of a chain are one kernel each", () => {
   const x = settle(tensor([[1, 2], [3, 4]], { dtype: "f32", requiresGrad: true }));
   const dy = settle(ones([2, 2]));
   let y: Tensor;
-  assertEquals(dispatches(() => settle(y = f.mul(f.gelu(f.add(x, 1)), 2))), 1);
-  assertEquals(dispatches(() => settle(f.grad(y, x, { gradOutputs: dy })[0]!)), 1);
+  assertEquals(countDispatches(() => settle(y = f.mul(f.gelu(f.add(x, 1)), 2))), 1);
+  assertEquals(countDispatches(() => settle(f.grad(y, x, { gradOutputs: dy })[0]!)), 1);
 });
 
 gpuTest("a chain used twice by the next operation is read once, and does not count twice", () => {
   const x = settle(ones([64]));
   let y = x;
-  const count = dispatches(() => {
+  const count = countDispatches(() => {
     for (let k = 0; k < 12; k++) y = f.mul(y, y);
     settle(y);
   });
@@ -132,7 +125,7 @@ gpuTest("a chain used twice by the next operation is read once, and does not cou
 gpuTest("a chain that is too long, or reads too much, is split and still right", async () => {
   const x = settle(tensor(Float32Array.from({ length: 100 }, (_, i) => i / 100)));
   let y = x, want = 0.37;
-  const count = dispatches(() => {
+  const count = countDispatches(() => {
     for (let k = 0; k < 200; k++) {
       y = k % 2 === 0 ? f.add(y, 1.25) : f.mul(y, 0.5);
       want = Math.fround(k % 2 === 0 ? want + 1.25 : want * 0.5);
@@ -187,7 +180,7 @@ gpuTest("views inside chains: permuted, expanded, reversed and shifted, without 
     const other = made([...shape].reverse(), draws);
     const row = made([1, shape[0]], draws);
     let y: Tensor;
-    const count = dispatches(() => {
+    const count = countDispatches(() => {
       settle(y = f.add(f.mul(f.permute(x, back), 2), f.sub(other, f.expand(row, other.shape))));
     });
     assertEquals(count, 1, String(shape));
@@ -268,10 +261,10 @@ gpuTest("more than 65,535 workgroups", async () => {
 
 gpuTest("nothing is recorded for empty tensors, nor for results that nobody reads", async () => {
   const empty = tensor(new Float32Array(0), { shape: [0, 3] });
-  assertEquals(dispatches(() => settle(f.add(empty, 1))), 0);
+  assertEquals(countDispatches(() => settle(f.add(empty, 1))), 0);
   assertEquals((await f.add(empty, tensor([1, 2, 3])).data()).length, 0);
   const x = settle(ones([4]));
-  assertEquals(dispatches(() => void f.exp(f.add(x, 1))), 0);
+  assertEquals(countDispatches(() => void f.exp(f.add(x, 1))), 0);
 });
 
 gpuTest("too many axes that cannot be merged are refused clearly", () => {
