@@ -1,5 +1,5 @@
 import { checkObject } from "../device/option_names.ts";
-import { Callback, type Trainer } from "../trainer/mod.ts";
+import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
 /**
  * Changes, from certain epochs on, how many batches are averaged for one optimizer step.
@@ -43,7 +43,13 @@ export class GradientAccumulationScheduler extends Callback {
   }
 
   /** Sets the first epoch's, also of one that is resumed in its middle. */
-  override onTrainStart(trainer: Trainer): void {
+  override onTrainStart(trainer: Trainer, module: LightningModule): void {
+    if (!module.automaticOptimization) {
+      throw new RangeError(
+        `Cannot use a GradientAccumulationScheduler with manual optimization: ${module.constructor.name} decides itself ` +
+          "when an optimizer steps",
+      );
+    }
     const { accumulateGradBatches } = trainer.options;
     if (accumulateGradBatches !== 1) {
       throw new RangeError(

@@ -9,9 +9,21 @@ import type { Run } from "./run.ts";
 export type EvalPhase = "validate" | "test" | "predict";
 
 const NAMES = {
-  validate: { hook: "Validation", step: "validationStep", limit: "limitValBatches", loaders: "val" },
-  test: { hook: "Test", step: "testStep", limit: "limitTestBatches", loaders: "test" },
-  predict: { hook: "Predict", step: "predictStep", limit: "limitPredictBatches", loaders: "predict" },
+  validate: {
+    name: "validation",
+    hook: "Validation",
+    step: "validationStep",
+    limit: "limitValBatches",
+    loaders: "val",
+  },
+  test: { name: "test", hook: "Test", step: "testStep", limit: "limitTestBatches", loaders: "test" },
+  predict: {
+    name: "prediction",
+    hook: "Predict",
+    step: "predictStep",
+    limit: "limitPredictBatches",
+    loaders: "predict",
+  },
 } as const;
 
 /** The names that belong to a phase: of its hooks, its step, its limit and its loaders. */

@@ -2,14 +2,14 @@ import { device } from "../device/mod.ts";
 import { writeErr } from "../platform/mod.ts";
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { scope } from "../tensor/scope.ts";
-import { isNone, resolveAmount } from "./amounts.ts";
 import { CompiledStep } from "./compiled_step.ts";
 import { evaluate } from "./eval_loop.ts";
+import { FitLoaders } from "./fit_loaders.ts";
 import type { StepOutput } from "./module_hooks.ts";
 import { AnomalyDetector } from "./anomaly.ts";
-import { combined, Cursor, lengthOf, type NamedLoader, type Step } from "./loaders.ts";
+import { Cursor, type Step } from "./loaders.ts";
 import { Optimization } from "./optimization.ts";
-import type { ResolvedOptions } from "./options.ts";
+import { DEFAULT_EPOCHS, type ResolvedOptions } from "./options.ts";
 import { asLightningResumes, finishEpoch, type FitProgress } from "./progress.ts";
 import type { Run } from "./run.ts";
 import { stepPlateauSchedulers, stepSchedulers } from "./scheduling.ts";
@@ -23,20 +23,13 @@ export class FitLoop {
   readonly #run: Run;
   readonly #options: ResolvedOptions;
   readonly #progress: FitProgress;
-  /** Batches of a training epoch, `Infinity` if unknown; 0 before the loader is there. */
-  trainBatches = 0;
-  /** Batches of a validation, by loader. */
-  valBatches: readonly number[] = [];
+  /** The loaders of this fit. */
+  readonly loaders: FitLoaders;
   /** Whether a validation comes right after the running batch, as far as known before its end hooks. */
   validationFollows = false;
   /** Milliseconds of the first step of this fit, until the device had done it; `null` before that. */
   firstStepMs: number | null = null;
   #firstStep = true;
-  #train: NamedLoader | null = null;
-  #val: readonly NamedLoader[] | null = null;
-  /** The epochs in which the loaders were asked for. */
-  #trainLoadedIn = 0;
-  #valLoadedIn = 0;
   #optimization: Optimization;
   #compiled: CompiledStep | null = null;
   readonly #anomalies: AnomalyDetector | null;
@@ -57,6 +50,7 @@ export class FitLoop {
     this.#run = run;
     this.#options = run.trainer.options;
     this.#progress = run.progress;
+    this.loaders = new FitLoaders(run);
     this.#anomalies = this.#options.detectAnomaly ? new AnomalyDetector(run.module) : null;
     this.#loaderState = loaderState;
     this.#optimization = new Optimization(run, Infinity);
@@ -77,16 +71,18 @@ export class FitLoop {
   async go(): Promise<void> {
     const run = this.#run, progress = this.#progress;
     const { hooks, reporter } = run;
-    if (this.#options.limitTrainBatches === 0 || this.#reachedEnd()) return;
+    if (this.#options.limitTrainBatches === 0) return;
+    if (this.#reachedEnd()) return this.#tellNothingLeft();
+    this.#tellDefaultEnd();
     run.cutShort = run.mustStop();
     if (run.cutShort) return;
     await this.#sanityCheck();
-    await this.loadTrain();
-    await this.#loadVal();
+    await this.loaders.loadTrain();
+    await this.loaders.loadVal(progress.epoch);
     this.#prepare();
-    this.#trainLoadedIn = progress.epoch;
+    this.loaders.startAt(progress.epoch);
     Object.assign(progress, this.#resumed());
-    if (this.trainBatches === 0) return;
+    if (this.loaders.trainBatches === 0) return;
     const restore = reporter.use(reporter.fitStore, "fit");
     const { pipelines } = device();
     pipelines.sideBySide++;
@@ -140,6 +136,24 @@ export class FitLoop {
       (this.#run.trainer.shouldStop && this.#mayStopEarly());
   }
 
+  /** Says why a fit trains nothing; a trainer that has trained nothing before was told to. */
+  #tellNothingLeft(): void {
+    const { maxSteps } = this.#options, { maxEpochs } = this.#run.trainer, { epoch, batchesSeen } = this.#progress;
+    if (batchesSeen === 0) return;
+    this.#run.warn(
+      epoch >= maxEpochs
+        ? `fit trains nothing: the ${maxEpochs} epochs of maxEpochs are done; raise trainer.maxEpochs to go on`
+        : `fit trains nothing: the ${maxSteps} steps of maxSteps are done; go on with another trainer, from a checkpoint`,
+    );
+  }
+
+  /** An end that nobody asked for is told before it takes days. */
+  #tellDefaultEnd(): void {
+    const { maxEpochs } = this.#run.trainer;
+    if (this.#options.maxEpochs !== null || maxEpochs !== DEFAULT_EPOCHS) return;
+    this.#run.warn(`maxEpochs is not set: training ends after ${maxEpochs} epochs; say -1 for no end`);
+  }
+
   /** `shouldStop` counts once the least epochs and steps are reached. */
   #mayStopEarly(): boolean {
     const { minEpochs, minSteps } = this.#options;
@@ -186,8 +200,8 @@ export class FitLoop {
   async #beginEpoch(): Promise<Cursor> {
     const { hooks, reporter } = this.#run, progress = this.#progress;
     const first = progress.midEpoch ? progress.batchInEpoch : 0;
-    if (first === 0) await this.#reloadTrain();
-    const { loader } = this.#train!;
+    if (first === 0 && await this.loaders.reloadTrain(progress.epoch)) this.#prepare();
+    const { loader } = this.loaders.train;
     let skip = 0;
     loader.setEpoch?.(progress.epoch);
     this.#lossless = null;
@@ -199,7 +213,7 @@ export class FitLoop {
     } else if (!this.#options.lightningCompat) skip = first;
     this.#loaderState = null;
     if (first === 0) await hooks.call("onTrainEpochStart");
-    return new Cursor(loader, { limit: this.trainBatches, first, skip });
+    return new Cursor(loader, { limit: this.loaders.trainBatches, first, skip });
   }
 
   /** Trains one batch. Returns whether a hook asked to leave the epoch. */
@@ -208,7 +222,7 @@ export class FitLoop {
     const { hooks, reporter, module } = run;
     this.#randomBefore = defaultGenerator.state;
     defaultGenerator.startStep();
-    const moved = run.transfer(step.batch, 0, this.#train!.loader);
+    const moved = run.transfer(step.batch, 0, this.loaders.train.loader);
     const batch = moved instanceof Promise ? await moved : moved;
     run.step = step;
     reporter.enterBatch(batch, "");
@@ -295,12 +309,8 @@ export class FitLoop {
   async #validate(beforeEnd = () => void (this.#progress.place = "validated")): Promise<boolean> {
     const run = this.#run, progress = this.#progress;
     if (progress.windowBatches === 0) await run.hooks.module("onValidationModelZeroGrad");
-    const { reloadDataloadersEveryNEpochs: every } = this.#options;
-    if (every > 0 && progress.epoch >= this.#valLoadedIn + every) {
-      this.#val = null;
-      await this.#loadVal();
-    }
-    const { complete } = await evaluate(run, "validate", this.#val!, this.valBatches, { beforeEnd });
+    await this.loaders.loadVal(progress.epoch);
+    const { complete } = await evaluate(run, "validate", this.loaders.val, this.loaders.valBatches, { beforeEnd });
     this.#timing.validated();
     return complete;
   }
@@ -315,8 +325,10 @@ export class FitLoop {
     run.sanityChecking = true;
     const random = defaultGenerator.state;
     try {
-      await this.#loadVal();
-      await evaluate(run, "validate", this.#val!, this.valBatches.map((limit) => Math.min(limit, batches)));
+      const { loaders } = this;
+      await loaders.loadVal(this.#progress.epoch);
+      const limits = loaders.valBatches.map((limit) => Math.min(limit, batches));
+      if (loaders.validates) await evaluate(run, "validate", loaders.val, limits);
     } finally {
       defaultGenerator.state = random;
       run.sanityChecking = false;
@@ -326,78 +338,20 @@ export class FitLoop {
 
   /** Optimizer steps that this fit will make, as far as known now; `Infinity` without end. */
   estimatedSteps(): number {
-    if (this.#train === null) {
-      const loaders = this.#run.loaders("train");
-      if (loaders instanceof Promise) {
-        throw new Error(
-          "Cannot count the steps of training: trainDataloader is asynchronous, await trainer.loadTrainingData() first",
-        );
-      }
-      this.#takeTrain(loaders);
-    }
+    this.loaders.loadTrainNow();
     const { maxEpochs, accumulateGradBatches } = this.#run.trainer, { maxSteps } = this.#options;
-    const steps = Math.ceil(this.trainBatches / accumulateGradBatches) * maxEpochs;
+    const steps = Math.ceil(this.loaders.trainBatches / accumulateGradBatches) * maxEpochs;
     return maxSteps >= 0 ? Math.min(steps, maxSteps) : steps;
-  }
-
-  /** Asks for the training loader, once. */
-  async loadTrain(): Promise<void> {
-    if (this.#train === null) this.#takeTrain(await this.#run.loaders("train"));
-  }
-
-  #takeTrain(loaders: readonly NamedLoader[]): void {
-    if (loaders.length === 0) {
-      throw new Error(
-        `Cannot fit ${this.#run.module.constructor.name}: there is no training data, give a data module, { train: loader }, ` +
-          "or define trainDataloader",
-      );
-    }
-    const train = combined(loaders), { limitTrainBatches } = this.#options;
-    this.#train = this.#overfits ? { ...train, loader: train.loader.sequential?.() ?? train.loader } : train;
-    this.trainBatches = resolveAmount("limitTrainBatches", limitTrainBatches, lengthOf(this.#train.loader));
-  }
-
-  get #overfits(): boolean {
-    return !isNone(this.#options.overfitBatches);
-  }
-
-  /** Asks for the training loader anew where the options say so. */
-  async #reloadTrain(): Promise<void> {
-    const { reloadDataloadersEveryNEpochs: every } = this.#options, { epoch } = this.#progress;
-    if (every === 0 || epoch < this.#trainLoadedIn + every) return;
-    this.#trainLoadedIn = epoch;
-    this.#takeTrain(await this.#run.loaders("train"));
-    this.#prepare();
   }
 
   /** What depends on the number of batches. */
   #prepare(): void {
-    this.#optimization = new Optimization(this.#run, this.trainBatches);
-    this.#timing = new ValidationTiming(this.#options, this.trainBatches, this.valBatches.some((n) => n > 0));
+    this.#optimization = new Optimization(this.#run, this.loaders.trainBatches);
+    this.#timing = new ValidationTiming(this.#options, this.loaders.trainBatches, this.loaders.validates);
     this.#compiled?.dispose();
     this.#compiled = this.#options.compile && this.#anomalies === null
       ? new CompiledStep(this.#run, this.#optimization)
       : null;
-  }
-
-  async #loadVal(): Promise<void> {
-    if (this.#val !== null) return;
-    const { module } = this.#run, { limitValBatches } = this.#options;
-    const wanted = limitValBatches !== 0 && module.validationStep !== undefined, name = module.constructor.name;
-    const any = this.#run.hasLoaders("val");
-    if (limitValBatches !== 0 && any && !wanted) {
-      this.#run.warn(`there is validation data, but ${name} does not define validationStep: nothing is validated`);
-    } else if (wanted && !any) {
-      this.#run.warn(`${name} defines validationStep, but there is no validation data: nothing is validated`);
-    }
-    this.#val = wanted ? await this.#run.loaders("val") : [];
-    this.#valLoadedIn = this.#progress.epoch;
-    if (this.#overfits) {
-      this.#val = this.#val.map(({ name, loader }) => ({ name, loader: loader.sequential?.() ?? loader }));
-    }
-    this.valBatches = this.#val.map(({ loader }) =>
-      resolveAmount("limitValBatches", limitValBatches, lengthOf(loader))
-    );
   }
 }
 

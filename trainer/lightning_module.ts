@@ -4,6 +4,7 @@ import { HyperparameterStore } from "../data/hyperparameters.ts";
 import { MetricCollection } from "../metrics/mod.ts";
 import { Module } from "../nn/mod.ts";
 import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from "../optim/mod.ts";
+import { writeErr } from "../platform/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { lastly, then } from "./_then.ts";
 import { type Loggable, logOptionNames, type LogOptions } from "./log.ts";
@@ -71,6 +72,7 @@ export abstract class LightningModule<Batch = any> extends Module {
   #host: ModuleHost | null = null;
   readonly #hyperparameters = new HyperparameterStore();
   readonly #toggles = new Toggles();
+  #toldOfLog = false;
 
   /**
    * Makes a module as it was saved: with the hyperparameters that it gave to {@link saveHyperparameters}, as its constructor's
@@ -320,7 +322,13 @@ export abstract class LightningModule<Batch = any> extends Module {
     if (value instanceof Promise) {
       throw new TypeError(`Cannot log ${name}: log the tensor itself, it is read later without a wait; got a promise`);
     }
-    this.#host?.log(name, value, options);
+    if (this.#host !== null) return this.#host.log(name, value, options);
+    if (this.#toldOfLog) return;
+    this.#toldOfLog = true;
+    const owner = this.constructor.name;
+    writeErr(
+      `Warning: log does nothing: ${owner} has no trainer, it is given to one by fit, validate, test or predict\n`,
+    );
   }
 
   /** Logs several values, or the metrics of a collection, with the same options. */

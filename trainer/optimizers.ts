@@ -170,6 +170,13 @@ export async function configureOptimizers(run: Run): Promise<void> {
         `is ${trainer.options.gradientClipVal}`,
     );
   }
+  const { accumulateGradBatches } = trainer;
+  if (!module.automaticOptimization && accumulateGradBatches !== 1) {
+    throw new RangeError(
+      "Cannot use accumulateGradBatches with manual optimization: trainingStep decides itself when an optimizer steps, " +
+        `accumulateGradBatches is ${accumulateGradBatches}`,
+    );
+  }
   if (optimizers.length === 0) {
     run.warn(`${name} has no optimizer, configureOptimizers gave none: no weight will change`);
   }

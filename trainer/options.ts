@@ -30,6 +30,9 @@ const oneOf = <const T extends string>(values: readonly T[]) =>
 
 const MODES = ["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] as const satisfies PrecisionName[];
 
+/** Epochs after which a trainer stops that was told of no end. */
+export const DEFAULT_EPOCHS = 1000;
+
 /** Each option with its default, and what it must be. */
 const rules = {
   maxEpochs: [count.or(z.literal(-1)).nullable().default(null), `${COUNT}, -1 for no end, or null`],

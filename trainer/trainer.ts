@@ -11,6 +11,7 @@ import { withModules } from "./defaults.ts";
 import { enter } from "./entry.ts";
 import { checkCall, type EntryOptions, type PredictOptions, type TrainerData } from "./entry_call.ts";
 import { type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.ts";
+import { tellEmpty } from "./fit_loaders.ts";
 import { FitLoop } from "./fit_loop.ts";
 import { logHyperparameters } from "./hyperparameters.ts";
 import type { LightningModule, ModuleHost } from "./lightning_module.ts";
@@ -57,7 +58,7 @@ export class Trainer extends TrainerStatus {
 
   /** Asks for the training loader now, so that {@link estimatedSteppingBatches} is known in `configureOptimizers`. */
   async loadTrainingData(): Promise<void> {
-    await this.#work.loop?.loadTrain();
+    await this.#work.loop?.loaders.loadTrain();
   }
 
   /** Asks `configureOptimizers` anew, in a fit that has not trained yet: what it depends on has changed. */
@@ -211,7 +212,7 @@ export class Trainer extends TrainerStatus {
     givenOptions: EntryOptions,
     keepsPredictions = true,
   ): Promise<EvalResult> {
-    const { step, limit, loaders: kind } = namesOf(phase);
+    const { step, limit, loaders: kind, name } = namesOf(phase);
     const byDefault = given === undefined || given === null;
     const { module, data: fitted } = byDefault ? this.#fittedFor(phase) : { module: given, data: null };
     const data = givenData ?? fitted ?? undefined;
@@ -230,8 +231,11 @@ export class Trainer extends TrainerStatus {
           `Cannot ${phase}: there is no data, give a data module, { ${kind}: loader }, or define ${kind}Dataloader`,
         );
       }
+      tellEmpty(run, name, loaders);
       const limits = loaders.map(({ loader }) => resolveAmount(limit, this.options[limit], lengthOf(loader)));
-      result = await evaluate(run, phase, loaders, limits, { keepsPredictions });
+      if (limits.some((batches) => batches > 0)) {
+        result = await evaluate(run, phase, loaders, limits, { keepsPredictions });
+      }
     });
     return result;
   }

@@ -7,7 +7,7 @@ import { callbacksOf, loggersOf } from "./defaults.ts";
 import type { FitLoop } from "./fit_loop.ts";
 import type { Logger, MediaPoint, Table } from "./logger.ts";
 import type { ResolvedSchedulerConfig } from "./optimizers.ts";
-import { type ResolvedOptions, resolveOptions, type TrainerOptions } from "./options.ts";
+import { DEFAULT_EPOCHS, type ResolvedOptions, resolveOptions, type TrainerOptions } from "./options.ts";
 import { Precision } from "./precision.ts";
 import { type Profiler, profilerOf } from "./profiler/mod.ts";
 import { type FitProgress, noProgress } from "./progress.ts";
@@ -76,7 +76,7 @@ export abstract class TrainerStatus implements DataModuleTrainer {
       run: null,
       loop: null,
       ckptPath: null,
-      maxEpochs: maxEpochs === null ? ends ? Infinity : 1000 : maxEpochs < 0 ? Infinity : maxEpochs,
+      maxEpochs: maxEpochs === null ? ends ? Infinity : DEFAULT_EPOCHS : maxEpochs < 0 ? Infinity : maxEpochs,
       accumulateGradBatches,
       progress,
       reporter: new Reporter(loggers, logEveryNSteps, progress),
@@ -176,12 +176,12 @@ export abstract class TrainerStatus implements DataModuleTrainer {
 
   /** Batches of a training epoch, `Infinity` if unknown; 0 before fit. */
   get numTrainingBatches(): number {
-    return this.#work.loop?.trainBatches ?? 0;
+    return this.#work.loop?.loaders.trainBatches ?? 0;
   }
 
   /** Batches of a validation in fit, by loader. */
   get numValBatches(): readonly number[] {
-    return this.#work.loop?.valBatches ?? [];
+    return this.#work.loop?.loaders.valBatches ?? [];
   }
 
   /** Batches of the latest evaluation (validation, test or prediction), by loader; `Infinity` where unknown. */
