@@ -4,18 +4,10 @@
  * @module
  */
 export type { Backend, InitOptions } from "./adapter.ts";
-export {
-  Device,
-  device,
-  type DeviceInfo,
-  init,
-  isOpen,
-  type LimitCaps,
-  openDevice,
-  setDevice,
-  whenOpen,
-} from "./device.ts";
+export { Device, type DeviceInfo } from "./device.ts";
 export { DeviceLostError, KernelError, NoAdapterError, OutOfMemoryError } from "./errors.ts";
+export type { LimitCaps } from "./limits.ts";
+export { device, init, isOpen, openDevice, setDevice, whenOpen } from "./open.ts";
 export type { Pipeline } from "./pipeline.ts";
 export type { Access } from "./pipelines.ts";
 export { profile } from "./profile.ts";

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ones, profile, sum } from "../mod.ts";
+import { ones, profile, sum, tensor } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
 
 gpuTest(
   "a profile has the name and the time of each kernel, more of them than one set of queries holds",
   async (device) => {
     if (!device.features.has("timestamp-query")) return;
-    const x = ones([4]);
+    const x = tensor([1, 2, 3, 4], { dtype: "f32" });
     await sum(x).data();
     const times = await profile(device, () => {
       for (let i = 0; i < 2100; i++) void sum(x).storage.buffer;

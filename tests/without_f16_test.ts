@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { findAdapter } from "../device/adapter.ts";
-import { Device, setDevice } from "../device/device.ts";
+import { Device, setDevice } from "../device/mod.ts";
 import {
   add,
   backward,

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { MatrixShape } from "../../device/mod.ts";
-import { Device, setDevice } from "../../device/device.ts";
+import { Device, setDevice } from "../../device/mod.ts";
 import { SUBGROUP_MATRIX, subgroupMatrices } from "../../device/subgroup_matrices.ts";
 import { add, expand, grad, matmul, relu, scope, slice, type Tensor, tensor, to, transpose } from "../../mod.ts";
 import { openDawn } from "../../platform/webgpu.ts";
