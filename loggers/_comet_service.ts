@@ -1,5 +1,5 @@
 import { env } from "../platform/mod.ts";
-import { Refused, type Send } from "./_http.ts";
+import { Refused, type Send, textAt } from "./_http.ts";
 import type { FileItem, Item } from "./_item.ts";
 import { contentOf, patienceOf, type RunService } from "./_run_service.ts";
 import { forget } from "./remote_logger.ts";
@@ -112,8 +112,8 @@ export class CometService implements RunService {
           ...experimentName === null ? {} : { experimentName },
           projectName: project,
         };
-        const answer = await send({ method: "POST", path: `${API}create`, body }) as { experimentKey: string };
-        this.#run = { ...this.#run, experimentKey: answer.experimentKey };
+        const experimentKey = textAt(await send({ method: "POST", path: `${API}create`, body }), "experimentKey");
+        this.#run = { ...this.#run, experimentKey };
       }
       this.#connected = true;
     } catch (error) {

@@ -41,7 +41,7 @@ export interface Request {
   readonly patience?: number;
 }
 
-/** Sends a request. Gives the answer's JSON; fails with {@link ServerAway} or {@link Refused}. */
+/** Sends a request. Gives the answer's JSON, `null` for none; fails with {@link ServerAway} or {@link Refused}. */
 export type Send = (request: Request) => Promise<unknown>;
 
 /** Milliseconds that a request may take. */
@@ -77,13 +77,52 @@ export function sender(base: string, headers: () => Record<string, string>, sign
       const late = error instanceof DOMException && error.name === "TimeoutError";
       throw new ServerAway(late ? `no answer within ${patience / 1000} seconds` : clean(textOf(error)));
     }
-    const { status } = response;
-    if (response.ok) return text === "" ? null : parsed(text) ?? text;
-    const said = parsed(text) as { error_code?: string; message?: string; msg?: string } | null;
-    const why = clean(`it answered ${status} ${said?.message ?? said?.msg ?? text.slice(0, 200)}`.trim());
+    const { status } = response, said = parsed(text);
+    if (response.ok && (said !== undefined || text === "")) return said ?? null;
+    const page = titleOf(text), why = clean(`it answered ${status} ${reasonOf(response.ok, said, page, text)}`.trim());
     if (status >= 500 && status !== 501 || BUSY.has(status)) throw new ServerAway(why, retryAfter(response.headers));
-    throw new Refused(why, status, String(said?.error_code ?? ""), status === 401 || status === 403 || status < 400);
+    // Whoever answers for the service with a page is not the service, and will not take anything else, either.
+    const elsewhere = page !== null && (status === 404 || status === 405);
+    const code = String((said as { error_code?: string } | null | undefined)?.error_code ?? "");
+    throw new Refused(why, status, code, status === 401 || status === 403 || status < 400 || elsewhere);
   };
+}
+
+/**
+ * A text that an answer must have.
+ *
+ * @param answer What the server sent
+ * @param path Where it is: names of fields, from the outside in
+ * @throws {Refused} If it is not there: what answers is not the service
+ */
+export function textAt(answer: unknown, ...path: readonly string[]): string {
+  const found = path.reduce(
+    (value: unknown, name) => (value as Record<string, unknown> | null)?.[name],
+    answer ?? null,
+  );
+  if (typeof found === "string") return found;
+  const shown = answer === null ? "nothing" : shortened(JSON.stringify(answer));
+  throw new Refused(`it answered ${shown}, without ${path.join(".")}`, 200, "", true);
+}
+
+/** What an answer that is no success, or no JSON, says. */
+function reasonOf(ok: boolean, said: unknown, page: string | null, text: string): string {
+  if (page !== null) return `with a page, ${JSON.stringify(page)}, and not as its API does`;
+  if (ok) return `with ${JSON.stringify(shortened(text))}, which is not JSON`;
+  const { message, msg } = (said ?? {}) as { message?: string; msg?: string };
+  return message ?? msg ?? shortened(text);
+}
+
+/** The title of an HTML page, or else its text; `null` of what is none. */
+function titleOf(text: string): string | null {
+  if (!/^\s*<(!doctype|html|head|body|\?xml)\b/i.test(text)) return null;
+  const title = /<title[^>]*>([^<]*[^<\s][^<]*)/i.exec(text)?.[1];
+  return shortened(title ?? text.replaceAll(/<(script|style)\b[^]*?<\/\1>|<[^>]*>/gi, " "), 80);
+}
+
+/** A text on one line, without its end where it is long. */
+function shortened(text: string, most = 200): string {
+  return text.replaceAll(/\s+/g, " ").trim().slice(0, most);
 }
 
 /** What must not be shown of headers: a server may say what it was asked. */
@@ -103,7 +142,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // an answer in another format is shown as text
+    return undefined; // an answer in another format is shown as text
   }
 }
 

@@ -1,5 +1,5 @@
 import { env, writeErr } from "../platform/mod.ts";
-import { Refused, type Send } from "./_http.ts";
+import { Refused, type Send, textAt } from "./_http.ts";
 import type { FileItem, Item } from "./_item.ts";
 import { contentOf, patienceOf, type RunService } from "./_run_service.ts";
 import { forget } from "./remote_logger.ts";
@@ -133,9 +133,9 @@ export class MLflowService implements RunService {
   }
 
   #take(answer: unknown): void {
-    const { run_id, artifact_uri = null } =
-      (answer as { run: { info: { run_id: string; artifact_uri?: string } } }).run.info;
-    this.#run = { ...this.#run, runId: run_id, artifactUri: artifact_uri };
+    const runId = textAt(answer, "run", "info", "run_id");
+    const { artifact_uri = null } = (answer as { run: { info: { artifact_uri?: string } } }).run.info;
+    this.#run = { ...this.#run, runId, artifactUri: artifact_uri };
   }
 
   async #experiment(send: Send): Promise<string> {
@@ -144,8 +144,7 @@ export class MLflowService implements RunService {
     if (known !== null) return known;
     try {
       const place = artifactLocation === null ? {} : { artifact_location: artifactLocation };
-      return (await this.#post("experiments/create", { name, ...place }, send) as { experiment_id: string })
-        .experiment_id;
+      return textAt(await this.#post("experiments/create", { name, ...place }, send), "experiment_id");
     } catch (error) {
       // Another run made it in between.
       const made = error instanceof Refused && error.code === "RESOURCE_ALREADY_EXISTS"
@@ -159,8 +158,7 @@ export class MLflowService implements RunService {
   async #find(name: string, send: Send): Promise<string | null> {
     try {
       const path = `${API}experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`;
-      const { experiment } = await send({ method: "GET", path }) as { experiment: { experiment_id: string } };
-      return experiment.experiment_id;
+      return textAt(await send({ method: "GET", path }), "experiment", "experiment_id");
     } catch (error) {
       if (error instanceof Refused && error.code === "RESOURCE_DOES_NOT_EXIST") return null;
       throw error;

@@ -1,3 +1,4 @@
+import { show } from "../device/option_names.ts";
 import { writeErr } from "../platform/mod.ts";
 import { Refused, type Send, ServerAway } from "./_http.ts";
 import type { Spool } from "./_spool.ts";
@@ -26,10 +27,27 @@ export interface Service<Item> {
 const MOST_HELD = 20_000;
 /** Seconds until the second attempt, doubled from attempt to attempt, up to the most. */
 const FIRST_PAUSE = 0.25, LONGEST_PAUSE = 30, LONGEST_ASKED = 120;
+/** Seconds between two attempts at most when training waits for them. */
+const LONGEST_AT_END = 1;
+/** Seconds after which a wait at the end is told, and what is left is kept in a file. */
+const LONG_WAIT = 5;
 /** Attempts that fail before somebody is told. */
 const QUIET_FAILURES = 3;
 /** Items that are given to a service at once. */
 const MOST_AT_ONCE = 2000;
+
+/**
+ * Throws unless a time that somebody is to wait for a server is one; infinity is.
+ *
+ * @param task What it is for: `"make a WandbLogger"`
+ * @param option Its name
+ * @param seconds What was given
+ * @throws {RangeError} If it is none
+ */
+export function checkSeconds(task: string, option: string, seconds: number): void {
+  if (typeof seconds === "number" && seconds >= 0) return;
+  throw new RangeError(`Cannot ${task}: ${option} must be 0 or more, got ${show(seconds)}`);
+}
 
 /**
  * Sends items in order and in the background. What a server that is away does not take goes to the spool at once, so that
@@ -47,9 +65,19 @@ export class Outbox<Item> {
   #atOnce = MOST_AT_ONCE;
   #stopped = false;
   #warned = false;
+  #toldOfDisk = false;
   #refused = 0;
   #lost = 0;
   #progress = 0;
+  /** The first item of what is being sent. */
+  #first: Item | null = null;
+  /** Ends a pause that the server did not ask for. */
+  #wake: (() => void) | null = null;
+  #closing = false;
+  /** Whether the end is waited for so long that nothing may be in memory alone. */
+  #long = false;
+  /** What went wrong last, until it is told. */
+  #why: string | null = null;
 
   /**
    * @param service Where items go
@@ -84,20 +112,31 @@ export class Outbox<Item> {
   }
 
   /**
-   * Waits until everything is sent, but not longer than some seconds without progress, and keeps the rest in the spool.
+   * Waits until everything is sent, but not longer than some seconds without progress, and keeps the rest in the spool. A
+   * wait that takes long is told, and what is left is in the spool from then on, should somebody end the process.
    *
    * @returns How many items are left
    */
   async close(seconds: number): Promise<number> {
-    this.#start();
     const begun = performance.now();
     const timer = setInterval(() => {
-      const next = this.#memory[0], patience = next === undefined ? 0 : this.#service.patienceFor(next);
-      if (performance.now() - Math.max(begun, this.#progress) > Math.max(seconds * 1000, patience)) this.#abort.abort();
+      const now = performance.now(), patience = this.#first === null ? 0 : this.#service.patienceFor(this.#first);
+      if (now - Math.max(begun, this.#progress) > Math.max(seconds * 1000, patience)) {
+        this.#why ??= `no answer within ${Math.max(seconds, patience / 1000)} seconds`;
+        this.#abort.abort();
+      } else if (!this.#long && now - begun > LONG_WAIT * 1000) {
+        this.#long = true;
+        const or = seconds === Infinity ? "" : `, or when it takes none for ${seconds} seconds`;
+        this.#say(`has ${this.left} entries to take; training ends when it has${or}`);
+      }
     }, 50);
+    this.#closing = true;
+    this.#wake?.();
+    this.#start();
     while (this.#work !== null) await this.#work;
     clearInterval(timer);
     await this.#toSpool();
+    await this.#spool?.settled();
     this.#tellEnd();
     return this.left;
   }
@@ -112,16 +151,18 @@ export class Outbox<Item> {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
-      const held = this.#memory.length > 0;
       try {
-        const items = held ? this.#memory : await this.#spool?.peek() ?? [];
+        if (this.#long) await this.#toSpool();
+        const items = this.#memory.length > 0 ? this.#memory : await this.#spool?.peek() ?? [];
         if (items.length === 0) return;
-        const some = items.slice(0, this.#atOnce);
-        await this.#advance(await this.#delivered(some), held);
+        this.#first = items[0];
+        const sent = await this.#delivered(items.slice(0, this.#atOnce)).finally(() => this.#first = null);
+        await this.#advance(sent, items === this.#memory);
         this.#failures = 0;
+        this.#why = null;
         if (this.#service.gap > 0) await this.#pause(this.#service.gap / 1000);
       } catch (error) {
-        if (!(error instanceof ServerAway)) this.#stop(error);
+        if (!(error instanceof ServerAway)) await this.#stop(error);
         else await this.#away(error);
       }
       if (this.#abort.signal.aborted) this.#stopped = true;
@@ -155,61 +196,80 @@ export class Outbox<Item> {
   async #away({ message, after }: ServerAway): Promise<void> {
     if (this.#abort.signal.aborted) return;
     this.#failures++;
+    this.#why = this.#warned ? null : message;
     await this.#toSpool();
     if (this.#failures === QUIET_FAILURES && !this.#warned) {
       this.#warned = true;
+      this.#why = null;
       const kept = this.#spool === null ? "" : ` Rows are kept in ${this.#spool.path} and sent when it is back.`;
       this.#say(`cannot be reached: ${message}. Training goes on.${kept}`);
     }
-    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (this.#failures - 1)) * (0.5 + Math.random() / 2);
-    await this.#pause(Math.max(pause, Math.min(after ?? 0, LONGEST_ASKED)));
+    const longest = this.#closing ? LONGEST_AT_END : LONGEST_PAUSE;
+    const pause = Math.min(longest, FIRST_PAUSE * 2 ** (this.#failures - 1)) * (0.5 + Math.random() / 2);
+    if (after === null) await this.#pause(pause, true);
+    else await this.#pause(Math.max(pause, Math.min(after, LONGEST_ASKED)));
   }
 
   /** Nothing can be sent any more: what there is, and what comes, is kept. */
-  #stop(error: unknown): void {
+  async #stop(error: unknown): Promise<void> {
     this.#stopped = true;
+    this.#why = null;
     this.#say(`takes nothing: ${error instanceof Error ? error.message : error}. Training goes on`);
+    await this.#toSpool();
   }
 
+  /** Moves what waits in memory to the spool; where that cannot be written, it stays. */
   async #toSpool(): Promise<void> {
     if (this.#spool === null || this.#memory.length === 0) return;
     const items = this.#memory;
     this.#memory = [];
-    await this.#keep(this.#spool.prepend(items), items.length);
-  }
-
-  /** Notes when what could not be sent cannot be written, either. */
-  #keep(written: Promise<void>, count: number): Promise<void> {
-    return written.catch((error) => {
-      if (this.#lost === 0) {
-        this.#say(`is away, and rows cannot be kept: ${error instanceof Error ? error.message : error}`);
-      }
-      this.#lost += count;
+    await this.#spool.prepend(items).catch((error) => {
+      this.#memory = [...items, ...this.#memory];
+      this.#tellOfDisk(error);
     });
   }
 
-  #pause(seconds: number): Promise<void> {
+  /** Notes when what there is no room for in memory cannot be written, either. */
+  #keep(written: Promise<void>, count: number): void {
+    written.catch((error) => {
+      this.#lost += count;
+      this.#tellOfDisk(error);
+    });
+  }
+
+  #tellOfDisk(error: unknown): void {
+    if (this.#toldOfDisk) return;
+    this.#toldOfDisk = true;
+    this.#say(`is away, and rows cannot be kept: ${error instanceof Error ? error.message : error}`);
+  }
+
+  /** Waits; the end of training cuts a pause short that may be `woken`. */
+  #pause(seconds: number, woken = false): Promise<void> {
     const { signal } = this.#abort;
     return new Promise((resolve) => {
       if (signal.aborted) return resolve();
       const done = () => {
         clearTimeout(timer);
         signal.removeEventListener("abort", done);
+        this.#wake = null;
         resolve();
       };
       const timer = setTimeout(done, seconds * 1000);
       signal.addEventListener("abort", done);
+      if (woken) this.#wake = done;
     });
   }
 
   #tellEnd(): void {
-    if (this.#spool !== null && this.#spool.left > 0) {
-      const path = JSON.stringify(this.#spool.path);
-      this.#say(`did not get ${this.#spool.left} entries; replaySpool(${path}) sends them later`);
+    const why = this.#why === null ? "" : `: ${this.#why}`, left = this.#spool?.left ?? 0;
+    if (left > 0) {
+      this.#say(
+        `did not get ${left} entries${why}; replaySpool(${JSON.stringify(this.#spool!.path)}) sends them later`,
+      );
     }
     if (this.#refused > 1) this.#say(`did not take ${this.#refused} entries`);
     const lost = this.#lost + this.#memory.length;
-    if (lost > 0) this.#say(`did not get ${lost} entries; ${this.#service.kept ?? "they are lost"}`);
+    if (lost > 0) this.#say(`did not get ${lost} entries${why}; ${this.#service.kept ?? "they are lost"}`);
     this.#memory = [];
     this.#lost = this.#refused = 0;
   }

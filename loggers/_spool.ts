@@ -1,4 +1,5 @@
-import { appendFile, dirname, exists, makeDir, readText, remove, writeFileAtomic } from "../platform/mod.ts";
+import { dirname, makeDir, readText, remove, writeFileAtomic } from "../platform/mod.ts";
+import { GrowingFile } from "./_growing_file.ts";
 
 /** How a spool begins: whose it is, and what has to be known to go on. */
 export interface SpoolHeader {
@@ -16,6 +17,7 @@ export class Spool<Item> {
   /** Where it is. */
   readonly path: string;
   readonly #header: () => SpoolHeader;
+  readonly #file: GrowingFile;
   #turn: Promise<unknown> = Promise.resolve();
   #pending: Item[] = [];
   #appending: Promise<void> | null = null;
@@ -30,11 +32,14 @@ export class Spool<Item> {
    */
   constructor(path: string, header: () => SpoolHeader) {
     this.path = path;
+    this.#file = new GrowingFile(path);
     this.#header = header;
   }
 
-  /** Opens a file that another process left. */
+  /** Opens a file that another process left; half a line at its end is cut off, so that notes begin on their own. */
   static async open<Item>(path: string, header: () => SpoolHeader): Promise<Spool<Item>> {
+    const text = await readText(path), whole = text.slice(0, text.lastIndexOf("\n") + 1);
+    if (whole !== text) await writeFileAtomic(path, whole);
     const spool = new Spool<Item>(path, header), { items, sent } = await readSpool(path);
     spool.#count = items.length;
     spool.#sent = sent;
@@ -55,9 +60,9 @@ export class Spool<Item> {
       this.#pending = [];
       this.#appending = null;
       try {
-        const begins = !await exists(this.path);
+        const begins = await this.#file.size() === 0;
         if (begins) await makeDir(dirname(this.path));
-        await appendFile(this.path, lines([...begins ? [this.#header()] : [], ...all]));
+        await this.#file.append(lines([...begins ? [this.#header()] : [], ...all]));
       } catch (error) {
         this.#count -= all.length;
         throw error;
@@ -71,6 +76,7 @@ export class Spool<Item> {
     await this.#inTurn(async () => {
       const { items: all, sent } = await readSpool<Item>(this.path), rest = all.slice(sent);
       await writeFileAtomic(this.path, lines([this.#header(), ...items, ...rest]));
+      this.#file.changed();
       this.#read = [];
       // Others may have been counted that are added after this.
       this.#count += items.length - this.#sent;
@@ -94,13 +100,19 @@ export class Spool<Item> {
     await this.#inTurn(async () => {
       this.#sent += count;
       this.#read.splice(0, count);
-      if (this.left > 0) await appendFile(this.path, lines([{ sent: this.#sent, run: this.#header().run }]));
+      if (this.left > 0) await this.#file.append(lines([{ sent: this.#sent, run: this.#header().run }]));
       else {
         await remove(this.path);
+        this.#file.changed();
         this.#count -= this.#sent;
         this.#sent = 0;
       }
     });
+  }
+
+  /** Waits for what is being written. */
+  async settled(): Promise<void> {
+    await this.#turn;
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {

@@ -16,7 +16,7 @@ import type { Logger, LogPoint, MediaPoint, Table } from "../trainer/mod.ts";
 import { sender } from "./_http.ts";
 import { base64Of, type FileItem, type FileKind, type Item, sendable } from "./_item.ts";
 import { checkedTable, histogramOf, mediaName, pixelsOf } from "./_media.ts";
-import { Outbox } from "./_outbox.ts";
+import { checkSeconds, Outbox } from "./_outbox.ts";
 import { encodePng } from "./_png.ts";
 import type { RunService } from "./_run_service.ts";
 import { Spool } from "./_spool.ts";
@@ -33,7 +33,13 @@ export interface RemoteLoggerOptions {
    * saved.
    */
   logModel?: boolean | "all";
-  /** Seconds without progress for which the end of training waits for the server; default 10. */
+  /**
+   * Seconds without progress for which the end of training waits for the server; default 10. Progress is an entry that
+   * it has taken, so a slow one gets everything, however long that takes; a wait of more than 5 seconds is told. When the time is
+   * over, the request under way is broken off, and what is left stays in a file below `saveDir/unsent`, which a warning names and
+   * {@link replaySpool} sends; a file that is uploaded has as long as its size wants; 0 waits for none,
+   * infinity for all.
+   */
   flushSeconds?: number;
 }
 
@@ -45,7 +51,8 @@ let spools = 0;
 /**
  * A logger that sends to a service over HTTP. Rows go into a queue and are sent in the background in batches; training
  * never waits for a server and never fails with it. While one is away, rows are kept in a file below
- * `saveDir/unsent` and sent when it is back, or later by {@link replaySpool}.
+ * `saveDir/unsent` and sent when it is back, or later by {@link replaySpool}. What answers but is not the service, such as a
+ * login page, ends sending: it is told once, and all that comes goes to that file.
  */
 export abstract class RemoteLogger implements Logger {
   readonly #service: RunService;
@@ -71,9 +78,7 @@ export abstract class RemoteLogger implements Logger {
     if (logModel !== "all" && typeof logModel !== "boolean") {
       throw new TypeError(`Cannot make a ${new.target.name}: logModel must be true, false or "all", got ${logModel}`);
     }
-    if (!(flushSeconds >= 0)) {
-      throw new RangeError(`Cannot make a ${new.target.name}: flushSeconds must be 0 or more, got ${flushSeconds}`);
-    }
+    checkSeconds(`make a ${new.target.name}`, "flushSeconds", flushSeconds);
     this.#service = service;
     this.#prefix = prefix;
     this.#logModel = logModel;
@@ -175,7 +180,10 @@ export abstract class RemoteLogger implements Logger {
     else if (this.#logModel) this.#checkpoints.add(path);
   }
 
-  /** Sends what is left, and says how the run ended. It waits no longer than `flushSeconds` without progress. */
+  /**
+   * Sends what is left, and says how the run ended. It waits as long as the server takes something at least every
+   * `flushSeconds`; what it did not take then stays in the file that a warning names.
+   */
   async finalize(status: string): Promise<void> {
     if (!this.#opened || this.#ended) return;
     this.#ended = true;

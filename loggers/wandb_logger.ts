@@ -6,7 +6,7 @@ import { addressOf } from "./_address.ts";
 import { GrowingFile, joined } from "./_growing_file.ts";
 import { sender } from "./_http.ts";
 import { checkedTable, histogramOf, mediaName, pixelsOf } from "./_media.ts";
-import { Outbox } from "./_outbox.ts";
+import { checkSeconds, Outbox } from "./_outbox.ts";
 import { Outlet } from "./_outlet.ts";
 import { encodePng } from "./_png.ts";
 import { Message } from "./_protobuf.ts";
@@ -49,7 +49,12 @@ export interface WandbLoggerOptions {
    * also sent to the service, with the key in `WANDB_API_KEY`, by the protocol of W&B's own client, which may change.
    */
   offline?: boolean;
-  /** Seconds without progress for which the end of training waits for the service; default 10. */
+  /**
+   * Seconds without progress for which the end of training waits for the service; default 10. Progress is an entry that
+   * it has taken, so a slow one gets everything, however long that takes; a wait of more than 5 seconds is told. When the time is
+   * over, the request under way is broken off, and a warning says how `wandb sync` uploads what is missing: the run's folder has everything; 0 waits for none,
+   * infinity for all.
+   */
   flushSeconds?: number;
 }
 
@@ -109,6 +114,7 @@ export class WandbLogger implements Logger {
     this.#prefix = options.prefix ?? "";
     const time = now.toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
     const { offline = true, flushSeconds = 10 } = options;
+    checkSeconds("make a WandbLogger", "flushSeconds", flushSeconds);
     this.#folder = joinPath(saveDir, "wandb", `${offline ? "offline-run" : "run"}-${time}-${id}`);
     this.#flushSeconds = flushSeconds;
     this.#outbox = offline ? null : outboxOf(this.#run, this.#folder);

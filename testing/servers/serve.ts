@@ -11,7 +11,9 @@ export type Fault =
   /** The work is done, and then the connection breaks. */
   | "broken after"
   /** Milliseconds until the answer. */
-  | { readonly slow: number };
+  | { readonly slow: number }
+  /** Something else answers, a login or a proxy: with this text, as HTML unless said otherwise. */
+  | { readonly body: string; readonly type?: string; readonly status?: number };
 
 /** A server that can be down, and whose next requests can fail. */
 export class TestServer implements AsyncDisposable {
@@ -19,6 +21,8 @@ export class TestServer implements AsyncDisposable {
   #server: Deno.HttpServer<Deno.NetAddr> | null = null;
   #port = 0;
   readonly #faults: Fault[] = [];
+  /** What goes wrong with each request for which nothing else is planned. */
+  always: Fault | null = null;
   /** Each request: method, path without its query, and when it came. */
   readonly seen: { method: string; path: string; at: number }[] = [];
   /** The most requests that were under way at once. */
@@ -69,14 +73,18 @@ export class TestServer implements AsyncDisposable {
   }
 
   async #withFault(request: Request, path: string): Promise<Response> {
-    const fault = this.#faults.shift();
-    if (fault === undefined) return await this.#handler(request, path);
+    const fault = this.#faults.shift() ?? this.always;
+    if (fault === null) return await this.#handler(request, path);
     if (typeof fault === "object" && "slow" in fault) {
       await new Promise((resolve) => setTimeout(resolve, fault.slow));
       return await this.#handler(request, path);
     }
     if (fault === "broken after") await (await this.#handler(request, path)).body?.cancel();
     else await request.body?.cancel();
+    if (typeof fault === "object" && "body" in fault) {
+      const { body, type = "text/html; charset=utf-8", status } = fault;
+      return new Response(body, { status, headers: { "content-type": type } });
+    }
     if (typeof fault === "object") {
       const headers = fault.retryAfter === undefined ? undefined : { "retry-after": fault.retryAfter };
       return new Response("busy", { status: fault.status, headers });
