@@ -17,27 +17,21 @@ export {
   systemInfo,
 } from "./runtime.ts";
 export { basename, cacheDir, cwd, dirname, homeDir, joinPath, tempDir } from "./paths.ts";
+export { FileError } from "./file_error.ts";
+export { appendFile, type FileContent, readFile, readText, truncateFile, writeFile, writeFileAtomic } from "./files.ts";
 export {
-  appendFile,
   copyFile,
   exists,
-  type FileContent,
-  FileError,
   type FileInfo,
   linkFile,
   listDir,
   makeDir,
   makeTempDir,
-  readFile,
-  readText,
   remove,
   rename,
   stat,
   syncDir,
-  truncateFile,
-  writeFile,
-  writeFileAtomic,
-} from "./files.ts";
+} from "./folders.ts";
 export {
   type CommandOptions,
   type CommandResult,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { exists } from "./files.ts";
+import { exists } from "./folders.ts";
 import { cacheDir, joinPath } from "./paths.ts";
 import { denoNamespace, env, hostProcess, setEnv, systemInfo } from "./runtime.ts";
 
