@@ -234,13 +234,32 @@ fn erf_f32(x: f32) -> f32 {
 fn erfc_f32(x: f32) -> f32 {
   let a = min(abs(x), 11.0);
   let t = 1.0 / (1.0 + 0.5 * a);
-  let p = ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
-    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+  let p = erfc_exponent(t);
   // a² in two parts, the first exact.
   let h = upper_half(a);
   let y = t * exp_f32(-h * h) * exp_f32((h - a) * (h + a) + p);
   let far = select(y, 2.0 - y, x < 0.0);
   return select(select(far, 1.0 - erf_f32(x), abs(x) < 0.5), x, is_nan(x));
+}
+
+// ln(erfc(a)·exp(a²) / t) for a ≥ 0.5, with t = 1 / (1 + a/2): the exponent of erfc_f32.
+fn erfc_exponent(t: f32) -> f32 {
+  return ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
+    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+}
+
+// ln Φ(x), where Φ is the normal distribution: below −1 by the exponent of erfc, which cannot become too small.
+fn log_ndtr_f32(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.353553391 * max(-x, 1.0));
+  let far = log_f32(0.5 * t) + erfc_exponent(t) - 0.5 * x * x;
+  return select(log1p_f32(-0.5 * erfc_f32(0.707106781 * x)), far, x < -1.0);
+}
+
+// Φ'(x) / Φ(x), the derivative of ln Φ(x).
+fn log_ndtr_slope_f32(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.353553391 * max(-x, 1.0));
+  let far = 0.797884561 / t * exp_f32(-erfc_exponent(t));
+  return select(0.398942280 * exp_f32(-0.5 * x * x) / (0.5 * erfc_f32(-0.707106781 * x)), far, x < -1.0);
 }
 
 // erf⁻¹(x) by w = -ln(1 - x²) (Giles, "Approximating the erfinv function", GPU Computing Gems, 2011).
@@ -685,13 +704,32 @@ fn erf_f32(x: f32) -> f32 {
 fn erfc_f32(x: f32) -> f32 {
   let a = min(abs(x), 11.0);
   let t = 1.0 / (1.0 + 0.5 * a);
-  let p = ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
-    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+  let p = erfc_exponent(t);
   // a² in two parts, the first exact.
   let h = upper_half(a);
   let y = t * exp_f32(-h * h) * exp_f32((h - a) * (h + a) + p);
   let far = select(y, 2.0 - y, x < 0.0);
   return select(select(far, 1.0 - erf_f32(x), abs(x) < 0.5), x, is_nan(x));
+}
+
+// ln(erfc(a)·exp(a²) / t) for a ≥ 0.5, with t = 1 / (1 + a/2): the exponent of erfc_f32.
+fn erfc_exponent(t: f32) -> f32 {
+  return ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
+    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+}
+
+// ln Φ(x), where Φ is the normal distribution: below −1 by the exponent of erfc, which cannot become too small.
+fn log_ndtr_f32(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.353553391 * max(-x, 1.0));
+  let far = log_f32(0.5 * t) + erfc_exponent(t) - 0.5 * x * x;
+  return select(log1p_f32(-0.5 * erfc_f32(0.707106781 * x)), far, x < -1.0);
+}
+
+// Φ'(x) / Φ(x), the derivative of ln Φ(x).
+fn log_ndtr_slope_f32(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.353553391 * max(-x, 1.0));
+  let far = 0.797884561 / t * exp_f32(-erfc_exponent(t));
+  return select(0.398942280 * exp_f32(-0.5 * x * x) / (0.5 * erfc_f32(-0.707106781 * x)), far, x < -1.0);
 }
 
 // erf⁻¹(x) by w = -ln(1 - x²) (Giles, "Approximating the erfinv function", GPU Computing Gems, 2011).
@@ -8416,13 +8454,32 @@ fn erf_f32(x: f32) -> f32 {
 fn erfc_f32(x: f32) -> f32 {
   let a = min(abs(x), 11.0);
   let t = 1.0 / (1.0 + 0.5 * a);
-  let p = ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
-    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+  let p = erfc_exponent(t);
   // a² in two parts, the first exact.
   let h = upper_half(a);
   let y = t * exp_f32(-h * h) * exp_f32((h - a) * (h + a) + p);
   let far = select(y, 2.0 - y, x < 0.0);
   return select(select(far, 1.0 - erf_f32(x), abs(x) < 0.5), x, is_nan(x));
+}
+
+// ln(erfc(a)·exp(a²) / t) for a ≥ 0.5, with t = 1 / (1 + a/2): the exponent of erfc_f32.
+fn erfc_exponent(t: f32) -> f32 {
+  return ((((((((0.17087277 * t - 0.82215223) * t + 1.48851587) * t - 1.13520398) * t + 0.27886807) * t -
+    0.18628806) * t + 0.09678418) * t + 0.37409196) * t + 1.00002368) * t - 1.26551223;
+}
+
+// ln Φ(x), where Φ is the normal distribution: below −1 by the exponent of erfc, which cannot become too small.
+fn log_ndtr_f32(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.353553391 * max(-x, 1.0));
+  let far = log_f32(0.5 * t) + erfc_exponent(t) - 0.5 * x * x;
+  return select(log1p_f32(-0.5 * erfc_f32(0.707106781 * x)), far, x < -1.0);
+}
+
+// Φ'(x) / Φ(x), the derivative of ln Φ(x).
+fn log_ndtr_slope_f32(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.353553391 * max(-x, 1.0));
+  let far = 0.797884561 / t * exp_f32(-erfc_exponent(t));
+  return select(0.398942280 * exp_f32(-0.5 * x * x) / (0.5 * erfc_f32(-0.707106781 * x)), far, x < -1.0);
 }
 
 // erf⁻¹(x) by w = -ln(1 - x²) (Giles, "Approximating the erfinv function", GPU Computing Gems, 2011).

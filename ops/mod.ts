@@ -98,6 +98,7 @@ export * from "./margin_losses.ts";
 export * from "./order_statistics.ts";
 export * from "./overwrite.ts";
 export * from "./products.ts";
+export * from "./products_more.ts";
 export * from "./sampling.ts";
 export * from "./search.ts";
 export {

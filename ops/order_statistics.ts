@@ -2,14 +2,18 @@
 import { checkNames } from "../device/option_names.ts";
 import { add, maximum, mul, sub } from "../kernels/elementwise/arithmetic.ts";
 import { to } from "../kernels/elementwise/cast.ts";
-import { eq, isnan, logicalNot } from "../kernels/elementwise/compare.ts";
+import { where } from "../kernels/elementwise/choice.ts";
+import { eq, isnan, logicalNot, logicalOr, ne } from "../kernels/elementwise/compare.ts";
+import { arange } from "../kernels/elementwise/constants.ts";
 import { ceil, floor, round } from "../kernels/elementwise/rounding.ts";
 import { stack } from "../kernels/cat/cat.ts";
 import { takeAlongDim } from "../kernels/gather/gather.ts";
 import { argmax } from "../kernels/reduce/arg.ts";
+import { reshape } from "../kernels/layout/reshape.ts";
+import { roll } from "../kernels/pad/roll.ts";
 import { sum } from "../kernels/reduce/sum.ts";
+import { cummax } from "../kernels/scan/cummax.ts";
 import { sort } from "../kernels/sort/sort.ts";
-import { isFloat } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
   alongAxis,
@@ -19,7 +23,6 @@ import {
   quantilesOf,
   reducedTo,
 } from "./statistics.ts";
-import { unsqueeze } from "./shape.ts";
 
 /** The sorted rows, where NaN is last, and the last place of a number. */
 function numbers(rows: Tensor, dim: number): { values: Tensor; last: Tensor } {
@@ -97,7 +100,7 @@ export function nanquantile(x: Tensor, q: number | readonly number[], options: Q
 
 /**
  * The elements that occur most often along an axis, and where they stand first. Of several the smallest counts; NaN is never
- * equal to another. All pairs of a row are compared, which suits rows of up to some thousand.
+ * equal to another.
  *
  * @param x Any shape, numbers
  * @param options The axis (default −1), and whether it stays
@@ -116,11 +119,14 @@ export function nanquantile(x: Tensor, q: number | readonly number[], options: Q
 export function mode(x: Tensor, options: MedianOptions = {}): [values: Tensor, places: Tensor] {
   checkNames("take what is most frequent in mode", options, { dim: true, keepdim: true });
   const { dim = -1, keepdim = false } = options;
-  const { x: rows, axis } = alongAxis("mode", x, dim);
+  const { x: rows, axis } = alongAxis("mode", x, dim), size = rows.shape[axis];
   const [values, places] = sort(rows, { dim: axis });
-  const equal = eq(unsqueeze(values, axis), unsqueeze(values, axis + 1));
-  const counts = sum(equal, { dim: axis + 1 });
-  const best = argmax(isFloat(x.dtype) ? to(counts, "f32") : counts, { dim: axis, keepdim: true });
+  // Equal elements are neighbours now: a run is as long, up to each of its elements, as that is away from where it begins.
+  const at = reshape(arange(size), rows.shape.map((_, i) => i === axis ? size : 1));
+  const begins = ne(values, roll(values, 1, { dims: axis }));
+  const [first] = cummax(where(logicalOr(begins, eq(at, 0)), at, 0), { dim: axis });
+  // The sort is stable, so the first of a run was the first in the row.
+  const best = takeAlongDim(first, argmax(sub(at, first), { dim: axis, keepdim: true }), { dim: axis });
   const pick = (t: Tensor) => reducedTo(takeAlongDim(t, best, { dim: axis }), x, axis, dim, keepdim);
   return [pick(values), pick(places)];
 }

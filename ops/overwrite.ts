@@ -5,7 +5,7 @@ import { clamp, where } from "../kernels/elementwise/choice.ts";
 import { to } from "../kernels/elementwise/cast.ts";
 import { eq } from "../kernels/elementwise/compare.ts";
 import { arange } from "../kernels/elementwise/constants.ts";
-import { indexAdd } from "../kernels/gather/index_select.ts";
+import { indexAdd, indexSelect } from "../kernels/gather/index_select.ts";
 import { requireIndices } from "../kernels/_indices.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
 import { expand } from "../kernels/layout/views.ts";
@@ -14,7 +14,7 @@ import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
 import { broadcastShapes, normalizeDim, numel, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { indexCopy, take } from "./search.ts";
-import { unsqueeze } from "./shape.ts";
+import { diagonal, type DiagonalOptions, movedim, unsqueeze } from "./shape.ts";
 
 function requireType(op: string, x: Tensor, source: Tensor): void {
   if (x.dtype === source.dtype) return;
@@ -202,4 +202,69 @@ export function indexPut(x: Tensor, indices: readonly Tensor[], values: Tensor, 
     ? indexAdd(rows, flat, source, { dim: 0 })
     : indexCopy(rows, flat, source, { dim: 0 });
   return reshape(written, x.shape);
+}
+
+/**
+ * A tensor with one diagonal replaced.
+ *
+ * @param x At least two axes
+ * @param source The shape of `diagonal(x, options)`, of the type of x
+ * @param options The diagonal and the axes
+ * @returns The shape of x
+ * @throws {ShapeError} If the source does not fit
+ *
+ * @example
+ * ```ts
+ * import { diagonalScatter, init, tensor, zeros } from "@fulgurite/core";
+ *
+ * await init();
+ * const y = diagonalScatter(zeros([2, 2]), tensor([3, 4], { dtype: "f32" }));
+ * console.log(await y.array()); // [[3, 0], [0, 4]]
+ * ```
+ */
+export function diagonalScatter(x: Tensor, source: Tensor, options: DiagonalOptions = {}): Tensor {
+  const { offset = 0, dim1 = 0, dim2 = 1 } = options;
+  requireType("diagonalScatter", x, source);
+  requireShape("diagonalScatter", x, source, diagonal(x, options).shape);
+  const y = movedim(x, [dim1, dim2], [-2, -1]), [rows, columns] = y.shape.slice(-2);
+  const r = reshape(arange(rows), [rows, 1]), here = eq(sub(arange(columns), r), offset);
+  // Each row finds its element by its place on the diagonal; those without one take any.
+  const length = source.shape.at(-1)!;
+  if (length === 0) return x;
+  const place = clamp(sub(arange(rows), Math.max(0, -offset)), { min: 0, max: length - 1 });
+  const spread = unsqueeze(indexSelect(source, place, { dim: -1 }), -1);
+  return movedim(where(here, spread, y), [-2, -1], [dim1, dim2]);
+}
+
+/**
+ * A tensor with elements replaced at places of the flattened tensor.
+ *
+ * @param x Any shape
+ * @param index i32, any shape
+ * @param source As many elements as the index, of the type of x
+ * @param options Whether elements are added
+ * @returns The shape of x
+ * @throws {ShapeError} If there are not as many elements as places
+ * @throws {RangeError} If an index that came from the host leads outside
+ *
+ * @example
+ * ```ts
+ * import { init, put, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * const x = tensor([[1, 2], [3, 4]]);
+ * console.log(await put(x, tensor([3, 0]), tensor([8, 9])).array()); // [[9, 2], [3, 8]]
+ * ```
+ */
+export function put(x: Tensor, index: Tensor, source: Tensor, options: IndexPutOptions = {}): Tensor {
+  if (index.numel !== source.numel) {
+    throw new ShapeError(
+      "put",
+      `Cannot write in put: there must be an element for each index, current shapes are ${
+        showShapes([index.shape, source.shape])
+      }`,
+      [index.shape, source.shape],
+    );
+  }
+  return reshape(indexPut(reshape(x, [-1]), [reshape(index, [-1])], reshape(source, [-1]), options), x.shape);
 }

@@ -98,6 +98,10 @@ gpuTest("what occurs most often, the smallest of several, and where it is first"
   assertEquals([await columns.array(), await rows.array()], [[[1, 3]], [[0, 1]]]);
   const x = float([2, 5, 2]);
   assertEquals(await gradients(mode(x)[0], [x]), [[1, 0, 0]]);
+  // Rows as long as these have more pairs than memory.
+  const long = Int32Array.from({ length: 100_003 }, (_, i) => i % 50_001);
+  const [most, where] = mode(tensor(long));
+  assertEquals([await most.item(), await where.item()], [0, 0]);
 });
 
 gpuTest(

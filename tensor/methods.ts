@@ -172,6 +172,22 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * beta·x + alpha·Σ a[i]·b[i], the sum of the products of two stacks of matrices: one product of matrices whose
+   * inner axis is as long as all of theirs.
+   *
+   * @param a Shape [batch, n, k]
+   * @param b Shape [batch, k, m]
+   * @param options The factors
+   * @returns Shape [n, m]
+   */
+  addbmm(a: Tensor, b: Tensor, options?: {
+    /** Factor of what is added; default 1. At 0 it is left out, NaN and all. */
+    beta?: number;
+    /** Factor of the product; default 1. */
+    alpha?: number;
+  }): Tensor;
+
+  /**
    * x + value · a / b, element by element.
    *
    * @param a The dividend
@@ -221,6 +237,21 @@ export interface TensorMethods {
    * @returns Shape [n]
    */
   addmv(a: Tensor, v: Tensor, options?: {
+    /** Factor of what is added; default 1. At 0 it is left out, NaN and all. */
+    beta?: number;
+    /** Factor of the product; default 1. */
+    alpha?: number;
+  }): Tensor;
+
+  /**
+   * beta·x + alpha·(the products of all pairs of elements of two vectors).
+   *
+   * @param a Shape [n]
+   * @param b Shape [m]
+   * @param options The factors
+   * @returns Shape [n, m]
+   */
+  addr(a: Tensor, b: Tensor, options?: {
     /** Factor of what is added; default 1. At 0 it is left out, NaN and all. */
     beta?: number;
     /** Factor of the product; default 1. */
@@ -1059,6 +1090,22 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * A tensor with one diagonal replaced.
+   *
+   * @param source The shape of `diagonal(x, options)`, of the type of x
+   * @param options The diagonal and the axes
+   * @returns The shape of x
+   */
+  diagonalScatter(source: Tensor, options?: {
+    /** 0 the main diagonal, above it positive, below it negative; default 0. */
+    offset?: number;
+    /** Axis of the rows; default 0. */
+    dim1?: number;
+    /** Axis of the columns; default 1. */
+    dim2?: number;
+  }): Tensor;
+
+  /**
    * Differences of neighbours along an axis.
    *
    * @param options How often, and along which axis
@@ -1425,6 +1472,21 @@ export interface TensorMethods {
     /** The axis; default −1. */
     dim?: number;
   }): Tensor;
+
+  /**
+   * Derivatives of evenly spaced values by central differences of second order.
+   *
+   * @param options Distances, axes, and the order at both ends
+   * @returns For each axis a tensor of x's shape
+   */
+  gradient(options?: {
+    /** The distance of neighbours, for all axes or for each; default 1. */
+    spacing?: number | readonly number[];
+    /** Axis or axes; default: all. */
+    dim?: number | readonly number[];
+    /** 1 (default): differences of two elements at both ends; 2: of three. */
+    edgeOrder?: 1 | 2;
+  }): Tensor[];
 
   /**
    * Reads images at any places: the core of spatial transformers (Jaderberg and others, 2015).
@@ -1823,6 +1885,14 @@ export interface TensorMethods {
   /** The least common multiple of whole numbers, from 0 on. */
   lcm(b: Tensor | number): Tensor;
 
+  /**
+   * x · 2^n, element by element.
+   *
+   * @param n Broadcasts with x
+   * @returns The broadcast shape
+   */
+  ldexp(n: Tensor): Tensor;
+
   /** Whether a ≤ b; false where one is NaN. */
   le(b: Tensor | number): Tensor;
 
@@ -1890,6 +1960,13 @@ export interface TensorMethods {
 
   /** The logarithm to base 2. */
   log2(): Tensor;
+
+  /**
+   * The logarithm of `ndtr`, also where that is too small for a number: log Φ(x).
+   *
+   * @returns The same shape
+   */
+  logNdtr(): Tensor;
 
   /** ln(1 / (1 + e⁻ˣ)), accurate far from 0. */
   logSigmoid(): Tensor;
@@ -2885,6 +2962,19 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * A tensor with elements replaced at places of the flattened tensor.
+   *
+   * @param index i32, any shape
+   * @param source As many elements as the index, of the type of x
+   * @param options Whether elements are added
+   * @returns The shape of x
+   */
+  put(index: Tensor, source: Tensor, options?: {
+    /** Whether values are added; default false: they replace, and of several for one place the last counts. */
+    accumulate?: boolean;
+  }): Tensor;
+
+  /**
    * The element below which a share `q` of the elements lies.
    *
    * @param q From 0 to 1, or several such numbers
@@ -3859,10 +3949,12 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "adaptiveMaxPool2d",
   "adaptiveMaxPool3d",
   "add",
+  "addbmm",
   "addcdiv",
   "addcmul",
   "addmm",
   "addmv",
+  "addr",
   "affineGrid",
   "all",
   "allclose",
@@ -3931,6 +4023,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "diag",
   "diagEmbed",
   "diagonal",
+  "diagonalScatter",
   "diff",
   "digamma",
   "dist",
@@ -3972,6 +4065,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "ge",
   "gelu",
   "glu",
+  "gradient",
   "gridSample",
   "groupNorm",
   "gt",
@@ -4008,6 +4102,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "l1Loss",
   "layerNorm",
   "lcm",
+  "ldexp",
   "le",
   "leakyRelu",
   "lerp",
@@ -4018,6 +4113,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "log10",
   "log1p",
   "log2",
+  "logNdtr",
   "logSigmoid",
   "logSoftmax",
   "logaddexp",
@@ -4093,6 +4189,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "pow",
   "prelu",
   "prod",
+  "put",
   "quantile",
   "rad2deg",
   "randLike",

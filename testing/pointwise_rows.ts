@@ -51,6 +51,7 @@ export const UNARY: readonly UnaryRow[] = [
   ["sinc", f.sinc, sinc],
   ["entr", f.entr, (x) => -x * Math.log(x), "positive"],
   ["ndtr", f.ndtr, normalBelow],
+  ["logNdtr", f.logNdtr, (x) => Math.log(normalBelow(x))],
   ["deg2rad", f.deg2rad, (x) => x / 180 * Math.PI],
   ["rad2deg", f.rad2deg, (x) => x * 180 / Math.PI],
   ["sin", f.sin, Math.sin],

@@ -35,12 +35,12 @@ absolute = abs
 acos: float
 acosh: float
 add
-addbmm ! a sum over baddbmm
+addbmm: float
 addcdiv: float
 addcmul
 addmm: float
 addmv: float
-addr ! add(x, outer(a, b))
+addr: float
 all: none
 allclose: host
 amax
@@ -112,7 +112,7 @@ detach: any
 diag: any
 diag_embed: any
 diagonal: any
-diagonal_scatter ! where with diagEmbed
+diagonal_scatter: any
 diff
 digamma: float
 dist: float
@@ -152,7 +152,7 @@ full_like: new
 gather: any
 gcd: int
 ge: none
-gradient ! diff of neighbours; the numerical gradient is not a training operation
+gradient: float
 gt: none
 heaviside: none
 histc: none
@@ -180,7 +180,7 @@ item: host
 kron
 kthvalue
 lcm: int
-ldexp ! mul(x, exp2(n))
+ldexp: float
 le: none
 lerp: float
 lgamma: float
@@ -247,7 +247,7 @@ polar ! no complex numbers
 polygamma: float
 pow: float
 prod
-put ! indexPut of the flattened tensor
+put: any
 quantile: float
 rad2deg: float
 rand: new
@@ -340,7 +340,7 @@ zeros: new
 zeros_like: new
 linalg.vector_norm = norm: float
 linalg.matrix_norm = matrixNorm: float
-linalg.multi_dot ! matmul from left to right
+linalg.multi_dot = multiDot: float
 linalg.cholesky ! no factorisations, see det
 linalg.eigh ! no factorisations, see det
 linalg.lstsq ! no factorisations, see det
@@ -354,7 +354,7 @@ special.xlog1py = xlog1py: float
 special.gammaln = lgamma: float
 special.psi = digamma: float
 special.i0 ! Bessel functions belong to signal processing, not to training
-special.log_ndtr ! log(ndtr(x)), which is exact enough down to x = −12
+special.log_ndtr = logNdtr: float
 `,
   },
   {

@@ -170,6 +170,38 @@ export const ndtr: Unary = unary({
   ddf: (x) => neg(mul(x, density(x))),
 });
 
+/**
+ * The logarithm of {@link ndtr}, also where that is too small for a number: log Φ(x).
+ *
+ * @param x Any shape
+ * @returns The same shape
+ *
+ * @example
+ * ```ts
+ * import { init, logNdtr, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * console.log(await logNdtr(tensor([0, -100], { dtype: "f32" })).array()); // [-0.693…, -5005.52…]
+ * ```
+ */
+export const logNdtr: Unary = unary({
+  name: "logNdtr",
+  f: "log_ndtr_f32(x)",
+  result: "float",
+  df: "(dy * log_ndtr_slope_f32(x))",
+  ddf: (x) => slopeGrad(logNdtrSlope(x), x),
+});
+
+/** r = φ / Φ has the derivative −r·(x + r). */
+const slopeGrad = (r: Tensor, x: Tensor) => neg(mul(r, add(x, r)));
+
+const logNdtrSlope = unary({
+  name: "logNdtrGrad",
+  f: "log_ndtr_slope_f32(x)",
+  result: "float",
+  df: "(-dy * log_ndtr_slope_f32(x) * (x + log_ndtr_slope_f32(x)))",
+});
+
 const density = unary({
   name: "ndtrGrad",
   f: "(0.398942280 * exp_f32(-0.5 * x * x))",
