@@ -19,6 +19,19 @@ trainerTest("accumulation changes with the epochs", async () => {
   await assertRejects(() => fit(twice), RangeError, "accumulateGradBatches must be 1 beside it, got 2");
 });
 
+for (const unknownLength of [false, true]) {
+  trainerTest(`a scheduled window averages as one by the option, unknown length: ${unknownLength}`, async () => {
+    const weightAfter = async (options: TrainerOptions) => {
+      const module = new Slope(), batches = constantBatches([1, 1, 1, 1, 1, 1]);
+      const train = unknownLength ? { [Symbol.iterator]: () => batches.values() } : batches;
+      await new Trainer({ ...quiet, maxEpochs: 1, ...options }).fit(module, train);
+      return await module.value();
+    };
+    const wanted = await weightAfter({ accumulateGradBatches: 4 });
+    assertEquals(await weightAfter({ callbacks: new GradientAccumulationScheduler({ 0: 4 }) }), wanted);
+  });
+}
+
 Deno.test("a schedule of accumulation that is none is refused", () => {
   for (const [wrong, got] of [[{}, "nothing"], [{ 1: 0 }, "0 for 1"], [{ "-1": 2 }, "2 for -1"]] as const) {
     assertThrows(() => new GradientAccumulationScheduler(wrong), TypeError, got);

@@ -145,7 +145,7 @@ export class Optimization {
 
   /** Batches in the accumulation window of a batch, as far as the epoch's length is known. */
   #batchesOf({ index }: Step): number {
-    const { accumulateGradBatches } = this.#run.trainer.options;
+    const { accumulateGradBatches } = this.#run.trainer;
     return Math.min(accumulateGradBatches, this.#trainBatches - (index - index % accumulateGradBatches));
   }
 }
