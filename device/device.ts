@@ -83,7 +83,7 @@ export class Device {
     const dropGroups = (buffer: PooledBuffer) => this.pipelines.dropGroupsOf(buffer);
     const submit = (all: boolean) => all ? this.recorder.flushNow() : this.recorder.flush();
     this.pool = new BufferPool(gpu, maxBytes, dropGroups, fail, submit);
-    this.recorder = new Recorder(gpu, this.pipelines);
+    this.recorder = new Recorder(gpu, this.pipelines, this.pool);
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault?.();
       const error = (event as GPUUncapturedErrorEvent).error;
@@ -129,7 +129,7 @@ export class Device {
     if (this.#lost) throw this.#lost;
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     const staging = this.#takeReadback(size);
-    this.recorder.copyOut(buffer.gpu, 0, staging.buffer, 0, size);
+    this.recorder.copyOut(buffer.gpu, buffer.offset, staging.buffer, 0, size);
     buffer.batch = this.recorder.batch;
     this.flush();
     await this.#wait(this.#submitted(() => staging.buffer.mapAsync(0x1, 0, size)));
@@ -165,7 +165,7 @@ export class Device {
       const last = group.at(-1)!, used = last.at + last.size;
       const staging = this.#takeReadback(used);
       for (const { part: { buffer }, at, size } of group) {
-        this.recorder.copyOut(buffer.gpu, 0, staging.buffer, at, size);
+        this.recorder.copyOut(buffer.gpu, buffer.offset, staging.buffer, at, size);
         buffer.batch = this.recorder.batch;
       }
       return { staging, used, group };

@@ -1,4 +1,5 @@
 import { type BindingLayout, Pipeline } from "./pipeline.ts";
+import type { PooledBuffer } from "./pool.ts";
 
 /** How a kernel uses a storage binding. */
 export type Access = "read" | "read_write";
@@ -101,15 +102,15 @@ export class PipelineCache {
    * @param buffers Its storage bindings, in order
    * @param params Where its parameters lie, if it has any
    */
-  group(layout: BindingLayout, buffers: readonly Bound[], params: Bound): GPUBindGroup {
+  group(layout: BindingLayout, buffers: readonly PooledBuffer[], params: Bound): GPUBindGroup {
     let key = layout.key;
     for (const buffer of buffers) key += "," + buffer.id;
     if (layout.hasParams) key += ";" + params.id;
     let cached = this.#groups.get(key);
     if (cached === undefined) {
-      const entries: GPUBindGroupEntry[] = buffers.map((buffer, binding) => ({
+      const entries: GPUBindGroupEntry[] = buffers.map(({ gpu: buffer, offset, size }, binding) => ({
         binding,
-        resource: { buffer: buffer.gpu },
+        resource: { buffer, offset, size },
       }));
       if (layout.hasParams) {
         entries.push({ binding: PARAMS_BINDING, resource: { buffer: params.gpu, size: PARAMS_WINDOW } });

@@ -9,6 +9,10 @@ export interface PooledBuffer {
   readonly gpu: GPUBuffer;
   /** Bytes, a size class of the pool. */
   readonly size: number;
+  /** Where it begins in the WebGPU buffer, in bytes: 0, but for parts. */
+  readonly offset: number;
+  /** The buffer that it is a part of. */
+  readonly whole: PooledBuffer | null;
   /** The recorder batch that used it last: a buffer of the open batch may not be written from the host. */
   batch: number;
   /** Keys of cached bind groups that hold this buffer; dropped with it. */
@@ -18,6 +22,42 @@ export interface PooledBuffer {
   /** Whether the driver had no memory for it: it must not be used again. */
   refused: boolean;
 }
+
+/** A part of a buffer with an identity of its own. Whoever uses the part or the whole uses both. */
+class Part implements PooledBuffer {
+  readonly groups: Set<string> = new Set();
+
+  constructor(
+    readonly id: number,
+    readonly whole: PooledBuffer,
+    readonly offset: number,
+    readonly size: number,
+    public label: string,
+  ) {}
+
+  get gpu(): GPUBuffer {
+    return this.whole.gpu;
+  }
+
+  get batch(): number {
+    return this.whole.batch;
+  }
+
+  set batch(batch: number) {
+    this.whole.batch = batch;
+  }
+
+  get refused(): boolean {
+    return this.whole.refused;
+  }
+
+  set refused(refused: boolean) {
+    this.whole.refused = refused;
+  }
+}
+
+/** Parts of a buffer begin at multiples of this many bytes, which every adapter can bind. */
+export const PART_ALIGNMENT = 256;
 
 /** What the pool holds, in bytes and buffers. */
 export interface MemoryReport {
@@ -169,7 +209,31 @@ export class BufferPool {
     const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     new Uint8Array(gpu.getMappedRange()).set(source);
     gpu.unmap();
-    return { id: this.#nextId++, gpu, size: SMALLEST_CLASS, batch: -1, groups: new Set(), label, refused: false };
+    return this.#bufferOf(gpu, SMALLEST_CLASS, label);
+  }
+
+  /**
+   * A part of a buffer, to be used as a buffer. It is not given back: it lives as long as the whole, or until
+   * {@link dropPart}.
+   *
+   * @param whole A buffer that is no part itself
+   * @param offset The first byte, a multiple of {@link PART_ALIGNMENT}
+   * @param bytes Its contents; what is left until the next multiple belongs to it
+   * @param label The operation that holds it
+   */
+  part(whole: PooledBuffer, offset: number, bytes: number, label: string): PooledBuffer {
+    const size = Math.min(Math.ceil(bytes / PART_ALIGNMENT) * PART_ALIGNMENT, whole.size - offset);
+    return new Part(this.#nextId++, whole, offset, size, label);
+  }
+
+  /** Forgets a part. */
+  dropPart(part: PooledBuffer): void {
+    this.destroyed(part);
+  }
+
+  #bufferOf(gpu: GPUBuffer, size: number, label: string): PooledBuffer {
+    const id = this.#nextId++;
+    return { id, gpu, size, offset: 0, whole: null, batch: -1, groups: new Set(), label, refused: false };
   }
 
   /** Gives a buffer back; work recorded before this call may still use it, since the queue keeps its order. */
@@ -241,20 +305,11 @@ export class BufferPool {
   #create(size: number, label: string): PooledBuffer {
     this.#created++;
     const descriptor = { label, size, usage: STORAGE_COPY_USAGE };
-    const make = (gpu: GPUBuffer): PooledBuffer => ({
-      id: this.#nextId++,
-      gpu,
-      size,
-      batch: -1,
-      groups: new Set(),
-      label,
-      refused: false,
-    });
-    if (size < GUARDED_FROM) return make(this.gpu.createBuffer(descriptor));
+    if (size < GUARDED_FROM) return this.#bufferOf(this.gpu.createBuffer(descriptor), size, label);
     // A batch that uses a refused buffer is dropped as a whole: what was recorded before is not to be lost with it.
     this.submit(false);
     this.gpu.pushErrorScope("out-of-memory");
-    const buffer = make(this.gpu.createBuffer(descriptor));
+    const buffer = this.#bufferOf(this.gpu.createBuffer(descriptor), size, label);
     this.gpu.popErrorScope().then((error) => {
       if (error) this.#refuse(buffer, label);
     }, this.onError);

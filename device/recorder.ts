@@ -1,7 +1,7 @@
 import { Backlog } from "./backlog.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { type Bound, PARAMS_WINDOW, type PipelineCache } from "./pipelines.ts";
-import type { PooledBuffer } from "./pool.ts";
+import type { BufferPool, PooledBuffer } from "./pool.ts";
 import type { Recording } from "./recording.ts";
 
 const PARAMS_BYTES = 65536;
@@ -71,7 +71,14 @@ export class Recorder {
   /** The batch that was open when work began to be held; later ones are held as a whole. */
   #heldSince = Infinity;
 
-  constructor(readonly gpu: GPUDevice, readonly pipelines: PipelineCache) {
+  /**
+   * Each device has one.
+   *
+   * @param gpu The device
+   * @param pipelines Makes bind groups
+   * @param pool Has buffers for values in between
+   */
+  constructor(readonly gpu: GPUDevice, readonly pipelines: PipelineCache, readonly pool: BufferPool) {
     this.#backlog = new Backlog(pipelines.onError);
     this.#align = gpu.limits.minUniformBufferOffsetAlignment;
     this.#params = pipelines.paramsBuffer("params", PARAMS_BYTES);
@@ -91,6 +98,14 @@ export class Recorder {
     params: Uint32Array | null,
     groups: readonly [number, number, number],
   ): void {
+    const clash = clashIn(pipeline, buffers);
+    if (clash !== null) {
+      const { shapes } = this;
+      return this.apart(pipeline, buffers, clash, (apart) => {
+        this.shapes = shapes;
+        this.dispatch(pipeline, apart, params, groups);
+      });
+    }
     let offset: number[] | null = null;
     if (params !== null) {
       if (this.#paramsUsed + PARAMS_WINDOW > PARAMS_BYTES) this.flush();
@@ -103,6 +118,31 @@ export class Recorder {
     this.play(pipeline, this.pipelines.group(pipeline.layout, buffers, this.#params), offset, groups);
     for (const buffer of buffers) buffer.batch = this.batch;
     this.played();
+  }
+
+  /**
+   * Calls `use` with buffers that WebGPU takes for one dispatch: copies where one is read of which another part is written.
+   *
+   * @param pipeline The kernel
+   * @param buffers Its storage bindings, in order
+   * @param clash What {@link clashIn} found
+   * @param use Records the dispatch
+   */
+  apart(
+    pipeline: Pipeline,
+    buffers: readonly PooledBuffer[],
+    clash: GPUBuffer,
+    use: (apart: readonly PooledBuffer[]) => void,
+  ): void {
+    const copies: PooledBuffer[] = [];
+    use(buffers.map((buffer, i) => {
+      if (buffer.gpu !== clash || pipeline.layout.key[i] !== "r") return buffer;
+      const copy = this.pool.acquire(buffer.size, pipeline.label);
+      this.copy(buffer, 0, copy, 0, buffer.size);
+      copies.push(copy);
+      return copy;
+    }));
+    for (const copy of copies) this.pool.release(copy);
   }
 
   /** Whether somebody looks at the shapes of dispatches. */
@@ -141,8 +181,15 @@ export class Recorder {
 
   /** Records a copy between two buffers of the pool. */
   copy(from: PooledBuffer, fromOffset: number, to: PooledBuffer, toOffset: number, bytes: number): void {
+    if (from.gpu === to.gpu) {
+      // WebGPU copies from one buffer to another only.
+      const between = this.pool.acquire(bytes, to.label);
+      this.copy(from, fromOffset, between, 0, bytes);
+      this.copy(between, 0, to, toOffset, bytes);
+      return this.pool.release(between);
+    }
     this.recording?.copy(from, fromOffset, to, toOffset, bytes);
-    this.copyOut(from.gpu, fromOffset, to.gpu, toOffset, bytes);
+    this.copyOut(from.gpu, from.offset + fromOffset, to.gpu, to.offset + toOffset, bytes);
     from.batch = to.batch = this.batch;
   }
 
@@ -160,9 +207,9 @@ export class Recorder {
     if (buffer.batch === this.batch) this.flush();
     this.recording?.write(buffer);
     this.counts.hostWrites++;
-    if (!this.holding || buffer.batch < this.#heldSince) return this.#upload(buffer.gpu, bytes);
+    if (!this.holding || buffer.batch < this.#heldSince) return this.#upload(buffer, bytes);
     const kept = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice();
-    this.#hold(null, () => this.#upload(buffer.gpu, kept));
+    this.#hold(null, () => this.#upload(buffer, kept));
   }
 
   /** Submits the open batch, or sees to it that it is when its kernels are compiled. */
@@ -246,13 +293,16 @@ export class Recorder {
     if (this.timer !== null) this.#endPass();
   }
 
-  #upload(buffer: GPUBuffer, { buffer: source, byteOffset, byteLength }: ArrayBufferView<ArrayBuffer>): void {
+  #upload(
+    { gpu, offset }: PooledBuffer,
+    { buffer: source, byteOffset, byteLength }: ArrayBufferView<ArrayBuffer>,
+  ): void {
     const whole = byteLength & ~3;
-    if (whole > 0) this.gpu.queue.writeBuffer(buffer, 0, source, byteOffset, whole);
+    if (whole > 0) this.gpu.queue.writeBuffer(gpu, offset, source, byteOffset, whole);
     if (whole < byteLength) {
       const tail = new Uint8Array(4);
       tail.set(new Uint8Array(source, byteOffset + whole, byteLength - whole));
-      this.gpu.queue.writeBuffer(buffer, whole, tail);
+      this.gpu.queue.writeBuffer(gpu, offset + whole, tail);
     }
   }
 
@@ -282,4 +332,14 @@ export class Recorder {
     this.#pass = null;
     this.#pipeline = null;
   }
+}
+
+/** The buffer of which a kernel would write one part and read another, which WebGPU forbids in one dispatch. */
+export function clashIn({ layout: { key } }: Pipeline, buffers: readonly PooledBuffer[]): GPUBuffer | null {
+  for (let i = 0; i < buffers.length; i++) {
+    const { whole, gpu } = buffers[i];
+    if (whole === null || key[i] === "r") continue;
+    for (let k = 0; k < buffers.length; k++) if (key[k] === "r" && buffers[k].gpu === gpu) return gpu;
+  }
+  return null;
 }

@@ -1,41 +1,10 @@
 import type { Device } from "./device.ts";
+import { homesOf, planMemory } from "./memory_plan.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { type Bound, PARAMS_WINDOW } from "./pipelines.ts";
 import type { PooledBuffer } from "./pool.ts";
+import { clashIn } from "./recorder.ts";
 import { type Command, type DispatchCommand, isStay, type Place, type Recording, type Stay } from "./recording.ts";
-
-/** Memory of a plan: which buffer each stay gets. Stays share a buffer when no command lies between first and last of both. */
-export interface MemoryPlan {
-  /** Bytes of the buffers, largest first. */
-  readonly sizes: readonly number[];
-  /** Number of the buffer of each stay. */
-  readonly slots: ReadonlyMap<Stay, number>;
-}
-
-/**
- * Gives stays buffers, as few bytes as a greedy choice finds: largest stays first, each into the smallest buffer that is
- * big enough and free for its time (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020).
- *
- * @param stays What needs memory, with the numbers of the first and the last command that touch it
- */
-export function planMemory(stays: Iterable<Stay>): MemoryPlan {
-  const ordered = [...stays].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  const sizes: number[] = [];
-  const taken: Stay[][] = [];
-  const slots = new Map<Stay, number>();
-  for (const stay of ordered) {
-    let slot = sizes.length - 1;
-    // Buffers come largest first, so the last that is free is the smallest that fits.
-    while (slot >= 0 && taken[slot].some((other) => other.first <= stay.last && stay.first <= other.last)) slot--;
-    if (slot < 0) {
-      slot = sizes.push(stay.bytes) - 1;
-      taken.push([]);
-    }
-    taken[slot].push(stay);
-    slots.set(stay, slot);
-  }
-  return { sizes, slots };
-}
 
 /** Buffers for values that do not outlive a replay: replays that never overlap share them. */
 export class Scratch {
@@ -93,6 +62,7 @@ export class Replay {
   readonly #device: Device;
   readonly #plays: readonly Play[];
   readonly #owned: PooledBuffer[] = [];
+  readonly #parts: PooledBuffer[] = [];
   readonly #places = new Map<Stay, PooledBuffer>();
   readonly #touched: ReadonlySet<PooledBuffer>;
   readonly #params: Bound;
@@ -112,15 +82,17 @@ export class Replay {
     scratch: Scratch,
   ) {
     this.#device = device;
-    const { commands, constants } = recording;
-    const stays = new Set<Stay>();
+    const { constants } = recording, { homes, needless } = homesOf(recording.commands);
+    const commands = recording.commands.filter((command) => !needless.has(command));
+    const lasting = new Set([...kept].map((stay) => homes.get(stay)?.into ?? stay));
+    const stays = new Set<Stay>([...homes.values()].map(({ into }) => into));
     for (const command of commands) for (const place of placesOf(command)) if (isStay(place)) stays.add(place);
-    for (const stay of [...kept, ...constants]) stays.delete(stay);
+    for (const stay of [...lasting, ...constants, ...homes.keys()]) stays.delete(stay);
     const { sizes, slots } = planMemory(stays);
     const shared = scratch.take(sizes);
     for (const [stay, slot] of slots) this.#places.set(stay, shared[slot]);
     try {
-      for (const stay of kept) {
+      for (const stay of lasting) {
         const buffer = device.pool.acquireExactly(stay.bytes, stay.label);
         this.#owned.push(buffer);
         this.#places.set(stay, buffer);
@@ -131,6 +103,11 @@ export class Replay {
     }
     for (const { buffer } of constants) this.#owned.push(buffer);
     for (const stay of constants) this.#places.set(stay, stay.buffer);
+    for (const [stay, { into, offset }] of homes) {
+      const part = device.pool.part(this.#places.get(into)!, offset, stay.bytes, stay.label);
+      this.#parts.push(part);
+      this.#places.set(stay, part);
+    }
     this.bytes = this.#owned.reduce((sum, { size }) => sum + size, 0);
 
     const resolve = (place: Place): PooledBuffer | number => {
@@ -176,16 +153,18 @@ export class Replay {
         continue;
       }
       recorder.shapes = shapes;
-      recorder.play(
-        pipeline,
-        group ?? pipelines.group(
-          pipeline.layout,
-          places.map((place) => typeof place === "number" ? args[place] : place),
-          this.#params,
-        ),
-        offset,
-        groups,
-      );
+      if (group !== null) {
+        recorder.play(pipeline, group, offset, groups);
+        continue;
+      }
+      const bound = places.map((place) => typeof place === "number" ? args[place] : place);
+      const bind = (buffers: readonly PooledBuffer[]) => {
+        recorder.play(pipeline, pipelines.group(pipeline.layout, buffers, this.#params), offset, groups);
+        for (const buffer of buffers) buffer.batch = recorder.batch;
+      };
+      const clash = clashIn(pipeline, bound);
+      if (clash === null) bind(bound);
+      else recorder.apart(pipeline, bound, clash, bind);
     }
     for (const buffer of this.#touched) buffer.batch = recorder.batch;
     for (const buffer of args) buffer.batch = recorder.batch;
@@ -194,6 +173,7 @@ export class Replay {
 
   /** Gives its buffers back. */
   dispose(): void {
+    for (const part of this.#parts.splice(0)) this.#device.pool.dropPart(part);
     for (const buffer of this.#owned.splice(0)) this.#device.pool.release(buffer);
     this.#device.pipelines.dropGroupsOf(this.#params);
     // Work that was recorded with them may not have been submitted yet.

@@ -4,7 +4,9 @@ import { advance, NUMBERS, optionNumbers, type Rule } from "../kernels/optimizer
 import { update } from "../kernels/optimizer/update.ts";
 import { tensor } from "../tensor/create.ts";
 import { copyBytes } from "../tensor/in_place.ts";
+import type { DType } from "../tensor/dtype.ts";
 import { keep } from "../tensor/scope.ts";
+import { gather, mostElements, slabOf } from "../tensor/slab.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { DeviceNumbers } from "./_numbers.ts";
 import { copyOf, stateType } from "./_state.ts";
@@ -55,6 +57,7 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     const options = this.#optionsOf(group, rule);
     const control = this.control ?? this.#neutral.hold(Float32Array.of(0, 1));
     for (const [cohort, members] of this.#cohorts(group, rule, params)) {
+      this.#gather(rule, members);
       advance(rule, options, control, cohort.numbers);
       const updated = members.map((p) => {
         const { tensors } = this.#states.get(p)!;
@@ -126,6 +129,7 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
   /** The parameters by cohort, with state. A cohort of which only some make this step is split. */
   #cohorts(group: ParamGroup<O>, rule: Rule<O>, params: readonly Tensor[]): Map<Cohort, Tensor[]> {
     const cohorts = new Map<Cohort, Tensor[]>();
+    const lacking: Tensor[] = [];
     let fresh: Cohort | null = null;
     for (const p of params) {
       let state = this.#states.get(p);
@@ -136,12 +140,13 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
         fresh.size++;
         this.#states.set(p, state = { rule, tensors: state?.tensors ?? {}, cohort: fresh });
       } else if (state.rule !== rule) this.#states.set(p, state = { ...state, rule });
-      for (const name of missing) {
-        state.tensors[name] = keep(full(p.shape, rule.initial?.[name]?.(group) ?? 0, { dtype: stateType(p) }));
-      }
+      if (missing.length > 0) lacking.push(p);
       const members = cohorts.get(state.cohort);
       if (members === undefined) cohorts.set(state.cohort, [p]);
       else members.push(p);
+    }
+    for (const name of rule.state) {
+      this.#begin(name, rule.initial?.[name]?.(group) ?? 0, lacking.filter((p) => !this.#states.get(p)!.tensors[name]));
     }
     const whole = new Map<Cohort, Tensor[]>();
     for (const [cohort, members] of cohorts) {
@@ -157,6 +162,27 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     return whole;
   }
 
+  /** Makes the first state of parameters, in common memory. */
+  #begin(name: string, value: number, params: readonly Tensor[]): void {
+    for (const [dtype, some] of byType(params, stateType)) {
+      const { pool } = some[0].storage.device;
+      const make = (numel: number) => keep(full([numel], value, { dtype }));
+      const made = slabOf(some.map(({ shape }) => shape), make, name, mostElements(pool.maxBytes, dtype));
+      some.forEach((p, i) => this.#states.get(p)!.tensors[name] = made[i]);
+    }
+  }
+
+  /** Moves parameters and states into common memory, where a kernel finds them all; done once. */
+  #gather(rule: Rule<O>, params: readonly Tensor[]): void {
+    for (const [, some] of byType(params, ({ dtype }) => dtype)) {
+      gather(some, `parameters of ${this.constructor.name}`);
+    }
+    for (const name of rule.state) {
+      const states = params.map((p) => this.#states.get(p)!.tensors[name]);
+      for (const [, some] of byType(states, ({ dtype }) => dtype)) gather(some, name);
+    }
+  }
+
   #leave(cohort: Cohort): void {
     if (--cohort.size === 0) cohort.numbers.dispose();
   }
@@ -168,6 +194,17 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     }
     this.#states.clear();
   }
+}
+
+/** Tensors by a type. (Browsers and Node have no `Map.groupBy` yet that one could count on.) */
+function byType(tensors: readonly Tensor[], typeOf: (t: Tensor) => DType): Map<DType, Tensor[]> {
+  const groups = new Map<DType, Tensor[]>();
+  for (const t of tensors) {
+    const dtype = typeOf(t), group = groups.get(dtype);
+    if (group === undefined) groups.set(dtype, [t]);
+    else group.push(t);
+  }
+  return groups;
 }
 
 /** Ids of tensors as keys. */

@@ -90,7 +90,9 @@ export class Variant {
     if (left.length > 0) throw new UnsteadyError([...new Set(left.map((stay) => stay.label))]);
 
     for (const storage of storages) watch.externals.delete(storage);
-    for (const storage of watch.externals) storage.retain();
+    const moved = [...watch.externals].filter(([storage, buffer]) => storage.buffer !== buffer);
+    if (moved.length > 0) throw new UnsteadyError(moved.map(([{ label }]) => label));
+    for (const storage of watch.externals.keys()) storage.retain();
     this.#changed = [...watch.changed].map((storage) => {
       const argument = storages.indexOf(storage);
       return argument < 0 ? storage : argument;
@@ -107,7 +109,7 @@ export class Variant {
     try {
       this.#replay = new Replay(device, watch.recording, storages.map((storage) => storage.buffer), kept, scratch);
     } catch (error) {
-      for (const storage of watch.externals) storage.release();
+      for (const storage of watch.externals.keys()) storage.release();
       throw error;
     }
     // Gradients move at once to where replays will leave them, so that other recordings find them there.
@@ -129,9 +131,11 @@ export class Variant {
     return this.#replay.bytes;
   }
 
-  /** Whether it can never be replayed again: something that it reads was given up by its owner. */
+  /** Whether it can never be replayed again: something that it reads was given up by its owner, or has moved. */
   get stale(): boolean {
-    for (const storage of this.#watch.externals) if (!storage.shared) return true;
+    for (const [storage, buffer] of this.#watch.externals) {
+      if (!storage.shared || storage.buffer !== buffer) return true;
+    }
     return false;
   }
 
@@ -181,7 +185,7 @@ export class Variant {
   /** Gives its buffers back; values in them that somebody holds move out. */
   dispose(): void {
     for (const storage of this.#lent) storage.settle();
-    for (const storage of this.#watch.externals) storage.release();
+    for (const storage of this.#watch.externals.keys()) storage.release();
     for (const standing of this.#origins.keys()) standing.dispose();
     this.#replay.dispose();
   }

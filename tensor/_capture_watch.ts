@@ -25,7 +25,8 @@ export interface Drawing {
 /** Takes down what a function depends on and what it changes, while it is recorded. */
 export class Watch implements Watcher {
   readonly recording: Recording = new Recording();
-  readonly externals: Set<Storage> = new Set();
+  /** Storages that were there before, and the buffers that recorded work found them in. */
+  readonly externals: Map<Storage, PooledBuffer> = new Map();
   readonly changed: Set<Storage> = new Set();
   readonly gradients: Map<Tensor, GradientWatch> = new Map();
   readonly flags: Map<Tensor, boolean> = new Map();
@@ -73,9 +74,10 @@ export class Watch implements Watcher {
 
   uses(storage: Storage): void {
     if (this.#blind || this.stayOf(storage) !== undefined) return;
-    this.externals.add(storage);
+    const buffer = this.#unseen(() => storage.buffer);
+    if (!this.externals.has(storage)) this.externals.set(storage, buffer);
     const gradient = this.#starts.get(storage);
-    if (gradient !== undefined) gradient.used = this.#unseen(() => storage.buffer);
+    if (gradient !== undefined) gradient.used = buffer;
   }
 
   changes(storage: Storage): void {

@@ -1,6 +1,7 @@
 import { type Device, device, isOpen, type PooledBuffer } from "../device/mod.ts";
 import { byteLength, type DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
+import type { Slab } from "./slab.ts";
 import { watching } from "./watcher.ts";
 
 /** Work that has been described but not recorded: a chain of pointwise operations waiting for a consumer. */
@@ -25,6 +26,10 @@ export class Storage {
   version = 0;
   /** Smallest and largest of whole numbers that came from the host: indices are checked against them without a read. */
   bounds: { readonly min: number; readonly max: number } | null = null;
+  /** Whether it is kept for long: its buffer is of the size that it needs, where others are rounded up for reuse. */
+  lasting = false;
+  /** The memory that it shares with others, and its first element there. */
+  #place: { readonly slab: Slab; readonly at: number } | null = null;
   /** `null` for a storage that was made before a device was open, until it is needed. */
   #device: Device | null;
   #buffer: PooledBuffer | null = null;
@@ -84,6 +89,48 @@ export class Storage {
     return storage;
   }
 
+  /**
+   * A storage in memory that it shares with others.
+   *
+   * @param slab That memory
+   * @param at Its first element there
+   */
+  static within(slab: Slab, at: number, numel: number, label: string): Storage {
+    const storage = new Storage(numel, slab.all.dtype, label);
+    storage.#enter(slab, at);
+    return storage;
+  }
+
+  /** The memory that it shares with others and its first element there, or `null` when it has a buffer of its own. */
+  get place(): { readonly slab: Slab; readonly at: number } | null {
+    return this.#place;
+  }
+
+  /** Whether {@link moveInto} can be called: it has a buffer of its own, and a value that can change. */
+  get movable(): boolean {
+    return this.#place === null && !this.#lent && !this.#constant && this.#references > 0 && this.numel > 0;
+  }
+
+  /**
+   * Moves the value into memory that it shares with others.
+   *
+   * @param slab That memory
+   * @param at Its first element there
+   */
+  moveInto(slab: Slab, at: number): void {
+    const own = this.buffer;
+    this.#enter(slab, at);
+    this.device.recorder.copy(own, 0, this.#buffer!, 0, Math.ceil(this.bytes / 4) * 4);
+    this.device.pool.release(own);
+  }
+
+  #enter(slab: Slab, at: number): void {
+    const { storage } = slab.all;
+    this.#place = { slab, at };
+    this.#buffer = this.device.pool.part(storage.buffer, byteLength(this.dtype, at), this.bytes, this.label);
+    slab.enter();
+  }
+
   /** Whether it can never be changed. */
   get constant(): boolean {
     return this.#constant;
@@ -121,7 +168,8 @@ export class Storage {
   get buffer(): PooledBuffer {
     if (this.#buffer === null) {
       if (this.#references === 0) throw new Error(`Cannot read a tensor of ${this.label}: it is disposed`);
-      this.#buffer = this.device.pool.acquire(Math.max(this.bytes, 4), this.label);
+      const bytes = Math.max(this.bytes, 4), { pool } = this.device;
+      this.#buffer = this.lasting ? pool.acquireExactly(bytes, this.label) : pool.acquire(bytes, this.label);
       const pending = this.#pending;
       if (pending !== null) {
         try {
@@ -186,7 +234,11 @@ export class Storage {
   release(): void {
     if (this.#references === 0) return;
     if (--this.#references > 0) return;
-    if (this.#buffer !== null && !this.#lent) this.device.pool.release(this.#buffer);
+    if (this.#place !== null) {
+      this.device.pool.dropPart(this.#buffer!);
+      this.#place.slab.leave();
+      this.#place = null;
+    } else if (this.#buffer !== null && !this.#lent) this.device.pool.release(this.#buffer);
     this.#buffer = null;
     this.#stopReading();
     this.#pending?.release();

@@ -14,18 +14,16 @@ fn unpack_bf16(w: u32) -> vec2f {
 fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
   return (id.z * count.y + id.y) * count.x + id.x;
 }
-struct Params { ends: array<vec4u, 2> }
+struct Params { ends: array<vec4u, 3>, param: array<vec4u, 3>, a: array<vec4u, 3>, b: array<vec4u, 3> }
 @group(0) @binding(0) var<storage, read> numbers: array<f32>;
 @group(0) @binding(1) var<storage, read> grad_0: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> param_0: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> a_0: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> b_0: array<vec4f>;
-@group(0) @binding(5) var<storage, read> grad_1: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> param_1: array<vec2u>;
-@group(0) @binding(7) var<storage, read_write> a_1: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> b_1: array<vec4f>;
+@group(0) @binding(2) var<storage, read> grad_1: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> param: array<vec2u>;
+@group(0) @binding(4) var<storage, read_write> a: array<vec2u>;
+@group(0) @binding(5) var<storage, read_write> b: array<vec2u>;
 @group(0) @binding(32) var<uniform> params: Params;
 struct Cell { p: vec4f, a: vec4f, b: vec4f, c: vec4f }
+struct Place { p: u32, a: u32, b: u32, c: u32 }
 fn rule(gradient: vec4f, cell: Cell) -> Cell {
   let lr = numbers[4u];
   let beta2 = numbers[5u];
@@ -53,19 +51,18 @@ fn rule(gradient: vec4f, cell: Cell) -> Cell {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let q = workgroup_index(id, groups) * 64u + lane;
   if (numbers[1] != 0.0) { return; }
+  var at: Place;
+  var g: vec4f;
   if (q < params.ends[0].x) {
-    let k = q;
-    var cell = Cell(param_0[k], a_0[k], b_0[k], vec4f());
-    cell = rule(grad_0[k] * numbers[2], cell);
-    param_0[k] = cell.p;
-    a_0[k] = cell.a;
-    b_0[k] = cell.b;
+    at = Place(q + params.param[0].x, q + params.a[0].x, q + params.b[0].x, 0u);
+    g = grad_0[q];
   } else if (q < params.ends[0].y) {
-    let k = q - params.ends[0].x;
-    var cell = Cell(vec4f(unpack_bf16(param_1[k].x), unpack_bf16(param_1[k].y)), a_1[k], b_1[k], vec4f());
-    cell = rule(grad_1[k] * numbers[2], cell);
-    param_1[k] = vec2u(pack_bf16(cell.p.xy), pack_bf16(cell.p.zw));
-    a_1[k] = cell.a;
-    b_1[k] = cell.b;
-  }
+    at = Place(q + params.param[0].y, q + params.a[0].y, q + params.b[0].y, 0u);
+    g = grad_1[q - params.ends[0].x];
+  } else { return; }
+  var cell = Cell(vec4f(unpack_bf16(param[at.p].x), unpack_bf16(param[at.p].y)), vec4f(unpack_bf16(a[at.a].x), unpack_bf16(a[at.a].y)), vec4f(unpack_bf16(b[at.b].x), unpack_bf16(b[at.b].y)), vec4f());
+  cell = rule(g * numbers[2], cell);
+  param[at.p] = vec2u(pack_bf16(cell.p.xy), pack_bf16(cell.p.zw));
+  a[at.a] = vec2u(pack_bf16(cell.a.xy), pack_bf16(cell.a.zw));
+  b[at.b] = vec2u(pack_bf16(cell.b.xy), pack_bf16(cell.b.zw));
 }
