@@ -1,8 +1,8 @@
-import { to } from "../kernels/elementwise/cast.ts";
 import { type DType, isFloat } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { watching } from "../tensor/watcher.ts";
+import { convert } from "./_convert.ts";
 import { type ForwardHook, type ForwardPreHook, hooksOf } from "./_hooks.ts";
 import { clearGradients } from "./_gradients.ts";
 import { type LoadResult, loadState, type NamedValues } from "./_load.ts";
@@ -361,28 +361,7 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
     if (!isFloat(dtype)) {
       throw new TypeError(`Cannot convert ${this.constructor.name}: it can be floats only, got ${dtype}`);
     }
-    const converted = new Map<unknown, Parameter | Buffer>();
-    for (const module of this.modules()) {
-      for (const slot of [...module.slots()]) {
-        const { value } = slot;
-        if (!(value instanceof Parameter || value instanceof Buffer) || !isFloat(value.dtype)) continue;
-        if (value.dtype === dtype) continue;
-        let next = converted.get(value);
-        if (next === undefined) {
-          const cast = noGrad(() => to(value, dtype));
-          next = value instanceof Parameter
-            ? new Parameter(cast, { requiresGrad: value.requiresGrad })
-            : new Buffer(cast, { persistent: value.persistent });
-          cast.dispose();
-          converted.set(value, next);
-        }
-        slot.replace(next);
-      }
-    }
-    for (const old of converted.keys()) {
-      if (old instanceof Parameter) clearGradients([old], true);
-      (old as Tensor).dispose();
-    }
+    convert([...this.modules()].flatMap((module) => [...module.slots()]), dtype);
     return this;
   }
 
