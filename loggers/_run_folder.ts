@@ -1,4 +1,5 @@
-import { exists, joinPath, listDir, makeDir } from "../platform/mod.ts";
+import { show } from "../device/option_names.ts";
+import { claimDir, joinPath, listDir, makeDir } from "../platform/mod.ts";
 
 /** Where a logger of files writes. */
 export interface RunFolderOptions {
@@ -18,7 +19,18 @@ export class RunFolder {
   #version: string | null;
   #opening: Promise<void> | null = null;
 
+  /** @throws {TypeError} If something is no path or name */
   constructor({ saveDir = ".", name = "fulgurite_logs", version }: RunFolderOptions) {
+    for (const [option, value] of Object.entries({ saveDir, name })) {
+      if (typeof value !== "string") {
+        throw new TypeError(`Cannot choose the folder of a run: ${option} must be a text, got ${show(value)}`);
+      }
+    }
+    if (typeof version === "number" ? !Number.isSafeInteger(version) || version < 0 : !isNameOrNone(version)) {
+      throw new TypeError(
+        `Cannot choose the folder of a run: version must be a name or a whole number from 0 on, got ${show(version)}`,
+      );
+    }
     this.name = name;
     this.#root = joinPath(saveDir, name);
     this.#version = version === undefined ? null : typeof version === "number" ? `version_${version}` : version;
@@ -40,11 +52,16 @@ export class RunFolder {
   }
 
   async #prepare(): Promise<void> {
-    if (this.#version === null) {
-      const names = await exists(this.#root) ? await listDir(this.#root) : [];
-      const numbers = names.flatMap((name) => /^version_(\d+)$/.exec(name)?.[1] ?? []).map(Number);
-      this.#version = `version_${Math.max(-1, ...numbers) + 1}`;
-    }
-    await makeDir(this.path);
+    if (this.#version !== null) return await makeDir(this.path);
+    await makeDir(this.#root);
+    const numbers = (await listDir(this.#root)).map((name) => Number(/^version_(\d{1,9})$/.exec(name)?.[1] ?? -1));
+    let next = Math.max(-1, ...numbers) + 1;
+    // Another process may begin a run at the same moment.
+    while (!await claimDir(joinPath(this.#root, `version_${next}`))) next++;
+    this.#version = `version_${next}`;
   }
+}
+
+function isNameOrNone(version: unknown): boolean {
+  return version === undefined || (typeof version === "string" && version !== "");
 }

@@ -39,6 +39,27 @@ Deno.test("names are quoted where they must be", async () => {
   });
 });
 
+Deno.test("runs that begin at the same moment do not share a folder", async () => {
+  await inFolder(async (folder) => {
+    const loggers = Array.from({ length: 4 }, () => new CSVLogger({ saveDir: folder }));
+    await Promise.all(loggers.map((logger) => logger.open()));
+    const wanted = [0, 1, 2, 3].map((number) => `version_${number}`);
+    assertEquals(loggers.map(({ version }) => version).sort(), wanted);
+  });
+});
+
+Deno.test("folders of runs that are none are refused", () => {
+  const wrong: [object, string][] = [
+    [{ saveDir: 5 }, "saveDir must be a text, got 5"],
+    [{ name: null }, "name must be a text, got null"],
+    [{ version: -1 }, "version must be a name or a whole number from 0 on, got -1"],
+    [{ version: NaN }, "got NaN"],
+    [{ version: "" }, 'got ""'],
+    [{ version: {} }, "got {}"],
+  ];
+  for (const [options, said] of wrong) assertThrows(() => new CSVLogger(options as never), TypeError, said);
+});
+
 Deno.test("each run has a version of its own; a version that is given is gone on with", async () => {
   await inFolder(async (folder) => {
     const options = { saveDir: folder, name: "mnist" };

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
   appendFile,
+  claimDir,
   copyFile,
   exists,
   FileError,
@@ -164,6 +165,14 @@ Deno.test("folders are made, listed, renamed, copied from and removed", () =>
     const deep = joinPath(folder, "a", "b");
     await makeDir(deep);
     await makeDir(deep);
+    const claims = await Promise.all([0, 1, 2, 3].map(() => claimDir(joinPath(folder, "claimed"))));
+    assertEquals(claims.filter((isNew) => isNew).length, 1);
+    await assertRejects(
+      () => claimDir(joinPath(folder, "none", "x")),
+      FileError,
+      "in claimDir: no such file or folder",
+    );
+    await remove(joinPath(folder, "claimed"));
     await writeFile(joinPath(deep, "2"), "two");
     await copyFile(joinPath(deep, "2"), joinPath(deep, "1"));
     assertEquals(await listDir(deep), ["1", "2"]);

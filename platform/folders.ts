@@ -95,6 +95,27 @@ export async function makeDir(path: string): Promise<void> {
 }
 
 /**
+ * Makes a folder that nobody has made before: of several processes that want it at once, one gets it.
+ *
+ * @param path The folder; the one above it must exist
+ * @returns Whether it is new; false if there is something of this name already
+ * @throws {FileError} When it cannot be made
+ */
+export async function claimDir(path: string): Promise<boolean> {
+  const task = "make a folder in claimDir";
+  const { mkdir } = fs(task);
+  return await attempt(task, path, async () => {
+    try {
+      await mkdir(path);
+      return true;
+    } catch (error) {
+      if ((error as { code?: string }).code === "EEXIST") return false;
+      throw error;
+    }
+  });
+}
+
+/**
  * Makes a new, empty folder for temporary files; the caller removes it.
  *
  * @param options `folder` that it is made in (default: the system's) and the `prefix` of its name

@@ -20,6 +20,7 @@ export { basename, cacheDir, cwd, dirname, homeDir, joinPath, tempDir } from "./
 export { FileError } from "./file_error.ts";
 export { appendFile, type FileContent, readFile, readText, truncateFile, writeFile, writeFileAtomic } from "./files.ts";
 export {
+  claimDir,
   copyFile,
   exists,
   type FileInfo,
