@@ -95,10 +95,11 @@ export class BatchSizeFinder extends Callback {
   override async onFitStart(trainer: Trainer, module: LightningModule): Promise<void> {
     if (trainer.ckptPath !== null || trainer.batchesSeen > 0) return;
     const { data } = trainer, given = data !== null && Object.keys(data).length > 0;
-    this.#found = await new Tuner(trainer).scaleBatchSize(
+    const size = await new Tuner(trainer).scaleBatchSize(
       module,
       given ? data as LightningDataModule : null,
       this.#options,
     );
+    if (!trainer.interrupted) this.#found = size;
   }
 }

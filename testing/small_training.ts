@@ -4,7 +4,7 @@
  * happens to standard output; the progress bar goes to standard error.
  */
 import { ModelCheckpoint, RichProgressBar } from "../callbacks/mod.ts";
-import { Callback, Trainer, Tuner } from "../lightning.ts";
+import { Callback, LightningDataModule, Trainer, Tuner } from "../lightning.ts";
 import { init, mean, type Tensor } from "../mod.ts";
 import { constantBatches, quiet, Slope } from "./trainer.ts";
 
@@ -50,7 +50,19 @@ const train = {
   },
 };
 const model = new Sleepy({ lr: 0.01 });
-if (tune) {
+class Sized extends LightningDataModule<Tensor> {
+  batchSize = 4;
+  override trainDataloader = () => train;
+}
+if (tune === "batch") {
+  const data = new Sized();
+  const size = await new Tuner(trainer).scaleBatchSize(model, data, {
+    maxTrials: 50,
+    maxVal: 2 ** 40,
+    stepsPerTrial: 4,
+  });
+  console.log(`size ${size} ${data.batchSize}`);
+} else if (tune) {
   await new Tuner(trainer).lrFind(model, train, { numTraining: batches, earlyStopThreshold: null });
   console.log(`rate ${model.lr}`);
 } else await trainer.fit(model, { train, val: [batch] });

@@ -5,6 +5,7 @@ import {
   FILES,
   folderOf,
   JSON_STATE,
+  linkFolder,
   MANIFEST,
   MODEL,
   STATE,
@@ -55,13 +56,24 @@ interface Manifest {
  *
  * @param paths The folder, or several that get the same
  * @param data What it holds; tensors are read from the device with one copy
+ * @param options Whether all folders after the first share its files, where the disk has links
  * @throws {Error} If the disk is full or the folder cannot be written; the earlier checkpoint stays
  */
-export async function writeCheckpoint(paths: string | readonly string[], data: CheckpointData): Promise<void> {
+export async function writeCheckpoint(
+  paths: string | readonly string[],
+  data: CheckpointData,
+  { link = false }: { link?: boolean } = {},
+): Promise<void> {
   const files = encode(data);
   const places = [paths].flat();
   // Each takes its place in the queue of its folder now, so that of two saves at the same time the later one stays.
-  const saved = await Promise.allSettled(places.map((path) => writeFolder(path, files)));
+  const writes: Promise<void>[] = [];
+  for (const path of places) {
+    writes.push(
+      link && writes.length > 0 ? linkFolder(path, () => writes[0].then(() => places[0])) : writeFolder(path, files),
+    );
+  }
+  const saved = await Promise.allSettled(writes);
   for (const [i, result] of saved.entries()) {
     if (result.status === "fulfilled") continue;
     const { reason } = result, why = reason instanceof Error ? reason.message : reason;

@@ -4,6 +4,7 @@ import {
   exists,
   isAlive,
   joinPath,
+  linkFile,
   listDir,
   makeDir,
   processId,
@@ -47,11 +48,41 @@ const saves = new Map<string, Promise<void>>();
  * @param files What it will hold
  */
 export async function writeFolder(path: string, files: Promise<Files>): Promise<void> {
+  await fillFolder(path, async () => {
+    const contents = await files;
+    return async (folder) => {
+      for (const [name, bytes] of contents) await writeFileAtomic(joinPath(folder, name), bytes);
+    };
+  });
+}
+
+/**
+ * The same with the files of another checkpoint, which both share from then on: neither is ever written to again, and each is
+ * whole without the other. Where the disk has no links they are copied.
+ *
+ * @param path The folder
+ * @param from Gives the other one, once it is there
+ */
+export async function linkFolder(path: string, from: () => Promise<string>): Promise<void> {
+  await fillFolder(path, async () => {
+    const other = await from();
+    return async (folder) => {
+      for (const name of [...FILES, MANIFEST]) {
+        await linkFile(joinPath(other, name), joinPath(folder, name));
+      }
+    };
+  });
+}
+
+/** Puts files into a folder that does not exist yet. */
+type Fill = (folder: string) => Promise<void>;
+
+async function fillFolder(path: string, prepare: () => Promise<Fill>): Promise<void> {
   const place = placeOf(path);
   const before = saves.get(place);
   const saving = (async () => {
     await before?.catch(() => {}); // whoever saved that is told
-    await replaceFolder(place, await files);
+    await replaceFolder(place, await prepare());
   })();
   saves.set(place, saving);
   try {
@@ -67,13 +98,13 @@ function placeOf(path: string): string {
   return joinPath(path).replace(/(?<=.)[\\/]+$/, "");
 }
 
-async function replaceFolder(path: string, files: Files): Promise<void> {
+async function replaceFolder(path: string, fill: Fill): Promise<void> {
   const temporary = `${path}.tmp-${processId()}-${crypto.randomUUID().slice(0, 8)}`, previous = path + PREVIOUS;
   writing.add(temporary);
   try {
     await makeDir(temporary);
     await sweep(dirname(path), basename(path));
-    for (const [name, bytes] of files) await writeFileAtomic(joinPath(temporary, name), bytes);
+    await fill(temporary);
     await syncDir(temporary);
     const replaces = await exists(path);
     if (replaces) {

@@ -72,8 +72,36 @@ function ordered(all: readonly Callback[]): readonly Callback[] {
   return all.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** The loggers of a trainer. */
+/**
+ * Opens the loggers of a run.
+ *
+ * @throws {Error} If two of a class have chosen one place: each would take the other's files for its own
+ */
+export async function openLoggers(loggers: readonly Logger[]): Promise<void> {
+  const places = new Set<string>();
+  for (const logger of loggers) {
+    await logger.open?.();
+    const { constructor: { name }, logDir } = logger;
+    if (logDir === null) continue;
+    const place = JSON.stringify([name, logDir]);
+    if (places.has(place)) {
+      throw new Error(`Cannot log to ${logDir}: two loggers must not write to one place, two ${name} do`);
+    }
+    places.add(place);
+  }
+}
+
+/**
+ * The loggers of a trainer.
+ *
+ * @throws {TypeError} If one is there twice: it would get each row twice
+ */
 export function loggersOf(options: ResolvedOptions): readonly Logger[] {
-  if (typeof options.logger !== "boolean") return [options.logger].flat();
-  return options.logger ? defaults.loggers(options) : [];
+  if (typeof options.logger === "boolean") return options.logger ? defaults.loggers(options) : [];
+  const loggers = [options.logger].flat();
+  const twice = loggers.find((logger, i) => loggers.indexOf(logger) !== i);
+  if (twice === undefined) return loggers;
+  throw new TypeError(
+    `Cannot make a Trainer: each logger must be given once, a ${twice.constructor.name} is there twice`,
+  );
 }

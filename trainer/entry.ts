@@ -1,6 +1,7 @@
 import { onInterrupt, onTerminate, writeErr } from "../platform/mod.ts";
 import type { Stage } from "../data/mod.ts";
 import type { Logger } from "./logger.ts";
+import { openLoggers } from "./defaults.ts";
 import type { Run } from "./run.ts";
 
 /** How an entry point ended. */
@@ -32,7 +33,7 @@ export async function enter(
   const stopListening = () => listening.splice(0).forEach((stop) => stop());
   await errors.guard(async () => {
     await profiler?.open?.(stage);
-    if (stage === "fit") { for (const logger of loggers) await logger.open?.(); }
+    if (stage === "fit") await openLoggers(loggers);
     await data?.prepareData?.();
     await module.prepareData?.();
     await data?.setup?.(stage);

@@ -3,6 +3,7 @@ import { readCheckpoint } from "../lightning.ts";
 import { joinPath, listDir } from "../platform/mod.ts";
 import { longTraining } from "../testing/child.ts";
 import { inFolder } from "../testing/trainer.ts";
+import { testIf } from "../testing/test_if.ts";
 
 /** Trains in a process of its own until it tells that it does, then sends Ctrl-C `times` times. */
 async function interrupt(
@@ -33,11 +34,16 @@ Deno.test("Ctrl-C finishes the batch, saves last, tears down, and fit returns", 
   });
 });
 
-Deno.test("SIGTERM, as batch systems send it, is a Ctrl-C", { ignore: Deno.build.os === "windows" }, async () => {
-  const { code, out } = await interrupt({}, 1, "SIGTERM");
-  assertEquals([code, out.slice(0, -1)], [0, ["trains", "train end", "teardown"]]);
-  assertMatch(out.at(-1)!, /^interrupted after \d+$/);
-});
+testIf(
+  Deno.build.os !== "windows",
+  "Windows has no such signals",
+  "SIGTERM, as batch systems send it, is a Ctrl-C",
+  async () => {
+    const { code, out } = await interrupt({}, 1, "SIGTERM");
+    assertEquals([code, out.slice(0, -1)], [0, ["trains", "train end", "teardown"]]);
+    assertMatch(out.at(-1)!, /^interrupted after \d+$/);
+  },
+);
 
 Deno.test("Ctrl-C reaches a loop that never waits for anything", async () => {
   // Batches and steps without a promise of their own: only the trainer's pace lets signals in.
@@ -51,6 +57,13 @@ Deno.test("a second Ctrl-C ends a process that hangs", async () => {
   const { code, signal, out } = await interrupt({ hang: true }, 2);
   assertEquals(out, ["trains"]);
   assert(signal === "SIGINT" || code === 130, `code ${code}, signal ${signal}`);
+});
+
+Deno.test("Ctrl-C ends a search for a batch size, which leaves the size as it was", async () => {
+  const { code, out } = await interrupt({ tune: "batch" }, 1);
+  // Every trial that got so far tells that it trains.
+  const told = out.filter((line) => line !== "trains");
+  assertEquals([code, told], [0, ["size 4 4", "interrupted after 0"]]);
 });
 
 Deno.test("Ctrl-C in a search for a learning rate is told by the trainer, and leaves the rate as it was", async () => {

@@ -95,6 +95,15 @@ trainerTest("a checkpoint that does not fit is refused, unless names need not ag
   });
 });
 
+trainerTest("enableAutologHparams: false keeps hyperparameters from the loggers", async () => {
+  const logger = new Told(), module = new Wide({ features: 4, lr: 0.5 });
+  await new Trainer({ ...quiet, maxEpochs: 1, logger, enableAutologHparams: false }).fit(
+    module,
+    new Numbers({ lr: 1 }),
+  );
+  assertEquals(logger.params, []);
+});
+
 trainerTest("hyperparameters that no file could hold, or that disagree, are refused", async () => {
   class Bad extends Slope {
     constructor(values: object) {

@@ -76,6 +76,7 @@ const rules = {
   enableCheckpointing: flag(true),
   enableProgressBar: flag(true),
   enableModelSummary: flag(true),
+  enableAutologHparams: flag(true),
   profiler: [
     z.union([z.enum(PROFILERS), z.custom<Profiler>((value) => value instanceof Profiler)]).nullable().default(null),
     `${PROFILERS.map((name) => `"${name}"`).join(" or ")}, a Profiler or null`,
@@ -169,6 +170,8 @@ export interface TrainerOptions {
   enableProgressBar?: boolean;
   /** Show the model's layers and their sizes before training; default true. */
   enableModelSummary?: boolean;
+  /** Give loggers what module and data module saved as hyperparameters, when fit begins; default true. */
+  enableAutologHparams?: boolean;
   /** Measures what the parts of a run cost: `"simple"`, `"advanced"`, or a profiler; default none, which costs nothing. */
   profiler?: ProfilerName | Profiler | null;
   /**

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ModelCheckpoint } from "../callbacks/mod.ts";
-import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
+import { Callback, type Logger, Trainer, type TrainerOptions } from "../lightning.ts";
+import { CSVLogger, JSONLLogger } from "../loggers/mod.ts";
 import { SGD, StepLR } from "../optim/mod.ts";
-import { constantBatches, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { setEnv } from "../platform/mod.ts";
 import { resolveAmount } from "./amounts.ts";
 
@@ -113,6 +114,30 @@ Deno.test("callbacks that write checkpoints come last; two that cannot be told a
   assertStringIncludes(refusal({ callbacks: [watch, new Watch()] }), "must have different keys, two have Watch");
   const message = refusal({ ...quiet, callbacks: save });
   assertStringIncludes(message, "enableCheckpointing must be true with a ModelCheckpoint among the callbacks");
+});
+
+Deno.test("a logger is given once", () => {
+  const logger = new CSVLogger(), other = new CSVLogger();
+  assertEquals(new Trainer({ ...quiet, logger: [logger, other] }).loggers, [logger, other]);
+  assertEquals(
+    refusal({ ...quiet, logger: [logger, other, logger] }),
+    "Cannot make a Trainer: each logger must be given once, a CSVLogger is there twice",
+  );
+});
+
+trainerTest("two loggers of a kind that write to one folder are refused when they open it", async () => {
+  await inFolder(async (saveDir) => {
+    const make = (version?: string) => new CSVLogger({ saveDir, name: "x", version });
+    const fit = (...logger: Logger[]) =>
+      new Trainer({ ...quiet, maxEpochs: 1, logger }).fit(new Slope(), constantBatches([1]));
+    await fit(make(), make());
+    await fit(make("a"), new JSONLLogger({ saveDir, name: "x", version: "a" }));
+    await assertRejects(
+      () => fit(make("b"), make("b")),
+      Error,
+      "two loggers must not write to one place, two CSVLogger",
+    );
+  });
 });
 
 Deno.test("an amount is a count or a share", () => {

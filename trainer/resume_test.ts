@@ -1,4 +1,4 @@
-import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { Callback, CheckpointError, readCheckpoint, seedEverything, Trainer } from "../lightning.ts";
 import type { ConfiguredOptimizers, Loader } from "../lightning.ts";
 import { crossEntropy } from "../mod.ts";
@@ -158,6 +158,7 @@ trainerTest("best, last and a path are resumed from; what is not there is named"
     const callbacks = new ModelCheckpoint({ dirpath: folder, monitor: "val_loss", saveLast: true });
     const trainer = new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 2, callbacks });
     const none = await assertRejects(() => trainer.fit(new Validating(), data, { ckptPath: "best" }), Error);
+    assert(none instanceof CheckpointError);
     assertEquals(none.message, "Cannot load the best checkpoint: this trainer has saved none");
     await trainer.fit(new Validating(), data);
     const module = new Validating();

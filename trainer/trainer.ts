@@ -101,7 +101,7 @@ export class Trainer extends TrainerStatus {
       const goesOn = state?.progress ?? work.progress, from = state === null ? work.loop?.loaderState : state.loader;
       const loop = work.loop = new FitLoop(run, goesOn.midEpoch ? from ?? null : null);
       await configureOptimizers(run);
-      await logHyperparameters(run, this.loggers);
+      if (this.options.enableAutologHparams) await logHyperparameters(run, this.loggers);
       await run.hooks.call("onFitStart");
       module.zeroGrad();
       if (state !== null) restoreTraining(run, state);
@@ -118,8 +118,10 @@ export class Trainer extends TrainerStatus {
    * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
    * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop
-   * @returns Its metrics, one record for each loader
-   * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
+   * @returns Its metrics, one record for each loader; `[]` where no loader has a batch, and where Ctrl-C or the signal ended it
+   *   before its end: metrics of a part are not made known, {@link state} is `"interrupted"`
+   * @throws {CheckpointError} If the checkpoint is damaged, or none was saved
+   * @throws {Error} If there is no data, or no model and no fit before
    */
   async validate<Batch, Module = unknown>(
     module?: (LightningModule<Batch> & Module) | null,
@@ -135,8 +137,10 @@ export class Trainer extends TrainerStatus {
    * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
    * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop
-   * @returns Its metrics, one record for each loader
-   * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
+   * @returns Its metrics, one record for each loader; `[]` where no loader has a batch, and where Ctrl-C or the signal ended it
+   *   before its end: metrics of a part are not made known, {@link state} is `"interrupted"`
+   * @throws {CheckpointError} If the checkpoint is damaged, or none was saved
+   * @throws {Error} If there is no data, or no model and no fit before
    */
   async test<Batch, Module = unknown>(
     module?: (LightningModule<Batch> & Module) | null,
@@ -153,8 +157,9 @@ export class Trainer extends TrainerStatus {
    * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop
    * @returns What `predictStep` gave, by batch; with several loaders by loader and batch; with `returnPredictions: false`,
-   *   for a callback that writes them, nothing
-   * @throws {Error} If there is no data, or no model and no fit with a checkpoint before
+   *   for a callback that writes them, `[]`; so, too, where Ctrl-C or the signal ended it before its end
+   * @throws {CheckpointError} If the checkpoint is damaged, or none was saved
+   * @throws {Error} If there is no data, or no model and no fit before
    */
   async predict<Batch, Module = unknown>(
     module?: (LightningModule<Batch> & Module) | null,
@@ -175,21 +180,22 @@ export class Trainer extends TrainerStatus {
    * run waits. One checkpoint is written at a time: the next one waits for it.
    *
    * @param paths The folder, or several that get the same
-   * @param options Whether only the weights are kept, and whether it is written in the background
+   * @param options Whether only the weights are kept, whether it is written in the background, and whether several folders
+   *   share one set of files, each whole without the other, where the disk has links
    * @throws {Error} If nothing has run yet, or the folder cannot be written; an earlier checkpoint of the name stays
    */
   async saveCheckpoint(
     paths: string | readonly string[],
-    options: { weightsOnly?: boolean; background?: boolean } = {},
+    options: { weightsOnly?: boolean; background?: boolean; link?: boolean } = {},
   ): Promise<void> {
-    checkNames("save a checkpoint", options, { weightsOnly: true, background: true });
-    const { weightsOnly = false, background = false } = options, work = this.#work, { run } = work;
+    checkNames("save a checkpoint", options, { weightsOnly: true, background: true, link: true });
+    const { weightsOnly = false, background = false, link = false } = options, work = this.#work, { run } = work;
     if (run === null) throw new Error("Cannot save a checkpoint: the trainer has no module, call fit first");
     await this.#saves.settle();
     await work.reporter.flush();
     const data = captureState(run, work.loop, this.callbacks, weightsOnly);
     await run.hooks.call("onSaveCheckpoint", data);
-    this.#saves.add(writeCheckpoint(paths, data), () => this.#tellSaved(run, [paths].flat()));
+    this.#saves.add(writeCheckpoint(paths, data, { link }), () => this.#tellSaved(run, [paths].flat()));
     if (!background || work.stage === null) await this.#saves.settle();
   }
 
@@ -348,7 +354,7 @@ interface Fitted {
 }
 
 function noneSaved(which: string): never {
-  throw new Error(`Cannot load the ${which} checkpoint: this trainer has saved none`);
+  throw new CheckpointError(`Cannot load the ${which} checkpoint: this trainer has saved none`);
 }
 
 /** Seeds every random number of a run: weights, shuffles, dropout. */

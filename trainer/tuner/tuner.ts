@@ -135,7 +135,8 @@ export class Tuner {
 
   /**
    * Looks for the largest batch that memory holds, and sets `batchSize` of the data module or of the module to it. Its
-   * `trainDataloader` has to make the loader by that number.
+   * `trainDataloader` has to make the loader by that number. An interrupted search leaves the size as it was, and the
+   * trainer's state at `"interrupted"`.
    *
    * @param module The model
    * @param data A data module; none if the module has its own loaders
@@ -162,11 +163,11 @@ export class Tuner {
         `Cannot look for a batch size: ${module.constructor.name} or its data module must have a number ${batchArgName}`,
       );
     }
-    const fits = async (size: number): Promise<"fits" | "all" | OutOfMemoryError> => {
+    const fits = async (size: number): Promise<Outcome> => {
       holder.owner[holder.name] = size;
       try {
         const trainer = await tryTraining({ trainer: this.#trainer, module, data, steps: stepsPerTrial });
-        return trainer.numTrainingBatches <= 1 ? "all" : "fits";
+        return trainer.state === "interrupted" ? "interrupted" : trainer.numTrainingBatches <= 1 ? "all" : "fits";
       } catch (error) {
         const cause = error instanceof Error && error.cause instanceof OutOfMemoryError ? error.cause : error;
         if (cause instanceof OutOfMemoryError) return cause;
@@ -179,7 +180,7 @@ export class Tuner {
     return holder.owner[holder.name] = await undoing(module, data, async () => {
       const first = holder.owner[holder.name];
       try {
-        return await largest(Math.min(initVal, maxVal), checked, fits);
+        return await largest(Math.min(initVal, maxVal), checked, fits) ?? first as number;
       } catch (error) {
         holder.owner[holder.name] = first;
         throw error;
@@ -188,17 +189,21 @@ export class Tuner {
   }
 }
 
-/** The largest size that fits, by doubling and, if wanted, halving what is left open. */
+/** What became of a trial of a size; `"all"`: a batch of everything fits. */
+type Outcome = "fits" | "all" | "interrupted" | OutOfMemoryError;
+
+/** The largest size that fits, by doubling and, if wanted, halving what is left open; `null` where the user ended it. */
 async function largest(
   first: number,
   { mode, maxTrials, maxVal, margin }: Required<
     Pick<ScaleBatchSizeOptions, "mode" | "maxTrials" | "maxVal" | "margin">
   >,
-  fits: (size: number) => Promise<"fits" | "all" | OutOfMemoryError>,
-): Promise<number> {
+  fits: (size: number) => Promise<Outcome>,
+): Promise<number | null> {
   let good = 0, bad = Infinity, size = first;
   for (let trial = 0; trial < maxTrials; trial++) {
     const result = await fits(size);
+    if (result === "interrupted") return null;
     if (result instanceof OutOfMemoryError) {
       if (size === 1) throw result;
       bad = size;
