@@ -61,10 +61,19 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
   if (value !== null && typeof value === "object") {
     const { name } = value.constructor ?? {};
-    return name === "Object" || name === undefined ? JSON.stringify(value) : `an object of ${name}`;
+    return name === "Object" || name === undefined ? asJson(value) : `an object of ${name}`;
   }
   if (typeof value === "function") return value.name === "" ? "a function" : `the function ${value.name}`;
   return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
+/** A plain object as JSON, if it can be that: it may refer to itself. */
+function asJson(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return `an object with ${Object.keys(value).join(", ")}`;
+  }
 }
 
 /** The name that was probably meant: written in snake_case, shortened, spelled out, or with a slip or two. */

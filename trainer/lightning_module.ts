@@ -9,6 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { lastly, then } from "./_then.ts";
 import { type Loggable, logOptionNames, type LogOptions } from "./log.ts";
 import { checkNames } from "../device/option_names.ts";
+import { checkRecord } from "./check_logged.ts";
 import { type LoadFromCheckpointOptions, loadModule } from "./loading.ts";
 import type { ModuleHooks } from "./module_hooks.ts";
 import { Toggles } from "./toggles.ts";
@@ -336,6 +337,7 @@ export abstract class LightningModule<Batch = any> extends Module {
     values: Readonly<Record<string, Loggable>> | MetricCollection<readonly never[]>,
     options: LogOptions = {},
   ): void {
+    checkRecord(values, "the values of logDict");
     const entries = values instanceof MetricCollection ? values.entries() : Object.entries(values);
     for (const [name, value] of entries) this.log(name, value as Loggable, options);
   }

@@ -121,13 +121,45 @@ trainerTest("a metric named step is the x of its row", async () => {
 });
 
 trainerTest("what cannot be logged is refused with its name", async () => {
-  const cases: [string, (this: Slope, x: Tensor) => void, string][] = [
+  type Case = [string, (this: Slope, x: Tensor) => void, string];
+  const cases: Case[] = [
     ["trainingStep", function (x) {
       this.log("v", x);
     }, "Cannot log v: a value must be a number or a tensor with one element, got a tensor of shape [2]"],
     ["trainingStep", function () {
       this.log("v", "3" as never);
-    }, "got a string"],
+    }, 'got "3"'],
+    ["trainingStep", function () {
+      this.log("v", null as never);
+    }, "got null"],
+    ["trainingStep", function () {
+      this.log(5 as never, 1);
+    }, "Cannot log 5: the name must be a text that is not empty"],
+    ...[-1, NaN, Infinity, "2"].map((batchSize): Case => ["trainingStep", function () {
+      this.log("v", 1, { onEpoch: true, batchSize: batchSize as number });
+    }, "Cannot log v: batchSize must be a number from 0 on, got "]),
+    ["trainingStep", function () {
+      this.log("v", 1, { onStep: true, onEpoch: true });
+      this.log("v_step", 2);
+    }, "Cannot log v_step: its name v_step is taken by v, which is logged by step and epoch"],
+    ["trainingStep", function () {
+      this.logDict(5 as never);
+    }, "Cannot log the values of logDict: they must be an object of values by name, got 5"],
+    ["trainingStep", function () {
+      this.trainer.logMetrics({ a: "1" as never });
+    }, 'Cannot log a: a value of logMetrics must be a number, got "1"'],
+    ["trainingStep", function () {
+      this.trainer.logImage("i", 5 as never);
+    }, "Cannot log image i: it must be a tensor, got 5"],
+    ["trainingStep", function () {
+      this.trainer.logText("t", 5 as never);
+    }, "Cannot log text t: it must be a text, got 5"],
+    ["trainingStep", function () {
+      this.trainer.logHistogram("", null as never);
+    }, "Cannot log histogram : its name must be a text that is not empty"],
+    ["trainingStep", function () {
+      this.trainer.logTable("t", null as never);
+    }, "Cannot log table t: it must have columns and rows, both lists, got null"],
     ["trainingStep", function () {
       this.log("v", 1);
       this.log("v", 1, { progBar: true });

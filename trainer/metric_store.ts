@@ -1,3 +1,4 @@
+import { show } from "../device/option_names.ts";
 import { add, div, maximum, minimum, mul, to } from "../kernels/mod.ts";
 import type { StateDict } from "../data/mod.ts";
 import { Metric } from "../metrics/mod.ts";
@@ -52,6 +53,8 @@ export interface NamedValue {
  */
 export class MetricStore {
   readonly #entries = new Map<string, Entry>();
+  /** Which value has each name of a row. */
+  readonly #names = new Map<string, string>();
   /** Values that rest on the host, to the bit; the entries have them back before anything is done with them. */
   #resting: { readonly entry: Entry; readonly slot: "last" | "total"; readonly value: HostTensor<DType> }[] = [];
 
@@ -72,7 +75,11 @@ export class MetricStore {
   ): void {
     const metric = given instanceof Metric ? given : null;
     const value: Tensor | number | null = given instanceof Metric ? given.latest : given;
-    if (value !== null) checkOne(name, value);
+    if (value !== null || metric === null) checkOne(name, value);
+    const { batchSize: weight } = options;
+    if (weight !== undefined && !(Number.isFinite(weight) && weight >= 0)) {
+      throw new TypeError(`Cannot log ${name}: batchSize must be a number from 0 on, got ${show(weight)}`);
+    }
     const key = `${hook}.${name}${suffix}`;
     const entry = this.#entryOf(key, name, suffix, options, hook, metric);
     free(entry.last);
@@ -82,7 +89,7 @@ export class MetricStore {
     noGrad(() => {
       entry.last = own(value);
       if (entry.onEpoch && metric === null) {
-        accumulate(entry, value, entry.reduceFx === "mean" ? options.batchSize ?? batchSize() : 1);
+        accumulate(entry, value, entry.reduceFx === "mean" ? weight ?? batchSize() : 1);
       }
     });
     entry.fresh = true;
@@ -110,6 +117,7 @@ export class MetricStore {
           `Cannot log ${name}: reduceFx must be "mean", "sum", "min" or "max", got ${JSON.stringify(reduceFx)}`,
         );
       }
+      this.#claim(entry);
       this.#entries.set(key, entry);
       return entry;
     }
@@ -118,6 +126,23 @@ export class MetricStore {
     if (!same) throw new Error(`Cannot log ${name} in ${hook}: it was logged there with other options before`);
     if (known.metric !== metric) throw new Error(`Cannot log ${name} in ${hook}: another metric had this name before`);
     return known;
+  }
+
+  /** Takes the names of an entry; what several hooks log under one name is one value. */
+  #claim({ name, suffix, onStep, onEpoch }: Kind): void {
+    if (typeof name !== "string" || name === "") {
+      throw new TypeError(`Cannot log ${show(name)}: the name must be a text that is not empty`);
+    }
+    const endings = onStep && onEpoch ? ["_step", "_epoch", ""] : [""], whose = name + suffix;
+    for (const taken of endings.map((ending) => name + ending + suffix)) {
+      const owner = this.#names.get(taken) ?? whose;
+      if (owner !== whose) {
+        throw new Error(
+          `Cannot log ${whose}: its name ${taken} is taken by ${owner}, which is logged by step and epoch`,
+        );
+      }
+      this.#names.set(taken, whose);
+    }
   }
 
   /** Whether {@link stepValues} has any. */
@@ -185,6 +210,7 @@ export class MetricStore {
       free(entry.total);
     }
     this.#entries.clear();
+    this.#names.clear();
     this.#resting = [];
   }
 
@@ -245,7 +271,7 @@ function missing(name: string): never {
 /** Throws unless a value is one number. */
 function checkOne(name: string, value: unknown): void {
   if (value instanceof Tensor ? value.numel === 1 : typeof value === "number") return;
-  const got = value instanceof Tensor ? `a tensor of shape [${value.shape.join(", ")}]` : `a ${typeof value}`;
+  const got = value instanceof Tensor ? `a tensor of shape [${value.shape.join(", ")}]` : show(value);
   throw new TypeError(`Cannot log ${name}: a value must be a number or a tensor with one element, got ${got}`);
 }
 

@@ -1,3 +1,4 @@
+import { show } from "../device/option_names.ts";
 import { div, mul } from "../kernels/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
@@ -155,7 +156,11 @@ function lossOf(outputs: StepOutput): Tensor | null {
   if (outputs === null || outputs === undefined) return null;
   const loss = outputs instanceof Tensor ? outputs : (outputs as { loss?: Tensor }).loss;
   if (loss instanceof Tensor && loss.numel === 1) return loss;
-  const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(", ")}]` : `a loss that is ${typeof loss}`;
+  const got = loss instanceof Tensor
+    ? `a tensor of shape [${loss.shape.join(", ")}]`
+    : loss === undefined
+    ? show(outputs)
+    : `a loss that is ${show(loss)}`;
   throw new TypeError(
     `Cannot train on what trainingStep returned: it must be a tensor with one element, an object with such a loss, or ` +
       `null, got ${got}`,

@@ -3,6 +3,7 @@ import type { Optimizer } from "../optim/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { watching } from "../tensor/watcher.ts";
 import type { Callback, CheckpointCallback } from "./callback.ts";
+import { checkMedia, checkNumbers } from "./check_logged.ts";
 import { callbacksOf, loggersOf } from "./defaults.ts";
 import type { FitLoop } from "./fit_loop.ts";
 import type { Logger, MediaPoint, Table } from "./logger.ts";
@@ -295,6 +296,7 @@ export abstract class TrainerStatus implements DataModuleTrainer {
    * @param metrics Numbers by name
    */
   logMetrics(metrics: Readonly<Record<string, number>>): void {
+    checkNumbers(metrics);
     this.#work.reporter.writeRow(metrics);
   }
 
@@ -306,21 +308,25 @@ export abstract class TrainerStatus implements DataModuleTrainer {
    * @param at Another step, a caption
    */
   logImage(name: string, image: Tensor, at: Partial<MediaPoint> = {}): void {
+    checkMedia("image", name, image);
     this.#work.reporter.show((logger, point) => logger.logImage?.(name, image, point), at);
   }
 
   /** Sends a text to all loggers that take texts, at the present step. */
   logText(name: string, text: string, at: Partial<MediaPoint> = {}): void {
+    checkMedia("text", name, text);
     this.#work.reporter.show((logger, point) => logger.logText?.(name, text, point), at);
   }
 
   /** Sends how the finite values of a tensor are distributed to all loggers that take that, at the present step. */
   logHistogram(name: string, values: Tensor, at: Partial<MediaPoint> = {}): void {
+    checkMedia("histogram", name, values);
     this.#work.reporter.show((logger, point) => logger.logHistogram?.(name, values, point), at);
   }
 
   /** Sends a table to all loggers that take tables, at the present step. */
   logTable(name: string, table: Table, at: Partial<MediaPoint> = {}): void {
+    checkMedia("table", name, table);
     this.#work.reporter.show((logger, point) => logger.logTable?.(name, table, point), at);
   }
 
