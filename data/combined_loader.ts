@@ -84,8 +84,18 @@ export class CombinedLoader implements Loader {
 
   /** The loaders without a random order, for {@link Loader.sequential}. */
   sequential(): CombinedLoader {
-    const plain = ([key, loader]: [string, Loader]): [string, Loader] => [key, loader.sequential?.() ?? loader];
-    const entries = Object.entries(this.loaders as Record<string, Loader>).map(plain);
+    return this.#each((loader) => loader.sequential?.() ?? loader);
+  }
+
+  /** The loaders with last batches that are not full, for {@link Loader.whole}. */
+  whole(): CombinedLoader {
+    return this.#each((loader) => loader.whole?.() ?? loader);
+  }
+
+  #each(change: (loader: Loader) => Loader): CombinedLoader {
+    const entries = Object.entries(this.loaders as Record<string, Loader>).map(([key, loader]) =>
+      [key, change(loader)] as const
+    );
     const loaders = Array.isArray(this.loaders) ? entries.map(([, loader]) => loader) : Object.fromEntries(entries);
     return new CombinedLoader(loaders, { mode: this.mode });
   }

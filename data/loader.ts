@@ -116,6 +116,15 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
     return this.with({ shuffle: undefined, sampler: undefined });
   }
 
+  /** The same loader with a last batch that is not full, where it leaves that out. */
+  whole(): DataLoader<T, C, B> {
+    const { dropLast, batchSampler } = this.#options;
+    if (dropLast) return this.with({ dropLast: undefined });
+    if (!(batchSampler instanceof BatchSampler) || !batchSampler.dropLast) return this;
+    const { sampler, batchSize } = batchSampler;
+    return this.with({ batchSampler: new BatchSampler(sampler, { batchSize }) });
+  }
+
   /**
    * The samples of each batch of an epoch, by their numbers in the data set.
    *

@@ -262,6 +262,8 @@ Deno.test("data sets without get come in their own order, told the epoch, of kno
   assertEquals(epochs, [0, 1]);
   assertEquals(loader.length, Infinity);
   assertEquals((await Array.fromAsync(loader.with({ dropLast: true }))).length, 2);
+  assertEquals((await Array.fromAsync(loader.with({ dropLast: true }).whole())).length, 3);
+  assertEquals(loader.whole(), loader);
   assertEquals(new DataLoader({ length: 5, ...stream }, { batchSize: 2 }).length, 3);
 });
 

@@ -20,6 +20,8 @@ export interface Loader<Batch = any> {
   setEpoch?(epoch: number): void;
   /** The same batches without a random order, for a model that is to learn a few by heart (`overfitBatches`). */
   sequential?(): Loader<Batch>;
+  /** The same batches and a last one that is not full, for a prediction, which leaves out no sample. */
+  whole?(): Loader<Batch>;
   /** The samples of each batch of an epoch, by their numbers in the data set, where that can be told. */
   batchIndices?(epoch: number): Iterable<ArrayLike<number>> | null;
   /** Where it stands, for a resume in the middle of an epoch. */

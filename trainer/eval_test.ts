@@ -1,6 +1,15 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ModelCheckpoint } from "../callbacks/mod.ts";
-import { Callback, LightningDataModule, type Loader, type Loaders, type Stage, Trainer } from "../lightning.ts";
+import { ArrayDataset, BatchSampler, CombinedLoader, DataLoader, SequentialSampler } from "../data/mod.ts";
+import {
+  Callback,
+  LightningDataModule,
+  type LightningModule,
+  type Loader,
+  type Loaders,
+  type Stage,
+  Trainer,
+} from "../lightning.ts";
 import { enableGrad, mean, mul, rand, randomState, type Tensor } from "../mod.ts";
 import { constantBatches, inFolder, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
@@ -74,6 +83,25 @@ trainerTest("limits bound each loader", async () => {
   assertEquals(trainer.numEvalBatches, [2]);
   assertEquals(await trainer.test(module, constantBatches([1, 3, 5, 7])), [{ loss_epoch: 2 }]);
   assertEquals(await trainer.predict(module, constantBatches([1])), []);
+});
+
+trainerTest("a prediction leaves out no sample, however its loaders are made", async () => {
+  class Sizes extends Slope {
+    override predictStep(batch: unknown): number {
+      return (batch as { x: Tensor }).x.shape[0];
+    }
+  }
+  const x = { dtype: "f32", shape: [5], data: new Float32Array(5) } as const, set = new ArrayDataset({ x });
+  const loader = (options: object) => new DataLoader(set, { batchSize: 2, dropLast: true, ...options });
+  const batchSampler = new BatchSampler(new SequentialSampler(5), { batchSize: 2, dropLast: true });
+  const module = new Sizes() as LightningModule;
+  const sizes = (data: Loaders) => new Trainer(quiet).predict(module, { predict: data } as never);
+  assertEquals(await sizes(loader({})), [2, 2, 1]);
+  assertEquals(await sizes(new DataLoader(set, { batchSampler })), [2, 2, 1]);
+  assertEquals(await sizes([loader({}), loader({ batchSize: 3 })]), [[2, 2, 1], [3, 2]]);
+  assertEquals(await sizes(new CombinedLoader([loader({}), loader({ batchSize: 3 })], { mode: "sequential" })), [
+    ...[2, 2, 1, 3, 2],
+  ]);
 });
 
 trainerTest("evaluation rows of batches count that loader's batches over the whole run", async () => {

@@ -196,7 +196,11 @@ export class Run implements ModuleHost {
   /** The loaders of a kind: as given to the entry point, else from the data module, else from the module. */
   loaders(kind: LoaderKind): NamedLoader[] | Promise<NamedLoader[]> {
     const used = (loaders: Loaders) => {
-      const list = listLoaders(loaders);
+      const given = listLoaders(loaders);
+      // A prediction leaves out no sample.
+      const list = kind !== "predict"
+        ? given
+        : given.map((it) => ({ ...it, loader: it.loader.whole?.() ?? it.loader }));
       for (const { loader } of list) this.#loaders.add(loader);
       return list;
     };

@@ -1,7 +1,8 @@
+import { show } from "../../device/option_names.ts";
 import type { Stage } from "../../data/mod.ts";
 import { type CpuSample, type ProfiledFunction, startCpuProfile } from "../../platform/mod.ts";
 import { fiveDigits, textTable } from "./_table.ts";
-import { Profiler, type ProfilerOptions } from "./profiler.ts";
+import { checkProfiler, Profiler, PROFILER_OPTIONS, type ProfilerOptions } from "./profiler.ts";
 
 /** Options of an {@link AdvancedProfiler}. */
 export interface AdvancedProfilerOptions extends ProfilerOptions {
@@ -50,12 +51,17 @@ export class AdvancedProfiler extends Profiler {
    * Makes the profiler.
    *
    * @param options Where its report goes, and how much it shows
+   * @throws {TypeError} If an option does not exist, or is of another type
    * @throws {RangeError} If a number is not above 0
    */
-  constructor({ lineCountRestriction = 10, samplingInterval = 500, ...options }: AdvancedProfilerOptions = {}) {
+  constructor(options: AdvancedProfilerOptions = {}) {
+    const task = "make an AdvancedProfiler";
+    checkProfiler(task, options, { ...PROFILER_OPTIONS, lineCountRestriction: true, samplingInterval: true });
     super(options);
+    const { lineCountRestriction = 10, samplingInterval = 500 } = options;
     for (const [name, value] of Object.entries({ lineCountRestriction, samplingInterval })) {
-      if (!(value > 0)) throw new RangeError(`Cannot make an AdvancedProfiler: ${name} must be above 0, got ${value}`);
+      if (typeof value === "number" && value > 0) continue;
+      throw new RangeError(`Cannot ${task}: ${name} must be above 0, got ${show(value)}`);
     }
     this.#lines = lineCountRestriction;
     this.#interval = samplingInterval;

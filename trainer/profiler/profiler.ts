@@ -1,3 +1,4 @@
+import { checkNames, type OptionNames, show } from "../../device/option_names.ts";
 import type { Awaitable, Stage } from "../../data/mod.ts";
 import { joinPath, makeDir, writeErr, writeFile } from "../../platform/mod.ts";
 import { lastly } from "../_then.ts";
@@ -8,6 +9,37 @@ export interface ProfilerOptions {
   dirpath?: string | null;
   /** The report is written to `fit-<filename>.txt` and so on, instead of to the error stream. */
   filename?: string | null;
+}
+
+/** The names of {@link ProfilerOptions}. */
+export const PROFILER_OPTIONS: OptionNames<ProfilerOptions> = { dirpath: true, filename: true };
+
+/**
+ * Throws unless all options of a profiler exist, its places are texts, and flags are flags.
+ *
+ * @param task What is done with them: `"make a SimpleProfiler"`
+ * @param options What was given
+ * @param names The options that exist
+ * @param flags Those of them that are true or false
+ * @throws {TypeError} Naming the first that is wrong
+ */
+export function checkProfiler<O extends ProfilerOptions>(
+  task: string,
+  options: O,
+  names: OptionNames<O>,
+  flags: readonly (keyof O & string)[] = [],
+): void {
+  checkNames(task, options, names);
+  const refuse = (name: string, rule: string, value: unknown): never => {
+    throw new TypeError(`Cannot ${task}: ${name} must be ${rule}, got ${show(value)}`);
+  };
+  for (const name of ["dirpath", "filename"] as const) {
+    const value = options[name];
+    if (value !== undefined && value !== null && typeof value !== "string") refuse(name, "a text or null", value);
+  }
+  for (const name of flags) {
+    if (options[name] !== undefined && typeof options[name] !== "boolean") refuse(name, "true or false", options[name]);
+  }
 }
 
 /**

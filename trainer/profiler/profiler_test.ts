@@ -88,6 +88,27 @@ Deno.test("a profiler is chosen by name, and no other name is taken", () => {
   );
 });
 
+Deno.test("options of profilers that do not exist or are of another type are refused", () => {
+  const wrong: [() => Profiler, string][] = [
+    [() => new SimpleProfiler({ extendd: false } as never), "extended is the nearest"],
+    [
+      () => new SimpleProfiler({ extended: 1 } as never),
+      "Cannot make a SimpleProfiler: extended must be true or false, got 1",
+    ],
+    [() => new AdvancedProfiler({ lines: 5 } as never), "there is no option lines"],
+    [() => new AdvancedProfiler({ lineCountRestriction: "5" } as never), 'must be above 0, got "5"'],
+    [() => new TraceProfiler({ fileName: "x" } as never), "filename is the nearest"],
+    [() => new TraceProfiler({ active: 0 }), "active must be a whole number from 1 on, got 0"],
+    [() => new TraceProfiler({ kernels: null } as never), "kernels must be true or false, got null"],
+    [
+      () => new SimpleProfiler({ dirpath: 5 } as never),
+      "Cannot make a SimpleProfiler: dirpath must be a text or null, got 5",
+    ],
+    [() => new SimpleProfiler("times" as never), "options must be an object such as { dirpath: …"],
+  ];
+  for (const [make, message] of wrong) assertThrows(make, Error, message);
+});
+
 trainerTest("the advanced profiler names the functions that took the time", async () => {
   const profiler = new AdvancedProfiler({ samplingInterval: 200, lineCountRestriction: 1000 });
   class Slow extends Slope {

@@ -1,6 +1,6 @@
 import type { Stage } from "../../data/mod.ts";
 import { fiveDigits, textTable } from "./_table.ts";
-import { Profiler, type ProfilerOptions } from "./profiler.ts";
+import { checkProfiler, Profiler, PROFILER_OPTIONS, type ProfilerOptions } from "./profiler.ts";
 
 /** Options of a {@link SimpleProfiler}. */
 export interface SimpleProfilerOptions extends ProfilerOptions {
@@ -40,10 +40,12 @@ export class SimpleProfiler extends Profiler {
    * Makes the profiler.
    *
    * @param options Where its report goes, and how much it shows
+   * @throws {TypeError} If an option does not exist, or is of another type
    */
-  constructor({ extended = true, ...options }: SimpleProfilerOptions = {}) {
+  constructor(options: SimpleProfilerOptions = {}) {
+    checkProfiler("make a SimpleProfiler", options, { ...PROFILER_OPTIONS, extended: true }, ["extended"]);
     super(options);
-    this.#extended = extended;
+    this.#extended = options.extended ?? true;
   }
 
   /** What each action has cost in the present entry point, or the one before. */

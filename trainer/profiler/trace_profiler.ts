@@ -1,10 +1,11 @@
+import { show } from "../../device/option_names.ts";
 import type { Stage } from "../../data/mod.ts";
 import { device, type TimedDispatch } from "../../device/mod.ts";
 import { Timeline } from "../../device/timeline.ts";
 import { joinPath, makeDir, writeFile } from "../../platform/mod.ts";
 import { fiveDigits, textTable } from "./_table.ts";
 import { type ChromeTrace, type HostSpan, type MemorySample, toChromeTrace } from "./chrome_trace.ts";
-import { Profiler, type ProfilerOptions } from "./profiler.ts";
+import { checkProfiler, Profiler, PROFILER_OPTIONS, type ProfilerOptions } from "./profiler.ts";
 
 /** Options of a {@link TraceProfiler}. */
 export interface TraceProfilerOptions extends ProfilerOptions {
@@ -59,16 +60,20 @@ export class TraceProfiler extends Profiler {
    * Makes the profiler.
    *
    * @param options Which batches are traced, and where the trace goes
+   * @throws {TypeError} If an option does not exist, or is of another type
    * @throws {RangeError} If a number of batches is none
    */
-  constructor({ wait = 1, warmup = 1, active = 3, repeat = 1, kernels = true, ...options }: TraceProfilerOptions = {}) {
+  constructor(options: TraceProfilerOptions = {}) {
+    const task = "make a TraceProfiler", numbers = { wait: true, warmup: true, active: true, repeat: true } as const;
+    checkProfiler(task, options, { ...PROFILER_OPTIONS, ...numbers, kernels: true }, ["kernels"]);
     super(options);
+    const { wait = 1, warmup = 1, active = 3, repeat = 1, kernels = true } = options;
     this.#schedule = { wait, warmup, active, repeat };
     for (const [name, value] of Object.entries(this.#schedule)) {
       const least = name === "active" ? 1 : 0;
       if (Number.isInteger(value) && value >= least) continue;
       throw new RangeError(
-        `Cannot make a TraceProfiler: ${name} must be a whole number from ${least} on, got ${value}`,
+        `Cannot ${task}: ${name} must be a whole number from ${least} on, got ${show(value)}`,
       );
     }
     this.#kernels = kernels;
