@@ -4608,6 +4608,110 @@ fn main(
 `,
 };
 
+/** kernels/factor/cholesky_step.wgsl */
+export const choleskyStep: KernelSource<{ x: "read", y: "read_write" }, { size: "u32", step: "u32", count: "u32" }> = {
+  name: "choleskyStep",
+  bindings: { x: "read", y: "read_write" },
+  params: { size: "u32", step: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// y[k, k] = √x[k, k], y[i, k] = x[i, k] / y[k, k], y[i, j] = x[i, j] − y[i, k] y[j, k] for i ≥ j > k; zeros above the diagonal
+// One invocation makes one element.
+// uses: place, bits
+struct Params {
+  size: u32,
+  step: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let size = params.size;
+  let k = params.step;
+  let j = at % size;
+  let i = at / size % size;
+  let base = at / size / size * size;
+  if (i < j) {
+    y[at] = 0.0;
+    return;
+  }
+  let v = x[at];
+  if (j < k) {
+    y[at] = v;
+    return;
+  }
+  let d = x[(base + k) * size + k];
+  let root = select(nan(), sqrt(d), d > 0.0);
+  let left = x[(base + i) * size + k] / root;
+  let right = x[(base + j) * size + k] / root;
+  y[at] = select(v - left * right, select(left, root, i == k), j == k);
+}
+`,
+};
+
 /** kernels/count/count.wgsl */
 export const count: KernelSource<{ keys: "read", counts: "read_write" }, { size: "u32", count: "u32" }> = {
   name: "count",
@@ -6953,6 +7057,382 @@ fn main(
     let value = bitcast<u32>(e.top + log(e.total));
     y[at] = poison(bitcast<f32>(select(value, bitcast<u32>(e.top), infinite)), e.nan);
   }
+}
+`,
+};
+
+/** kernels/factor/lu_determinant.wgsl */
+export const luDeterminant: KernelSource<{ lu: "read", swaps: "read", det: "read_write", signs: "read_write", logs: "read_write" }, { size: "u32", pages: "u32" }> = {
+  name: "luDeterminant",
+  bindings: { lu: "read", swaps: "read", det: "read_write", signs: "read_write", logs: "read_write" },
+  params: { size: "u32", pages: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// Tests by bits: compilers may assume that NaN and infinities do not occur, so comparisons could be folded away.
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn any_nan(x: f32, y: f32) -> bool {
+  return max(bitcast<u32>(x) & 0x7fffffffu, bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Constant expressions may not be NaN or infinite in WGSL, so both are made while the kernel runs.
+fn nan() -> f32 {
+  var bits = 0x7fc00000u;
+  return bitcast<f32>(bits);
+}
+
+fn infinity() -> f32 {
+  var bits = 0x7f800000u;
+  return bitcast<f32>(bits);
+}
+
+// The magnitude of x with the sign of y.
+fn copy_sign(x: f32, y: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u));
+}
+
+// x itself, in a way that compilers do not see through: (a + b) - a then stays what it is. Only NaN patterns may change.
+fn opaque(x: f32) -> f32 {
+  return bitcast<f32>(min(bitcast<u32>(x), 0xffc00000u));
+}
+
+// The upper 12 bits of the mantissa: products of two such numbers are exact.
+fn upper_half(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// √x, NaN below 0.
+fn sqrt_f32(x: f32) -> f32 {
+  return select(sqrt(x), nan(), bitcast<u32>(x) > 0x80000000u);
+}
+
+// Comparisons that hold for NaN whatever the compiler assumes: false, but for \`ne\`.
+// uses: bits
+fn eq_f32(x: f32, y: f32) -> bool {
+  return x == y && !any_nan(x, y);
+}
+
+fn ne_f32(x: f32, y: f32) -> bool {
+  return x != y || any_nan(x, y);
+}
+
+fn lt_f32(x: f32, y: f32) -> bool {
+  return x < y && !any_nan(x, y);
+}
+
+fn le_f32(x: f32, y: f32) -> bool {
+  return x <= y && !any_nan(x, y);
+}
+
+// The larger and the smaller of two; NaN if one of them is.
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), nan(), any_nan(x, y));
+}
+
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(min(x, y), nan(), any_nan(x, y));
+}
+
+// x > 0 and x ≤ 0, by bits alone: false for NaN.
+fn is_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+fn is_not_positive(x: f32) -> bool {
+  return bitcast<u32>(x) == 0u || (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u;
+}
+
+// x ≠ 0: true for NaN.
+fn is_nonzero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) != 0u;
+}
+
+fn sign_f32(x: f32) -> f32 {
+  return select(sign(x), 0.0, is_nan(x));
+}
+
+fn relu_f32(x: f32) -> f32 {
+  return select(x, 0.0, (bitcast<u32>(x) ^ 0x80000000u) <= 0x7f800000u);
+}
+
+fn clamp_f32(x: f32, low: f32, high: f32) -> f32 {
+  return select(min(max(x, low), high), x, is_nan(x));
+}
+
+// Exponential functions. WGSL allows its own exp 3 + 2|x| units in the last place; these keep to about one.
+// uses: bits, order
+
+// 2^n · y for n from -252 to 254, in two steps so that the result may overflow, or underflow, only at the end.
+fn scale_by_power(y: f32, n: i32) -> f32 {
+  let half = n >> 1u;
+  return y * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+}
+
+// (e^r - 1 - r) / r² for |r| ≤ ln(2)/2, minimax (Moshier, Cephes, expf.c).
+fn exp_tail(r: f32) -> f32 {
+  return ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r +
+    1.6666665459e-1) * r + 5.0000001201e-1;
+}
+
+// e^x = 2^n · e^r with n = round(x / ln 2); ln 2 is subtracted in two parts (Cody and Waite). Adding 1.5 · 2^23 leaves n in
+// the last bits of a sum, from where it is added to the exponent. Below the smallest normal number the result is 0.
+fn exp_f32(x: f32) -> f32 {
+  let sum = opaque(x * 1.44269504 + 12582912.0);
+  let n = sum - 12582912.0;
+  let r = opaque(x - n * 0.693359375) + n * 2.12194440e-4;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x42b17218u || bits - 0x80000000u < 0x42aeac50u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// 2^x
+fn exp2_f32(x: f32) -> f32 {
+  let sum = opaque(x + 12582912.0);
+  let r = (x - (sum - 12582912.0)) * 0.693147181;
+  let y = exp_tail(r) * r * r + r + 1.0;
+  let scaled = bitcast<f32>(bitcast<u32>(y) + (bitcast<u32>(sum) << 23u));
+  let bits = bitcast<u32>(x);
+  let ordinary = bits < 0x43000000u || bits - 0x80000000u <= 0x42fc0000u;
+  return select(relu_f32(x) * 3.0e38, scaled, ordinary);
+}
+
+// e^x - 1, also where x is so small that e^x rounds to 1.
+fn expm1_f32(x: f32) -> f32 {
+  let near = exp_tail(x) * x * x + x;
+  return select(exp_f32(x) - 1.0, near, abs(x) < 0.34657359);
+}
+
+// Logarithms. WGSL allows its own log an absolute error of 2^-21 around 1; these keep to about one unit in the last place.
+// uses: bits, exp
+
+// (ln(1 + f) - f + f²/2) / f³ for sqrt(1/2) - 1 ≤ f ≤ sqrt(2) - 1, minimax (Moshier, Cephes, logf.c).
+fn log_tail(f: f32) -> f32 {
+  return (((((((7.0376836292e-2 * f - 1.1514610310e-1) * f + 1.1676998740e-1) * f - 1.2420140846e-1) * f +
+    1.4249322787e-1) * f - 1.6668057665e-1) * f + 2.0000714765e-1) * f - 2.4999993993e-1) * f + 3.3333331174e-1;
+}
+
+// x = 2^e · (1 + f) as (f, e), for x > 0; denormal numbers included.
+fn split_power(x: f32) -> vec2f {
+  let bits = bitcast<u32>(x);
+  let tiny = bits < 0x00800000u;
+  let normal = select(bits, bitcast<u32>(f32(bits)), tiny);
+  // Rounds the exponent so that the mantissa lies between sqrt(1/2) and sqrt(2).
+  let e = (normal - 0x3f3504f3u) >> 23u;
+  let exponent = bitcast<i32>(e << 23u) >> 23u;
+  let mantissa = bitcast<f32>(normal - (bitcast<u32>(exponent) << 23u));
+  return vec2f(mantissa - 1.0, f32(exponent - select(0, 149, tiny)));
+}
+
+// What a logarithm gives at 0, below it, at infinity and for NaN, else y.
+fn log_limits(x: f32, y: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let special = select(x, nan(), bits > 0x80000000u && !is_nan(x));
+  let ordinary = select(y, special, bits >= 0x7f800000u);
+  return select(ordinary, -infinity(), (bits << 1u) == 0u);
+}
+
+fn log_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let y = p.y * -2.12194440e-4 + log_tail(f) * f * f * f - 0.5 * f * f + f + p.y * 0.693359375;
+  return log_limits(x, y);
+}
+
+fn log2_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let rest = log_tail(f) * f * f * f - 0.5 * f * f;
+  // 1/ln 2 = 1 + 0.4427
+  let y = f * 0.44269504 + rest * 0.44269504 + rest + f + p.y;
+  return log_limits(x, y);
+}
+
+fn log10_f32(x: f32) -> f32 {
+  let p = split_power(x);
+  let f = p.x;
+  let natural = log_tail(f) * f * f * f - 0.5 * f * f + f;
+  let y = p.y * 4.605038e-6 + natural * 0.43429448 + p.y * 0.30102539;
+  return log_limits(x, y);
+}
+
+// ln(1 + x), also where x is so small that 1 + x rounds to 1.
+fn log1p_f32(x: f32) -> f32 {
+  let near = log_tail(x) * x * x * x - 0.5 * x * x + x;
+  return select(log_f32(1.0 + x), near, x > -0.29289 && x < 0.41421);
+}
+
+// ln(e^x + e^y) = max(x, y) + ln(1 + e^-|x - y|)
+fn logaddexp_f32(x: f32, y: f32) -> f32 {
+  let high = max(x, y);
+  let sum = high + log1p_f32(exp_f32(-abs(x - y)));
+  return select(select(sum, high, is_inf(high)), nan(), any_nan(x, y));
+}
+
+// det = ± Π lu[i, i], minus for an odd number of exchanges; its sign, and log |det|
+// One invocation makes one matrix' numbers.
+// uses: place, log
+struct Params {
+  size: u32,
+  pages: u32,
+}
+
+@group(0) @binding(0) var<storage, read> lu: array<f32>;
+@group(0) @binding(1) var<storage, read> swaps: array<i32>;
+@group(0) @binding(2) var<storage, read_write> det: array<f32>;
+@group(0) @binding(3) var<storage, read_write> signs: array<f32>;
+@group(0) @binding(4) var<storage, read_write> logs: array<f32>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let page = workgroup_index(id, groups) * 64u + lane;
+  if (page >= params.pages) {
+    return;
+  }
+  let base = page * params.size;
+  var product = 1.0;
+  var direction = 1.0;
+  var total = 0.0;
+  for (var i = 0u; i < params.size; i++) {
+    let v = lu[(base + i) * params.size + i];
+    let turned = select(v, -v, u32(swaps[base + i]) != i);
+    product *= turned;
+    direction *= sign(turned);
+    total += log_f32(abs(v));
+  }
+  det[page] = product;
+  signs[page] = direction;
+  logs[page] = total;
+}
+`,
+};
+
+/** kernels/factor/lu_pivot.wgsl */
+export const luPivot: KernelSource<{ x: "read", swaps: "read_write", order: "read_write" }, { size: "u32", step: "u32", pages: "u32" }> = {
+  name: "luPivot",
+  bindings: { x: "read", swaps: "read_write", order: "read_write" },
+  params: { size: "u32", step: "u32", pages: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// swaps[page, step] = the row from \`step\` on with the largest |x[page, row, step]|; order[page] follows the exchange
+// One invocation looks through one matrix' column.
+// uses: place
+struct Params {
+  size: u32,
+  step: u32,
+  pages: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> swaps: array<i32>;
+@group(0) @binding(2) var<storage, read_write> order: array<i32>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let page = workgroup_index(id, groups) * 64u + lane;
+  if (page >= params.pages) {
+    return;
+  }
+  let base = page * params.size;
+  if (params.step == 0u) {
+    for (var i = 0u; i < params.size; i++) {
+      order[base + i] = i32(i);
+    }
+  }
+  var pivot = params.step;
+  var largest = abs(x[(base + pivot) * params.size + params.step]);
+  for (var i = params.step + 1u; i < params.size; i++) {
+    let v = abs(x[(base + i) * params.size + params.step]);
+    if (v > largest) {
+      largest = v;
+      pivot = i;
+    }
+  }
+  swaps[base + params.step] = i32(pivot);
+  let other = order[base + pivot];
+  order[base + pivot] = order[base + params.step];
+  order[base + params.step] = other;
+}
+`,
+};
+
+/** kernels/factor/lu_step.wgsl */
+export const luStep: KernelSource<{ x: "read", swaps: "read", y: "read_write" }, { size: "u32", step: "u32", count: "u32" }> = {
+  name: "luStep",
+  bindings: { x: "read", swaps: "read", y: "read_write" },
+  params: { size: "u32", step: "u32", count: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y = x with rows \`step\` and swaps[step] exchanged, and then below row p = \`step\`: y[i, p] = x[i, p] / x[p, p], y[i, j] = x[i, j] − y[i, p] x[p, j]
+// One invocation makes one element.
+// uses: place
+struct Params {
+  size: u32,
+  step: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> swaps: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let size = params.size;
+  let step = params.step;
+  let j = at % size;
+  let i = at / size % size;
+  let base = at / size / size * size;
+  let pivot = u32(swaps[base + step]);
+  let row = select(select(i, step, i == pivot), pivot, i == step);
+  let v = x[(base + row) * size + j];
+  if (i <= step || j < step) {
+    y[at] = v;
+    return;
+  }
+  // A column of zeros has nothing to take away: its matrix is singular, and the zero on the diagonal says so.
+  let divisor = x[(base + pivot) * size + step];
+  let factor = select(0.0, x[(base + row) * size + step] / divisor, divisor != 0.0);
+  y[at] = select(v - factor * x[(base + pivot) * size + j], factor, j == step);
 }
 `,
 };
@@ -11065,6 +11545,68 @@ fn main(
     word = x[source];
   }
   y[at] = word;
+}
+`,
+};
+
+/** kernels/factor/substitute.wgsl */
+export const substitute: KernelSource<{ t: "read", b: "read", order: "read", y: "read_write" }, { size: "u32", columns: "u32", count: "u32", upper: "u32", unit: "u32" }> = {
+  name: "substitute",
+  bindings: { t: "read", b: "read", order: "read", y: "read_write" },
+  params: { size: "u32", columns: "u32", count: "u32", upper: "u32", unit: "u32" },
+  code: `// The number of a workgroup when a long row of them is folded over x, y and z.
+fn workgroup_index(id: vec3u, count: vec3u) -> u32 {
+  return (id.z * count.y + id.y) * count.x + id.x;
+}
+
+// y with T·y = b, T the lower triangle of t, or the upper one; with ones on its diagonal where \`unit\` is not 0
+// One invocation makes one column of y, row after row; neighbours differ in the column.
+// uses: place
+struct Params {
+  size: u32,
+  columns: u32,
+  count: u32,
+  upper: u32,
+  unit: u32,
+}
+
+@group(0) @binding(0) var<storage, read> t: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> order: array<i32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(32) var<uniform> params: Params;
+
+// Which row of b belongs to row i of page \`base\`.
+fn row_of(base: u32, i: u32) -> u32 {
+  return i;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_index(id, groups) * 64u + lane;
+  if (at >= params.count) {
+    return;
+  }
+  let size = params.size;
+  let columns = params.columns;
+  let column = at % columns;
+  let base = at / columns * size;
+  for (var s = 0u; s < size; s++) {
+    let i = select(s, size - 1u - s, params.upper != 0u);
+    var v = b[(base + row_of(base, i)) * columns + column];
+    for (var r = 0u; r < s; r++) {
+      let k = select(r, size - 1u - r, params.upper != 0u);
+      v -= t[(base + i) * size + k] * y[(base + k) * columns + column];
+    }
+    if (params.unit == 0u) {
+      v /= t[(base + i) * size + i];
+    }
+    y[(base + i) * columns + column] = v;
+  }
 }
 `,
 };

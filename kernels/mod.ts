@@ -11,6 +11,7 @@ export * from "./count/mod.ts";
 export * from "./counter/mod.ts";
 export * from "./cross_entropy/mod.ts";
 export * from "./elementwise/mod.ts";
+export * from "./factor/mod.ts";
 export * from "./gather/mod.ts";
 export * from "./grad_norm/mod.ts";
 export * from "./layer_norm/mod.ts";

@@ -695,6 +695,18 @@ export interface TensorMethods {
   channelShuffle(groups: number): Tensor;
 
   /**
+   * The Cholesky factor: the lower triangle L with L·Lᵀ = A, in f32 arithmetic.
+   *
+   * @param options Which triangle is wanted
+   * @returns Shape [..., n, n]; NaN from the first row on that is not positive definite, since nothing is read
+   * back to tell
+   */
+  cholesky(options?: {
+    /** Whether U with Uᵀ·U = A is wanted instead of L; default false. */
+    upper?: boolean;
+  }): Tensor;
+
+  /**
    * Splits an axis into at most `chunks` parts of equal size (the last may be smaller).
    *
    * @param chunks Number of parts wanted; there are fewer when the axis is used up before
@@ -1051,6 +1063,13 @@ export interface TensorMethods {
 
   /** Degrees as radians: x · π / 180. */
   deg2rad(): Tensor;
+
+  /**
+   * The determinants of matrices, in f32 arithmetic.
+   *
+   * @returns Shape [...]
+   */
+  det(): Tensor;
 
   /**
    * A matrix with a vector on a diagonal and zeros elsewhere, or the diagonal of a matrix.
@@ -1770,6 +1789,13 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * The inverses of matrices, in f32 arithmetic.
+   *
+   * @returns Shape [..., n, n]; not finite where a matrix is singular, since nothing is read back to tell
+   */
+  inverse(): Tensor;
+
+  /**
    * Whether |a − b| ≤ atol + rtol · |b|.
    *
    * @param b A tensor that broadcasts with it
@@ -2009,6 +2035,13 @@ export interface TensorMethods {
     /** The axis. */
     dim: number;
   }): Tensor;
+
+  /**
+   * The logarithms of determinants.
+   *
+   * @returns Shape [...]; −∞ for a singular matrix, NaN where the determinant is negative
+   */
+  logdet(): Tensor;
 
   /** Whether both are true; numbers are true where they are not 0. */
   logicalAnd(b: Tensor | number): Tensor;
@@ -3364,6 +3397,13 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * Signs of determinants, and the logarithms of their magnitudes, which do not overflow.
+   *
+   * @returns Signs (−1, 0, 1; without gradient) and logarithms (−∞ for a singular matrix), shapes [...]
+   */
+  slogdet(): [Tensor, Tensor];
+
+  /**
    * A square near 0 and a line beyond: d²/(2 beta) for d = |input − target| < beta, else d − beta/2.
    *
    * @param target The same shape
@@ -3437,6 +3477,32 @@ export interface TensorMethods {
 
   /** x / (1 + |x|). */
   softsign(): Tensor;
+
+  /**
+   * X with A·X = B, by factors with exchanged rows, in f32 arithmetic.
+   *
+   * @param b Shape [..., n, k] of the same type, or [..., n] with the leading axes of `a`; leading axes of
+   * matrices broadcast
+   * @returns The shape of b with the leading axes of both; not finite where a matrix is singular, since nothing
+   * is read back to tell
+   */
+  solve(b: Tensor): Tensor;
+
+  /**
+   * X with A·X = B, where A is triangular; the other triangle is not read.
+   *
+   * @param b Shape [..., n, k] of the same type (with `left: false` [..., k, n]); leading axes broadcast
+   * @param options Which triangle, whether its diagonal counts, and on which side it stands
+   * @returns The shape of b with the leading axes of both
+   */
+  solveTriangular(b: Tensor, options: {
+    /** The upper triangle (`true`) or the lower one. */
+    upper: boolean;
+    /** Whether the diagonal is taken for ones; default false. */
+    unitriangular?: boolean;
+    /** Whether X·A = B is solved (`false`) instead of A·X = B; default true. */
+    left?: boolean;
+  }): Tensor;
 
   /**
    * Sorts along an axis.
@@ -3994,6 +4060,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "ceil",
   "celu",
   "channelShuffle",
+  "cholesky",
   "chunk",
   "clamp",
   "combinations",
@@ -4020,6 +4087,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "cumsum",
   "cumulativeTrapezoid",
   "deg2rad",
+  "det",
   "diag",
   "diagEmbed",
   "diagonal",
@@ -4088,6 +4156,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "inner",
   "instanceNorm",
   "interpolate",
+  "inverse",
   "isclose",
   "isfinite",
   "isin",
@@ -4119,6 +4188,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "logaddexp",
   "logaddexp2",
   "logcumsumexp",
+  "logdet",
   "logicalAnd",
   "logicalNot",
   "logicalOr",
@@ -4227,6 +4297,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "sinh",
   "slice",
   "sliceScatter",
+  "slogdet",
   "smoothL1Loss",
   "softMarginLoss",
   "softmax",
@@ -4234,6 +4305,8 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "softplus",
   "softshrink",
   "softsign",
+  "solve",
+  "solveTriangular",
   "sort",
   "split",
   "sqrt",

@@ -3,6 +3,7 @@ import * as f from "../mod.ts";
 import type { Tensor } from "../mod.ts";
 import { array, at, build, map, mapRows, type NDArray, reduce, reshape, total } from "./reference.ts";
 import type { InputSpec } from "./op_spec.ts";
+import { FACTOR_ROWS } from "./size_factors.ts";
 import type { SizeRow } from "./sizes.ts";
 
 export const whole = (shape: readonly number[], below: number): InputSpec => ({ shape, dtype: "i32", draw: { below } });
@@ -394,6 +395,7 @@ const OTHERS: readonly SizeRow[] = [
 
 /** Primitives with kernels of their own, but for those of layers (`size_layers.ts`). */
 export const SIZE_ROWS: readonly SizeRow[] = [
+  ...FACTOR_ROWS,
   ...REDUCTIONS,
   ...ALONG_ROWS,
   ...LAYOUT,

@@ -97,6 +97,15 @@ const OURS: Record<string, { why: string; call: Call }> = {
       return lstm.forward(f(2, 1, 4))[0];
     },
   },
+  ...Object.fromEntries(
+    ([
+      ["cholesky", square((x) => L.cholesky(x))],
+      ["det", square((x) => L.det(x))],
+      ["slogdet", square((x) => L.slogdet(x)[1])],
+      ["solve", pair((x, y) => L.solve(x, y))],
+      ["solveTriangular", pair((x, y) => L.solveTriangular(x, y, { upper: true }))],
+    ] as const).map(([name, call]) => [name, { why: "PyTorch refuses factors of 16-bit matrices on GPUs", call }]),
+  ),
   binaryCrossEntropy: {
     why:
       "PyTorch refuses it under autocast, since probabilities of f16 lose their ends; in f32 the loss is right for what it gets",

@@ -107,7 +107,7 @@ cumprod
 cumsum
 cumulative_trapezoid: float
 deg2rad: float
-det ! no factorisations: f32 kernels would promise accuracy that they cannot keep
+det: float
 detach: any
 diag: any
 diag_embed: any
@@ -167,7 +167,7 @@ index_reduce
 index_put: any
 index_select: any
 inner: float
-inverse ! no factorisations, see det
+inverse: float
 isclose: none
 isfinite: none
 isin: none
@@ -192,6 +192,7 @@ log2: float
 logaddexp: float
 logaddexp2: float
 logcumsumexp: float
+logdet: float
 logical_and: none
 logical_not: none
 logical_or: none
@@ -283,6 +284,7 @@ sin: float
 sinc: float
 sinh: float
 slice_scatter: any
+slogdet: float
 softmax: float
 sort
 split: any
@@ -295,7 +297,7 @@ std_mean: float
 sub
 subtract = sub
 sum
-svd ! no factorisations, see det
+svd ! an iteration whose length depends on the numbers, which a step without reads cannot have
 swapaxes = transpose: any
 swapdims = transpose: any
 t: any
@@ -341,12 +343,15 @@ zeros_like: new
 linalg.vector_norm = norm: float
 linalg.matrix_norm = matrixNorm: float
 linalg.multi_dot = multiDot: float
-linalg.cholesky ! no factorisations, see det
-linalg.eigh ! no factorisations, see det
-linalg.lstsq ! no factorisations, see det
-linalg.qr ! no factorisations, see det
-linalg.solve ! no factorisations, see det
-linalg.inv ! no factorisations, see det
+linalg.cholesky: float
+linalg.eigh ! an iteration, see svd
+linalg.lstsq ! for full rank: solve of the normal equations, or of cholesky’s factors
+linalg.qr ! cholesky of xᵀx gives R; nn.init.orthogonal has its own on the host
+linalg.solve = solve: float
+linalg.solve_triangular = solveTriangular: float
+linalg.slogdet = slogdet: float
+linalg.det = det: float
+linalg.inv = inverse: float
 special.expit = sigmoid: float
 special.entr = entr: float
 special.ndtr = ndtr: float
