@@ -4,6 +4,9 @@ import type { Logger } from "./logger.ts";
 import { openLoggers } from "./defaults.ts";
 import type { Run } from "./run.ts";
 
+/** How long an interrupted batch may take before the user is told that it is waited for. */
+const PATIENCE_MS = 3000;
+
 /** How an entry point ended. */
 export type Ending = "finished" | "interrupted";
 
@@ -25,9 +28,14 @@ export async function enter(
   const { data, module, hooks, profiler, reporter, saves } = run;
   const errors = new FirstError();
   // The first Ctrl-C (or SIGTERM, as batch systems send it) asks for an orderly end, the next one ends the process.
+  let patience: ReturnType<typeof setTimeout> | undefined;
   const interrupt = () => {
-    run.interrupted = true;
+    run.interrupt();
     stopListening();
+    patience = setTimeout(
+      () => writeErr("Interrupted: the running batch is not done yet; Ctrl-C again ends the process at once\n"),
+      PATIENCE_MS,
+    );
   };
   const listening = [onInterrupt(interrupt), onTerminate(interrupt)];
   const stopListening = () => listening.splice(0).forEach((stop) => stop());
@@ -44,6 +52,7 @@ export async function enter(
     await reporter.settle();
     await saves.settle();
   });
+  clearTimeout(patience);
   const failed = errors.any;
   if (failed) {
     const { error } = errors;

@@ -3,7 +3,7 @@ import { inferenceMode, noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
 import { Cursor, type NamedLoader, type Step } from "./loaders.ts";
 import { MetricStore, readValues } from "./metric_store.ts";
-import type { Run } from "./run.ts";
+import { type Run, stopped } from "./run.ts";
 
 /** The three loops without gradients differ in names alone. */
 export type EvalPhase = "validate" | "test" | "predict";
@@ -140,17 +140,21 @@ async function evaluateOne(
     return keeps === null ? undefined : output;
   };
   const cursor = new Cursor(loader, { limit });
+  let busy = false;
   try {
-    const next = () => run.timed(`[EvalLoop].${NAMES[phase].loaders}Next`, () => cursor.next());
+    const next = () => run.untilStopped(run.timed(`[EvalLoop].${NAMES[phase].loaders}Next`, () => cursor.next()));
     for (let step = await next(); step !== null; step = await next()) {
-      const output = await run.timed("runEvaluationBatch", () => scope(() => evaluateBatch(step!)));
+      busy = step === stopped;
+      if (step === stopped) break;
+      const given = step;
+      const output = await run.timed("runEvaluationBatch", () => scope(() => evaluateBatch(given)));
       keeps?.push(output);
       await run.keepPace();
       if (run.mustStop()) break;
     }
   } finally {
     reporter.leaveBatch();
-    await cursor.close();
+    await cursor.close(busy);
   }
 }
 

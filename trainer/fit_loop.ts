@@ -11,7 +11,7 @@ import { Cursor, type Step } from "./loaders.ts";
 import { Optimization } from "./optimization.ts";
 import { DEFAULT_EPOCHS, type ResolvedOptions } from "./options.ts";
 import { asLightningResumes, finishEpoch, type FitProgress } from "./progress.ts";
-import type { Run } from "./run.ts";
+import { type Run, stopped } from "./run.ts";
 import { stepPlateauSchedulers, stepSchedulers } from "./scheduling.ts";
 import { ValidationTiming } from "./validation.ts";
 
@@ -170,11 +170,14 @@ export class FitLoop {
   async #batches(): Promise<boolean> {
     const run = this.#run, progress = this.#progress;
     const cursor = this.#cursor = await this.#beginEpoch();
+    let busy = false;
     try {
       while (!run.mustStop()) {
         if (progress.place === "batch") {
           if (progress.lastBatch || this.#finished()) break;
-          const step = await run.timed("[FitLoop].trainDataloaderNext", () => cursor.next());
+          const step = await run.untilStopped(run.timed("[FitLoop].trainDataloaderNext", () => cursor.next()));
+          busy = step === stopped;
+          if (step === stopped) break;
           if (step === null) {
             if (progress.batchInEpoch === 0) throw new Error(noBatch(progress.epoch));
             progress.lastBatch = true;
@@ -192,7 +195,7 @@ export class FitLoop {
       this.#loaderState = this.loaderState;
       this.#cursor = null;
       run.reporter.leaveBatch();
-      await cursor.close();
+      await cursor.close(busy);
     }
   }
 

@@ -1,4 +1,5 @@
 import { CombinedLoader, type Loader, type Loaders } from "../data/mod.ts";
+import { show } from "../device/option_names.ts";
 import { then } from "./_then.ts";
 
 /** A loader with the name that its metrics carry. */
@@ -45,8 +46,14 @@ function isLoader(value: unknown): value is Loader {
 
 /** Batches in a loader, or `null` where it cannot tell. */
 export function lengthOf(loader: Loader): number | null {
-  const { length } = loader;
-  return typeof length === "number" && Number.isFinite(length) ? length : null;
+  const length: unknown = loader.length;
+  if (length === undefined || length === null || length === Infinity) return null;
+  if (Number.isSafeInteger(length) && length as number >= 0) return length as number;
+  throw new RangeError(
+    `Cannot use a loader: its length must be a whole number from 0 on, or Infinity or missing where it is unknown, got ${
+      show(length)
+    }`,
+  );
 }
 
 /** A batch and whether it is the last of its loader. */
@@ -94,6 +101,9 @@ export class Cursor {
     this.#index = first;
     this.#skip = skip;
     this.#iterator = loader[Symbol.asyncIterator]?.() ?? loader[Symbol.iterator]!();
+    if (typeof this.#iterator?.next !== "function") {
+      throw new TypeError(`Cannot use a loader: walking it must give an iterator, got ${show(this.#iterator)}`);
+    }
     this.#before = this.#after = this.#state();
   }
 
@@ -128,9 +138,11 @@ export class Cursor {
     return done >= this.#index ? this.#after : this.#before;
   }
 
-  /** Lets the loader stop what it does ahead of time. */
-  async close(): Promise<void> {
-    await this.#iterator.return?.();
+  /** Lets the loader stop what it does ahead of time. One that is still busy with a batch is not waited for. */
+  async close(busy: boolean = false): Promise<void> {
+    const closed = this.#iterator.return?.();
+    if (!busy) await closed;
+    else if (closed instanceof Promise) closed.catch(() => {}); // nobody wants its batches any more, nor its errors
   }
 
   #read(): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {

@@ -73,6 +73,9 @@ export interface RunParts {
   readonly signal: AbortSignal | null;
 }
 
+/** What a wait gave that the user did not want to go on. */
+export const stopped: unique symbol = Symbol("stopped");
+
 /** One call of an entry point: the module, its data, its hooks, and whether it has to stop. The loops work on it. */
 export class Run implements ModuleHost {
   readonly trainer: Trainer;
@@ -112,8 +115,9 @@ export class Run implements ModuleHost {
   sanityChecking = false;
   /** Takes what is logged in place of the reporter, while a step is recorded. */
   collectLogs: Run["log"] | null = null;
-  /** Set by Ctrl-C. */
-  interrupted = false;
+  #interrupted = false;
+  /** Ends the wait that is under way. */
+  #stopWaiting: (() => void) | null = null;
   /** Set by a loop that ended early because it had to. */
   cutShort = false;
   /** What has to be undone when the run ends. */
@@ -142,9 +146,34 @@ export class Run implements ModuleHost {
     writeErr(`Warning: ${message}\n`);
   }
 
+  /** Whether Ctrl-C was pressed. */
+  get interrupted(): boolean {
+    return this.#interrupted;
+  }
+
+  /** What Ctrl-C does. */
+  interrupt(): void {
+    this.#interrupted = true;
+    this.#stopWaiting?.();
+  }
+
   /** Whether the user wants the run to end now. */
   mustStop(): boolean {
-    return this.interrupted || (this.#signal?.aborted ?? false);
+    return this.#interrupted || (this.#signal?.aborted ?? false);
+  }
+
+  /** Waits for something outside, such as a loader, but not longer than the user wants the run to go on: `stopped` then. */
+  untilStopped<T>(something: T | Promise<T>): T | Promise<T | typeof stopped> {
+    if (!(something instanceof Promise)) return something;
+    return new Promise((resolve, reject) => {
+      const stop = this.#stopWaiting = () => resolve(stopped);
+      const done = () => {
+        this.#stopWaiting = null;
+        this.#signal?.removeEventListener("abort", stop);
+      };
+      this.#signal?.addEventListener("abort", stop);
+      something.then(resolve, reject).finally(done);
+    });
   }
 
   /** Takes a value that a module or a callback logs. */
