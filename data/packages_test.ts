@@ -3,6 +3,7 @@ import { env, listDir, makeTempDir, remove, runCommand, setEnv, sha256, systemIn
 import type { DataFile } from "./download.ts";
 import { mnist } from "./mnist.ts";
 import { debianPackage, npmPackage } from "./packages.ts";
+import { testIf } from "../testing/test_if.ts";
 
 /** Runs a test with a folder for temporary files of its own, and sees that nothing is left there. */
 async function leavingNothing(run: () => Promise<void>): Promise<void> {
@@ -43,10 +44,11 @@ Deno.test("an npm package that is not there is an error that tells what the clie
 const hasApt = systemInfo().os === "linux" &&
   await runCommand("apt-get", ["--version"]).then(({ code }) => code === 0, () => false);
 
-Deno.test({
-  name: "a Debian package's files come through apt-get without an installation",
-  ignore: !hasApt,
-  fn: () =>
+testIf(
+  hasApt,
+  "no apt-get",
+  "a Debian package's files come through apt-get without an installation",
+  () =>
     leavingNothing(async () => {
       const file: DataFile = { name: "changelog.Debian", bytes: 1, sha256: "" };
       let found = 0;
@@ -56,4 +58,4 @@ Deno.test({
       }
       assertEquals(found, 1);
     }),
-});
+);

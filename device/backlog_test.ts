@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { launch } from "../kernels/_run.ts";
 import { kernelOf } from "../kernels/_source.ts";
 import { add, capture, type Tensor, tensor, zeros } from "../mod.ts";
-import { gpuTest } from "../testing/gpu.ts";
+import { gpuTest, type GpuTestOptions } from "../testing/gpu.ts";
 import { type Device, device, DeviceLostError, init, KernelError, openDevice, profile, setDevice } from "./mod.ts";
 
 let kernels = 0;
@@ -27,7 +27,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) { // ${kernels++}
 const floats = (...values: number[]): Tensor => tensor(values, { dtype: "f32" });
 
 /** A test whose kernels are compiled side by side, as those of recordings and trainings are. */
-function sideBySideTest(name: string, fn: () => Promise<void>): void {
+function sideBySideTest(name: string, fn: () => Promise<void>, options?: GpuTestOptions): void {
   gpuTest(name, async ({ pipelines }) => {
     pipelines.sideBySide++;
     try {
@@ -35,7 +35,7 @@ function sideBySideTest(name: string, fn: () => Promise<void>): void {
     } finally {
       pipelines.sideBySide--;
     }
-  });
+  }, options);
 }
 
 /** Values of f32 in words that a buffer is written with. */
@@ -118,11 +118,10 @@ sideBySideTest("a capture records, replays and tells its first step while kernel
 });
 
 sideBySideTest("a profile has every kernel, also those that were not compiled", async () => {
-  if (!device().features.has("timestamp-query")) return;
   const double = scaling(2);
   const times = await profile(device(), () => void double(floats(1, 2)));
   assert(times.some(({ label }) => label === "scaling"));
-});
+}, { needs: "timestamp-query" });
 
 Deno.test("a device that is lost while work waits for kernels rejects who waits", async () => {
   const first = await init();

@@ -9,6 +9,7 @@ import { written } from "../testing/stderr.ts";
 import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { recordsOf } from "../testing/wandb_file.ts";
 import { CSVLogger, JSONLLogger, TensorBoardLogger, WandbLogger } from "./mod.ts";
+import { testIf } from "../testing/test_if.ts";
 
 const at = (step: number) => ({ step, batch: step + 1, epoch: 0, seconds: 0.5 });
 
@@ -67,10 +68,11 @@ async function onSmallDisk(fn: (folder: string) => Promise<void>): Promise<boole
 const mayMount = await onSmallDisk(async () => {});
 
 for (const [kind, make] of Object.entries(KINDS)) {
-  Deno.test({
-    name: `${kind}: a full disk is told once, nothing fails, and the rows are there when it has room again`,
-    ignore: !mayMount,
-    fn: async () => {
+  testIf(
+    mayMount,
+    "the system lets us mount no small disk",
+    `${kind}: a full disk is told once, nothing fails, and the rows are there when it has room again`,
+    async () => {
       await onSmallDisk(async (folder) => {
         const logger = make(folder), filler = joinPath(folder, "filler");
         await logger.open?.();
@@ -87,7 +89,7 @@ for (const [kind, make] of Object.entries(KINDS)) {
         assertEquals(await rowsIn(kind, logger.logDir!), 400);
       });
     },
-  });
+  );
 
   Deno.test(`${kind}: a process that is killed leaves whole rows`, async () => {
     await inFolder(async (folder) => {

@@ -18,6 +18,7 @@ import {
   writeFile,
   writeFileAtomic,
 } from "./mod.ts";
+import { testIf } from "../testing/test_if.ts";
 
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = await makeTempDir();
@@ -43,9 +44,10 @@ Deno.test("readFile returns whole files and parts", () =>
     await assertRejects(() => readFile(path, { offset: -1, length: 2 }), RangeError, "offset is -1");
   }));
 
-Deno.test(
+testIf(
+  Deno.build.os === "linux",
+  "only Linux has /proc",
   "readFile reads files whose size the system does not know",
-  { ignore: Deno.build.os !== "linux" },
   async () => {
     assert((await readText("/proc/self/status")).includes("Pid:"));
   },
@@ -69,7 +71,7 @@ Deno.test("file errors name the operation, the rule and the path, and keep the c
     await assertRejects(() => stat(missing), FileError, "stat");
   }));
 
-Deno.test("a disk without room is a FileError", { ignore: Deno.build.os !== "linux" }, async () => {
+testIf(Deno.build.os === "linux", "only Linux has /dev/full", "a disk without room is a FileError", async () => {
   const error = await assertRejects(() => writeFile("/dev/full", "x"), FileError, "no space is left on the disk");
   assertEquals(error.code, "ENOSPC");
 });

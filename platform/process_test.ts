@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { execPath, runCommand } from "./mod.ts";
+import { testIf } from "../testing/test_if.ts";
 
 Deno.test("runCommand returns code and output and passes input and variables", async () => {
   const code = `
@@ -29,14 +30,20 @@ Deno.test("runCommand rejects when there is no such command", async () => {
   );
 });
 
-Deno.test("runCommand counts a signal as shells do", { ignore: Deno.build.os === "windows" }, async () => {
-  const result = await runCommand(Deno.execPath(), ["eval", `Deno.kill(Deno.pid, "SIGKILL")`]);
-  assertEquals(result.code, 137);
-});
+testIf(
+  Deno.build.os !== "windows",
+  "Windows has no such signals",
+  "runCommand counts a signal as shells do",
+  async () => {
+    const result = await runCommand(Deno.execPath(), ["eval", `Deno.kill(Deno.pid, "SIGKILL")`]);
+    assertEquals(result.code, 137);
+  },
+);
 
-Deno.test(
+testIf(
+  Deno.build.os !== "windows",
+  "Windows has no such signals",
   "onInterrupt receives Ctrl-C until it is ended, and keeps no process alive",
-  { ignore: Deno.build.os === "windows" },
   async () => {
     const module = new URL("./mod.ts", import.meta.url).href;
     const code = `

@@ -14,6 +14,7 @@ import {
   f32ToF16,
   hasFloat16Array,
 } from "./half.ts";
+import { testIf } from "../testing/test_if.ts";
 
 const ALL = Uint16Array.from({ length: 65536 }, (_, i) => i);
 const isNaN16 = (bits: number, exponent: number) => (bits & exponent) === exponent && (bits & ~exponent & 0x7fff) !== 0;
@@ -96,8 +97,9 @@ Deno.test("between every two neighbouring bf16 the nearer one is taken and a tie
   }
 });
 
-Deno.test("own f16 code agrees with the runtime's Float16Array on a sweep over all f32", () => {
-  if (!hasFloat16Array) return; // nothing to hold it against: the exhaustive tests above cover the own code
+// Where there is nothing to hold it against, the exhaustive tests above cover the own code.
+const sweep = "own f16 code agrees with the runtime's Float16Array on a sweep over all f32";
+testIf(hasFloat16Array, "the runtime has no Float16Array", sweep, () => {
   const native = new Float16Array(1);
   const nativeBits = new Uint16Array(native.buffer);
   for (let bits = 0; bits < 2 ** 32; bits += 4099) {

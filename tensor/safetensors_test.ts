@@ -13,6 +13,7 @@ import {
   SafetensorsError,
   writeSafetensors,
 } from "./safetensors.ts";
+import { testIf } from "../testing/test_if.ts";
 
 const text = new TextEncoder();
 
@@ -430,7 +431,7 @@ Deno.test("what cannot be written is refused, and an existing file is left as it
   }
 });
 
-gpuTest("what is no array on the host is told as what it is", async () => {
+gpuTest("what is no array on the host is told as what it is", () => {
   const w = tensor([1.5, 2]), gone = tensor([1.5]);
   gone.dispose();
   const refused: [unknown, RegExp][] = [
@@ -483,10 +484,11 @@ const python = await (async () => {
   }
 })();
 
-Deno.test({
-  name: "the reference implementation reads what is written, and writes what is read",
-  ignore: python === undefined,
-  async fn() {
+testIf(
+  python !== undefined,
+  "no Python with safetensors; FULGURITE_PYTHON names one",
+  "the reference implementation reads what is written, and writes what is read",
+  async () => {
     const folder = await makeTempDir();
     try {
       const path = joinPath(folder, "ours.safetensors");
@@ -523,7 +525,7 @@ print(json.dumps({k: [str(v.dtype), list(v.shape), v.tobytes().hex()] for k, v i
       await remove(folder, { recursive: true });
     }
   },
-});
+);
 
 const RECORDED =
   "CAMAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJmb3JtYXQiOiJucCJ9LCJ1NjQiOnsiZHR5cGUiOiJVNjQiLCJzaGFwZSI6WzFdLCJkYXRhX29mZn" +

@@ -7,6 +7,8 @@ export interface GpuTestOptions {
   mayKeepBytes?: number;
   /** Skips the test, as in `Deno.test`; the reason belongs in its name. */
   ignore?: boolean;
+  /** A feature of WebGPU; on an adapter without it the test has an ignored step that says so, and nothing else. */
+  needs?: GPUFeatureName;
 }
 
 /**
@@ -29,6 +31,11 @@ export function gpuTest(
     sanitizeResources: false,
     async fn(context) {
       const device = await init();
+      const { needs } = options;
+      if (needs !== undefined && !device.features.has(needs)) {
+        await context.step({ name: `the adapter ${device.info.adapter} has no ${needs}`, ignore: true, fn: () => {} });
+        return;
+      }
       await leavesNothing(device, name, () => fn(device, context), options.mayKeepBytes);
     },
   });

@@ -2,8 +2,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { joinPath, makeDir, makeTempDir, remove, runCommand, writeFile } from "../platform/mod.ts";
 import { SWIFTSHADER_FILES, swiftShaderDir, swiftShaderEnv } from "../platform/software_vulkan.ts";
+import { testIf } from "../testing/test_if.ts";
 
 const linux = Deno.build.os === "linux" && Deno.build.arch === "x86_64";
+/** A test on Linux, the only system whose drivers these variables choose. */
+const linuxTest = (name: string, fn: () => Promise<void>) =>
+  testIf(linux, "its variables choose drivers on Linux x64 only", name, fn);
+
 const root = new URL("..", import.meta.url);
 
 /** Opens a device in a new process and returns what it says. */
@@ -33,7 +38,7 @@ Deno.test("an adapter answers on this machine", async () => {
   assert(info.adapter);
 });
 
-Deno.test("without any driver the error names each backend and the doctor", { ignore: !linux }, async () => {
+linuxTest("without any driver the error names each backend and the doctor", async () => {
   const info = await open({ ...HIDDEN, FULGURITE_CACHE: "/nonexistent" });
   assertEquals(info.name, "NoAdapterError");
   assertStringIncludes(String(info.message), "dawn: no adapter; deno: no adapter");
@@ -54,13 +59,13 @@ Deno.test("an empty variable is none, and a backend of another runtime is refuse
   assertStringIncludes(String(other.message), "under deno it must be one of auto, dawn, deno");
 });
 
-Deno.test("an adapter that is not there is named, and no other is taken", { ignore: !linux }, async () => {
+linuxTest("an adapter that is not there is named, and no other is taken", async () => {
   const info = await open({ FULGURITE_ADAPTER: "no such card" });
   assertEquals(info.name, "NoAdapterError");
   assertStringIncludes(String(info.message), "not no such card");
 });
 
-Deno.test("a damaged driver in the cache folder is told, not hidden", { ignore: !linux }, async () => {
+linuxTest("a damaged driver in the cache folder is told, not hidden", async () => {
   const cache = await makeTempDir();
   const before = Deno.env.get("FULGURITE_CACHE");
   try {
