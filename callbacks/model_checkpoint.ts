@@ -164,9 +164,10 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     const { everyNTrainSteps, trainTimeInterval, monitor } = this.#options;
     const { globalStep } = trainer, stepped = globalStep !== this.#latestStep;
     this.#latestStep = globalStep;
-    const bySteps = everyNTrainSteps > 0 && stepped && globalStep % everyNTrainSteps === 0 &&
-      globalStep !== this.#lastSavedStep;
-    const byTime = trainTimeInterval > 0 && performance.now() - this.#lastSaveTime >= 1000 * trainTimeInterval;
+    const isNew = globalStep > 0 && globalStep !== this.#lastSavedStep;
+    const bySteps = everyNTrainSteps > 0 && stepped && globalStep % everyNTrainSteps === 0 && isNew;
+    const byTime = trainTimeInterval > 0 && isNew &&
+      performance.now() - this.#lastSaveTime >= 1000 * trainTimeInterval;
     if (!bySteps && !byTime) return;
     if (monitor !== null && trainer.validationFollows) {
       this.#pending = true;
@@ -353,11 +354,12 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     before: Omit<Saving, "unsaved" | "dropped">,
   ): Promise<void> {
     if (paths.length === 0) return;
-    const { saveWeightsOnly: weightsOnly, saveInBackground } = this.#options, { lightningCompat } = trainer.options;
+    const { saveWeightsOnly: weightsOnly, saveInBackground, saveLast } = this.#options;
+    const { lightningCompat } = trainer.options, link = saveLast === "link";
     this.#saving = { ...before, unsaved: new Set(paths), dropped };
     // Lightning saves one after the other, and its hooks see each.
     for (const group of lightningCompat ? paths.map((path) => [path]) : [paths]) {
-      await trainer.saveCheckpoint(group, { weightsOnly, background: saveInBackground && !lightningCompat });
+      await trainer.saveCheckpoint(group, { weightsOnly, background: saveInBackground && !lightningCompat, link });
     }
   }
 

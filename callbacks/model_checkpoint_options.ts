@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { checkOptions } from "../trainer/check_options.ts";
+import { DURATION, type Duration, duration, secondsOf } from "../trainer/duration.ts";
 
 /** When and what a `ModelCheckpoint` saves. */
 export interface ModelCheckpointOptions {
@@ -15,16 +16,19 @@ export interface ModelCheckpointOptions {
   mode?: "min" | "max";
   /** How many of the best to keep; −1: all, 0: none. Default 1. */
   saveTopK?: number;
-  /** Also keep `last`, always the latest state, also when training ends or is interrupted; default false. */
-  saveLast?: boolean;
+  /**
+   * Also keep `last`, always the latest state, also when training ends or is interrupted; default false. `"link"`: where it is
+   * saved together with a ranked checkpoint, both share one set of files on the disk, and each is whole without the other.
+   */
+  saveLast?: boolean | "link";
   /** Save weights only, from which training cannot be resumed; default false. */
   saveWeightsOnly?: boolean;
   /** Save when an error, Ctrl-C or a signal ends training; default false. */
   saveOnException?: boolean;
   /** Save after so many optimizer steps. */
   everyNTrainSteps?: number;
-  /** Save after so many seconds of training. */
-  trainTimeInterval?: number;
+  /** Save after this time of training, at the end of a step: `"DD:HH:MM:SS"`, seconds, or parts. */
+  trainTimeInterval?: Duration;
   /** Save after so many epochs; default 1 where no other trigger is given. */
   everyNEpochs?: number;
   /** At the end of a training epoch, or after validation; default: by when the trainer validates. */
@@ -51,11 +55,11 @@ const rules = {
   monitor: [z.string().min(1).nullable().default(null), "the name of a metric, or null"],
   mode: [z.enum(["min", "max"]).default("min"), '"min" or "max"'],
   saveTopK: [count.or(z.literal(-1)).default(1), "a whole number from 0 on, or -1 for all"],
-  saveLast: flag(false),
+  saveLast: [z.boolean().or(z.literal("link")).default(false), 'true, false or "link"'],
   saveWeightsOnly: flag(false),
   saveOnException: flag(false),
   everyNTrainSteps: [count.default(0), "a whole number from 0 on"],
-  trainTimeInterval: [z.number().min(0).default(0), "seconds from 0 on"],
+  trainTimeInterval: [duration.transform(secondsOf).default(0), DURATION],
   everyNEpochs: [count.nullable().default(null), "a whole number from 0 on"],
   saveOnTrainEpochEnd: [z.boolean().nullable().default(null), "true or false"],
   autoInsertMetricName: flag(true),

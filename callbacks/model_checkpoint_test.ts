@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Callback, CheckpointError, readCheckpoint, Trainer, type TrainerOptions } from "../lightning.ts";
 import { mean, type Tensor } from "../mod.ts";
-import { basename, exists, joinPath, listDir, makeDir } from "../platform/mod.ts";
+import { basename, exists, joinPath, listDir, makeDir, remove } from "../platform/mod.ts";
 import { constantBatches, inFolder, MemoryLogger, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
 
@@ -201,6 +201,35 @@ inOwn("time triggers saving", async (folder) => {
   } finally {
     performance.now = clock;
   }
+});
+
+inOwn("time alone saves nothing before the first step, and no step twice", async (folder) => {
+  const options = { trainTimeInterval: 1e-9, saveTopK: -1, filename: "{step}" };
+  const { files } = await saves(folder, options, { maxEpochs: 2, accumulateGradBatches: 2 });
+  assertEquals(files, ["step=1.ckpt", "step=2.ckpt", "step=3.ckpt", "step=4.ckpt"]);
+  const span = new ModelCheckpoint({ trainTimeInterval: "00:01:00:00" }).stateKey;
+  assertEquals(span, new ModelCheckpoint({ trainTimeInterval: { hours: 1 } }).stateKey);
+  assertEquals(span, new ModelCheckpoint({ trainTimeInterval: 3600 }).stateKey);
+});
+
+inOwn("with saveLast: link, last shares the files of the checkpoint that is saved with it", async (folder) => {
+  const values = [3, 2, 5], options = { monitor: "loss", saveLast: "link", filename: "{epoch}" } as const;
+  const filesOf = async (name: string) => {
+    const names = await listDir(joinPath(folder, name));
+    return await Promise.all(names.map(async (file) => (await Deno.stat(joinPath(folder, name, file))).ino));
+  };
+  const first = await saves(folder, options, { maxEpochs: 2 }, new Scripted(values));
+  assertEquals(first.files, ["epoch=1.ckpt", "last.ckpt"]);
+  assertEquals(await filesOf("last.ckpt"), await filesOf("epoch=1.ckpt"));
+  assertEquals(first.callback.lastModelPath, joinPath(folder, "last.ckpt"));
+  await inFolder(async (folder) => {
+    // The best one stays, last goes on; and it is whole when what it was linked to is gone.
+    const { files } = await saves(folder, options, { maxEpochs: 3 }, new Scripted(values));
+    assertEquals(files, ["epoch=1.ckpt", "last.ckpt"]);
+    assertEquals(await stepsOf(folder, files), [6, 9]);
+  });
+  await remove(joinPath(folder, "epoch=1.ckpt"), { recursive: true });
+  assertEquals(await stepsOf(folder, ["last.ckpt"]), [6]);
 });
 
 inOwn("epochs trigger saving", async (folder) => {
