@@ -98,7 +98,14 @@ export function toChromeTrace(
     if (submitted === submit) continue;
     submit = submitted;
     const arrow = { name: "submit", cat: "submit", id: events.length } as const;
-    events.push({ ...HOST, ...arrow, ph: "s", ts: ts(submitted) }, { ...DEVICE, ...arrow, ph: "f", bp: "e", ts: at });
+    // Two clocks, rounded: an arrow that ended before its begin would be none.
+    events.push({ ...HOST, ...arrow, ph: "s", ts: Math.min(ts(submitted), at) }, {
+      ...DEVICE,
+      ...arrow,
+      ph: "f",
+      bp: "e",
+      ts: at,
+    });
   }
   for (const { at, liveBytes, pooledBytes } of memory) {
     events.push({ ...DEVICE, name: "memory", ph: "C", ts: ts(at), args: { live: liveBytes, idle: pooledBytes } });

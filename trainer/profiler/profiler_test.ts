@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import type { TimedDispatch } from "../../device/mod.ts";
 import { EarlyStopping } from "../../callbacks/mod.ts";
 import {
   AdvancedProfiler,
@@ -11,6 +12,7 @@ import {
   type TrainerOptions,
 } from "../../lightning.ts";
 import { joinPath, readText } from "../../platform/mod.ts";
+import { toChromeTrace } from "./chrome_trace.ts";
 import { cloudLoader, constantBatches, inFolder, Net, quiet, Slope, trainerTest } from "../../testing/trainer.ts";
 
 /** Trains a small classifier with a profiler. */
@@ -132,14 +134,17 @@ trainerTest("the advanced profiler names the functions that took the time", asyn
 /** Throws unless a trace is what the trace event format asks for: kinds, times, and spans of a row that nest. */
 function checkTrace({ traceEvents, displayTimeUnit }: ChromeTrace): void {
   assertEquals(displayTimeUnit, "ms");
-  const rows = new Map<string, { end: number; name: string }[]>();
+  const rows = new Map<string, { end: number; name: string }[]>(), arrows = new Map<number, string>();
   let latest = 0;
   for (const { name, ph, pid, tid, ts, dur, id } of traceEvents) {
     assert(name !== "" && Number.isInteger(pid) && Number.isInteger(tid));
     if (ph === "M") continue;
     assert(Number.isFinite(ts) && ts! >= latest, `${name} at ${ts} comes after ${latest}`);
     latest = ts!;
-    if (ph === "s" || ph === "f") assert(Number.isInteger(id));
+    if (ph === "s" || ph === "f") {
+      assert(Number.isInteger(id));
+      arrows.set(id!, (arrows.get(id!) ?? "") + ph);
+    }
     if (ph !== "X") continue;
     assert(dur! >= 0);
     const row = rows.get(`${pid} ${tid}`) ?? [];
@@ -150,7 +155,13 @@ function checkTrace({ traceEvents, displayTimeUnit }: ChromeTrace): void {
     assert(outer === undefined || ts! + dur! <= outer.end + 1, `${name} ends after ${outer?.name}`);
     row.push({ name, end: ts! + dur! });
   }
+  assert([...arrows.values()].every((ends) => ends === "sf"), "an arrow ends after it begins");
 }
+
+Deno.test("an arrow begins no later than its kernel, however clocks are rounded", () => {
+  const dispatch = { label: "k", groups: [1, 1, 1], shapes: [[2]], begin: 9.999999, microseconds: 3, submitted: 10 };
+  checkTrace(toChromeTrace([{ action: "a", begin: 9, end: 11 }], [dispatch as TimedDispatch], [], "x"));
+});
 
 for (const compile of [false, true]) {
   trainerTest(
