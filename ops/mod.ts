@@ -91,6 +91,7 @@ export * from "./grids.ts";
 export * from "./stacking.ts";
 export { ctcLoss, type CtcLossOptions } from "./ctc_loss.ts";
 export * from "./distances.ts";
+export * from "./factors.ts";
 export * from "./gates.ts";
 export { affineGrid, type AffineGridOptions, gridSample, type GridSampleOptions } from "./grid_sample.ts";
 export { localResponseNorm, type LocalResponseNormOptions } from "./local_response_norm.ts";

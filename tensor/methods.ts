@@ -707,6 +707,18 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * X with A·X = B, from the Cholesky factor of A.
+   *
+   * @param factor What `cholesky` gave, [..., n, n] of the same type
+   * @param options Which triangle it is
+   * @returns The shape of b
+   */
+  choleskySolve(factor: Tensor, options?: {
+    /** Whether the factor is the upper triangle; default false. */
+    upper?: boolean;
+  }): Tensor;
+
+  /**
    * Splits an axis into at most `chunks` parts of equal size (the last may be smaller).
    *
    * @param chunks Number of parts wanted; there are fewer when the axis is used up before
@@ -2130,6 +2142,14 @@ export interface TensorMethods {
     ceilMode?: boolean;
   }): Tensor;
 
+  /**
+   * X for which A·X is nearest to B, the sum of squared differences least.
+   *
+   * @param b Shape [..., m, k] of the same type, with the same leading axes
+   * @returns Shape [..., n, k]
+   */
+  lstsq(b: Tensor): Tensor;
+
   /** Whether a < b; false where one is NaN. */
   lt(b: Tensor | number): Tensor;
 
@@ -3006,6 +3026,13 @@ export interface TensorMethods {
     /** Whether values are added; default false: they replace, and of several for one place the last counts. */
     accumulate?: boolean;
   }): Tensor;
+
+  /**
+   * Q with orthonormal columns and an upper triangle R, with Q·R = x: PyTorch's "reduced" mode.
+   *
+   * @returns Q [..., m, min(m, n)] and R [..., min(m, n), n]; not finite where columns depend on each other
+   */
+  qr(): [Tensor, Tensor];
 
   /**
    * The element below which a share `q` of the elements lies.
@@ -4061,6 +4088,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "celu",
   "channelShuffle",
   "cholesky",
+  "choleskySolve",
   "chunk",
   "clamp",
   "combinations",
@@ -4198,6 +4226,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "lpPool1d",
   "lpPool2d",
   "lpPool3d",
+  "lstsq",
   "lt",
   "mT",
   "marginRankingLoss",
@@ -4260,6 +4289,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "prelu",
   "prod",
   "put",
+  "qr",
   "quantile",
   "rad2deg",
   "randLike",

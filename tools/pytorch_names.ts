@@ -84,6 +84,7 @@ cartesian_prod: any
 cat: any
 cdist: float
 ceil: float
+cholesky_solve: float
 chunk: any
 clamp
 clip = clamp
@@ -345,8 +346,8 @@ linalg.matrix_norm = matrixNorm: float
 linalg.multi_dot = multiDot: float
 linalg.cholesky: float
 linalg.eigh ! an iteration, see svd
-linalg.lstsq ! for full rank: solve of the normal equations, or of cholesky’s factors
-linalg.qr ! cholesky of xᵀx gives R; nn.init.orthogonal has its own on the host
+linalg.lstsq = lstsq: float
+linalg.qr = qr: float
 linalg.solve = solve: float
 linalg.solve_triangular = solveTriangular: float
 linalg.slogdet = slogdet: float
