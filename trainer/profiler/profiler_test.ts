@@ -159,8 +159,9 @@ function checkTrace({ traceEvents, displayTimeUnit }: ChromeTrace): void {
 }
 
 Deno.test("an arrow begins no later than its kernel, however clocks are rounded", () => {
-  const dispatch = { label: "k", groups: [1, 1, 1], shapes: [[2]], begin: 9.999999, microseconds: 3, submitted: 10 };
-  checkTrace(toChromeTrace([{ action: "a", begin: 9, end: 11 }], [dispatch as TimedDispatch], [], "x"));
+  const times = { begin: 9.999999, microseconds: 3, submitted: 10 };
+  const dispatch: TimedDispatch = { label: "k", groups: [1, 1, 1], shapes: [[2]], ...times };
+  checkTrace(toChromeTrace([{ action: "a", begin: 9, end: 11 }], [dispatch], [], "x"));
 });
 
 for (const compile of [false, true]) {
