@@ -31,10 +31,13 @@ export class CheckpointName {
   }
 }
 
+/** What JavaScript can write of a number, and what a file's name has room for. */
+const MOST_DIGITS = 100, MOST_WIDTH = 200;
+
 /** Python's format notation, as far as file names need it: `.2f`, `02d`, `.3e`. */
 function formatOf(format: string): (value: number) => string {
   const match = /^(0?)(\d*)(?:\.(\d+))?([dfe]?)$/.exec(format);
-  if (match === null) {
+  if (match === null || Number(match[2]) > MOST_WIDTH || Number(match[3] ?? 0) > MOST_DIGITS) {
     throw new TypeError(
       `Cannot make a ModelCheckpoint: a format in filename must look like .2f, .3e or 02d, got ${
         JSON.stringify(format)

@@ -36,12 +36,15 @@ export function readYaml(text: string, source: string): unknown {
   return value;
 }
 
-function checkKeys(value: unknown, source: string): void {
-  if (Array.isArray(value)) return value.forEach((item) => checkKeys(item, source));
+/** Refuses names that JavaScript gives a meaning to, and values that hold themselves, as aliases in YAML can. */
+function checkKeys(value: unknown, source: string, around: readonly unknown[] = []): void {
+  if (around.includes(value)) throw new UsageError(`Cannot read ${source}: a value must not hold itself`);
+  const inside = (item: unknown) => checkKeys(item, source, [...around, value]);
+  if (Array.isArray(value)) return value.forEach(inside);
   if (!isTree(value)) return;
   for (const key of Object.keys(value)) {
     if (REFUSED.has(key)) throw new UsageError(`Cannot read ${source}: a name must not be ${key}`);
-    checkKeys(value[key], source);
+    inside(value[key]);
   }
 }
 

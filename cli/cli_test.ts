@@ -107,7 +107,10 @@ Deno.test("words that are no options, files that are no YAML, and classes that a
     await writeFile(bad, "trainer: [");
     await writeFile(sly, "model: { __proto__: { polluted: 1 } }");
     await writeFile(list, "- 1");
+    const loop = joinPath(folder, "loop.yaml");
+    await writeFile(loop, "trainer: &t { maxEpochs: 1, callbacks: [*t] }");
     const words: [string[], string][] = [
+      [["--config", loop], `Cannot read ${loop}: a value must not hold itself`],
       [["model.lr=3"], "Cannot understand model.lr=3: options begin with two dashes"],
       [["--config", bad], `Cannot read ${bad}: it must be YAML`],
       [["--config", sly], "a name must not be __proto__"],

@@ -46,13 +46,17 @@ export class HyperparameterStore {
 }
 
 /** A copy of a plain value. */
-function plain(owner: string, value: unknown, path: string): unknown {
+function plain(owner: string, value: unknown, path: string, around: readonly unknown[] = []): unknown {
+  if (around.includes(value)) {
+    throw new TypeError(`Cannot save hyperparameters of ${owner}: a value must not hold itself, ${path} does`);
+  }
+  const inside = (item: unknown, name: string | number) => plain(owner, item, `${path}.${name}`, [...around, value]);
   if (value === null || ["number", "string", "boolean"].includes(typeof value)) return value;
-  if (Array.isArray(value)) return value.map((item, i) => plain(owner, item, `${path}.${i}`));
+  if (Array.isArray(value)) return value.map(inside);
   if (typeof value === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(value))) {
     return Object.fromEntries(
       Object.entries(value).filter(([, item]) => item !== undefined)
-        .map(([name, item]) => [name, plain(owner, item, `${path}.${name}`)]),
+        .map(([name, item]) => [name, inside(item, name)]),
     );
   }
   const got = typeof value === "object" ? `an object of ${value.constructor.name}` : `a ${typeof value}`;

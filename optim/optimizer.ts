@@ -328,6 +328,19 @@ function checkState(name: string, dict: unknown, defaults: object): asserts dict
   if (!Array.isArray(dict.paramGroups)) return fail("paramGroups must be a list", dict.paramGroups);
   for (const group of dict.paramGroups) {
     if (!isRecord(group) || !Array.isArray(group.params)) return fail("a group must have a list params", group);
+    // A group may lack what a later release added, or have what a scheduler did; both at once is another optimizer's.
+    const preset = (option: string) => (defaults as Record<string, unknown>)[option];
+    const own = Object.keys(defaults),
+      lacks = own.filter((option) => group[option] === undefined && preset(option) !== null);
+    const foreign = Object.keys(group).filter((option) => option !== "params" && !own.includes(option));
+    if (lacks.length > 0 && foreign.length > 0) {
+      throw new TypeError(
+        `Cannot load the state of ${name}: it must be of such an optimizer, its groups have ${
+          foreign.join(", ")
+        } and ` +
+          `lack ${lacks.join(", ")}`,
+      );
+    }
     for (const [option, preset] of Object.entries(defaults)) {
       const value = group[option];
       const same = typeof value === typeof preset && lengthOf(value) === lengthOf(preset);

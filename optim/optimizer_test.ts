@@ -194,6 +194,14 @@ gpuTest("what cannot be optimized is refused", () => {
   assertThrows(() => optimizer.loadStateDict({ state: { 0: { step: 1 } }, paramGroups }), Error, "expAvg is missing");
   const wrong = { step: 1, expAvg: ones([2]), expAvgSq: ones([2]) };
   assertThrows(() => optimizer.loadStateDict({ state: { 0: wrong }, paramGroups }), TypeError, "shape [1]");
+  using sgd = new SGD([p]);
+  const said = "Cannot load the state of SGD: it must be of such an optimizer, its groups have betas, eps";
+  assertThrows(() => sgd.loadStateDict(optimizer.stateDict()), TypeError, said);
+  assertThrows(() => optimizer.loadStateDict(sgd.stateDict()), TypeError, "lack betas, eps, amsgrad");
+  // What a scheduler adds, or an older release did not know, is no other optimizer's.
+  const [{ dampening: _, ...older }] = sgd.stateDict().paramGroups;
+  sgd.loadStateDict({ state: {}, paramGroups: [older as never] });
+  sgd.loadStateDict({ state: {}, paramGroups: [{ ...sgd.stateDict().paramGroups[0], initialLr: 1 }] });
 });
 
 gpuTest("an option that does not exist is refused by name, and a module in place of its parameters", () => {

@@ -117,6 +117,9 @@ trainerTest("hyperparameters that no file could hold, or that disagree, are refu
     "Cannot save hyperparameters of Bad: they may be numbers, text, booleans, null, and lists and objects of them, got a " +
       "function at layers.1; name it in `ignore` to leave it out",
   );
+  const loop: Record<string, unknown> = {};
+  loop.again = [loop];
+  assertThrows(() => new Bad({ loop }), TypeError, "a value must not hold itself, loop.again.0 does");
   assertThrows(() => new Bad([1]), TypeError, "they must be an object, such as { lr: 0.1 }");
   const trainer = new Trainer({ ...quiet, maxEpochs: 1, logger: new Told() });
   await assertRejects(
