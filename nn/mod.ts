@@ -4,6 +4,7 @@
  * @module
  */
 import "../autograd/methods.ts";
+export { type AdaptiveLogSoftmaxOptions, AdaptiveLogSoftmaxWithLoss } from "./adaptive_softmax.ts";
 export type { ForwardHook, ForwardPreHook } from "./_hooks.ts";
 export type { LoadResult, NamedValues } from "./_load.ts";
 export * from "./activation.ts";

@@ -404,7 +404,7 @@ embedding
 embedding_bag
 feature_alpha_dropout
 fold
-fractional_max_pool2d ! its windows are drawn on the host in PyTorch; rarely used
+fractional_max_pool2d ! windows at random places are not among those that the pools walk; rarely used
 gaussian_nll_loss
 gelu
 glu
@@ -487,7 +487,7 @@ torchvision.ops.sigmoid_focal_loss = sigmoidFocalLoss
 AdaptiveAvgPool1d
 AdaptiveAvgPool2d
 AdaptiveAvgPool3d
-AdaptiveLogSoftmaxWithLoss ! its clusters are for vocabularies beyond what fits here
+AdaptiveLogSoftmaxWithLoss
 AdaptiveMaxPool1d
 AdaptiveMaxPool2d
 AdaptiveMaxPool3d
