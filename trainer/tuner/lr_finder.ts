@@ -49,12 +49,15 @@ export class LrFinder {
    * The rate at which the loss falls most steeply.
    *
    * @param options Points to leave out at the beginning (default 10) and at the end (default 1)
-   * @returns The rate, or `null` where too few losses are numbers
+   * @returns The rate, or `null` where too few losses are numbers, or all are the same
    */
   suggestion({ skipBegin = 10, skipEnd = 1 }: { skipBegin?: number; skipEnd?: number } = {}): number | null {
     const points = this.lrs.map((lr, i) => ({ lr, x: this.#exponential ? Math.log10(lr) : lr, loss: this.losses[i] }))
       .slice(skipBegin, Math.max(0, this.lrs.length - skipEnd)).filter(({ loss }) => Number.isFinite(loss));
     if (points.length < 2) return null;
+    const losses = points.map(({ loss }) => loss);
+    // What differs by roundings alone falls nowhere.
+    if (Math.max(...losses) - Math.min(...losses) <= ROUNDINGS * Math.max(...losses.map(Math.abs))) return null;
     let steepest = 0, least = Infinity;
     for (const i of points.keys()) {
       // Central differences within, as numpy.gradient takes them for points at these places.
@@ -141,4 +144,4 @@ export class RateTrial extends Callback {
   }
 }
 
-const SMOOTHING = 0.98;
+const SMOOTHING = 0.98, ROUNDINGS = 1e-6;

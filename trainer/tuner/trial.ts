@@ -1,5 +1,5 @@
 import type { LightningDataModule } from "../../data/mod.ts";
-import type { Callback } from "../callback.ts";
+import { Callback } from "../callback.ts";
 import type { LightningModule } from "../lightning_module.ts";
 import type { TrainerData } from "../entry_call.ts";
 import { Trainer } from "../trainer.ts";
@@ -34,7 +34,7 @@ export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> 
     validateAtStart: false,
     logger: false,
     profiler: null,
-    callbacks: trial.callbacks ?? [],
+    callbacks: [...trial.callbacks ?? [], new MustStep()],
     enableCheckpointing: false,
     enableProgressBar: false,
     enableModelSummary: false,
@@ -50,6 +50,21 @@ export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> 
   // Not where the trial is part of a fit, which asks by itself.
   if (trainer.state === "interrupted" && work.stage === null) work.state = "interrupted";
   return trainer;
+}
+
+/** A trial ends after so many optimizer steps: where none is made, it would not end. */
+class MustStep extends Callback {
+  #before = 0;
+
+  override onTrainEpochEnd(trainer: Trainer, module: LightningModule): void {
+    if (trainer.globalStep === this.#before) {
+      throw new Error(
+        `Cannot try ${module.constructor.name}: an optimizer must step in every epoch, none did in epoch ` +
+          `${trainer.currentEpoch} of ${trainer.batchInEpoch} batches`,
+      );
+    }
+    this.#before = trainer.globalStep;
+  }
 }
 
 /** Runs trials, and puts back what they have changed. */

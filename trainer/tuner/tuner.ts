@@ -157,14 +157,18 @@ export class Tuner {
         "Cannot look for a batch size: it needs a data module or trainDataloader, a loader has its own size",
       );
     }
-    const holder = holderOf([batchArgName], [module, data]);
-    if (holder === null) {
+    // Where both have the number, nobody can tell which of them trainDataloader goes by.
+    const holders = [module, data].map((owner) => holderOf([batchArgName], [owner])).filter((holder) =>
+      holder !== null
+    );
+    const resize = (size: (i: number) => unknown) => holders.forEach(({ owner, name }, i) => owner[name] = size(i));
+    if (holders.length === 0) {
       throw new TypeError(
         `Cannot look for a batch size: ${module.constructor.name} or its data module must have a number ${batchArgName}`,
       );
     }
     const fits = async (size: number): Promise<Outcome> => {
-      holder.owner[holder.name] = size;
+      resize(() => size);
       try {
         const trainer = await tryTraining({ trainer: this.#trainer, module, data, steps: stepsPerTrial });
         return trainer.state === "interrupted" ? "interrupted" : trainer.numTrainingBatches <= 1 ? "all" : "fits";
@@ -177,14 +181,15 @@ export class Tuner {
         device().pool.trim();
       }
     };
-    return holder.owner[holder.name] = await undoing(module, data, async () => {
-      const first = holder.owner[holder.name];
+    return await undoing(module, data, async () => {
+      const first = holders.map(({ owner, name }) => owner[name] as number);
+      let found: number | null = null;
       try {
-        return await largest(Math.min(initVal, maxVal), checked, fits) ?? first as number;
-      } catch (error) {
-        holder.owner[holder.name] = first;
-        throw error;
+        found = await largest(Math.min(initVal, maxVal), checked, fits);
+      } finally {
+        resize((i) => found ?? first[i]);
       }
+      return found ?? first[0];
     });
   }
 }

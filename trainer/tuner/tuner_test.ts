@@ -46,6 +46,7 @@ Deno.test("the suggestion is where the loss falls most steeply, without the firs
   assertEquals(new LrFinder(lrs, losses).suggestion(), lrs[14]);
   assertEquals(new LrFinder(lrs, losses).suggestion({ skipBegin: 0 }), lrs[4]);
   assertEquals(new LrFinder(lrs, losses.map(() => NaN)).suggestion(), null);
+  assertEquals(new LrFinder(lrs, losses.map((_, i) => 3 + (i % 3) * 1e-7)).suggestion(), null, "a constant loss");
   assertEquals(new LrFinder(lrs.slice(0, 11), losses).suggestion(), null);
 });
 
@@ -93,6 +94,31 @@ trainerTest("a search that has nowhere to put its rate, or no room between two, 
       `Cannot look for a learning rate: minLr must be below maxLr, got ${minLr} and ${maxLr}`,
     );
   }
+});
+
+trainerTest("a trial in which no optimizer steps ends, and puts everything back", async () => {
+  class Idle extends Parabola {
+    override automaticOptimization = false;
+  }
+  const module = new Idle({ start: 3 }), tuner = new Tuner(new Trainer(quiet));
+  const said = "Cannot try Idle: an optimizer must step in every epoch, none did in epoch 0 of 2 batches";
+  await assertRejects(() => tuner.lrFind(module, constantBatches([1, 1]), { numTraining: 20 }), Error, said);
+  assertEquals([module.lr, await module.value()], [0.001, 3]);
+});
+
+trainerTest("a number that module and data module both have is changed in both", async () => {
+  class Sized extends Parabola {
+    batchSize = 3;
+  }
+  class Data extends LightningDataModule<Tensor> {
+    batchSize = 5;
+    override trainDataloader(): Loaders {
+      return constantBatches(Array(Math.ceil(16 / this.batchSize)).fill(1), this.batchSize);
+    }
+  }
+  const module = new Sized({ start: 3 }), data = new Data();
+  assertEquals(await new Tuner(new Trainer(quiet)).scaleBatchSize(module, data), 16);
+  assertEquals([module.batchSize, data.batchSize], [16, 16]);
 });
 
 trainerTest("as a callback it trains with the rate that it found, from the same start as without it", async () => {
