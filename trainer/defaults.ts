@@ -31,9 +31,7 @@ export function callbacksOf(options: ResolvedOptions): readonly Callback[] {
       "Cannot make a Trainer: enableCheckpointing must be true with a ModelCheckpoint among the callbacks, got false",
     );
   }
-  const active = options.fastDevRun === false
-    ? given
-    : given.filter((callback) => !callback.checkpointing && !callback.tuning);
+  const active = activeOf(options, given);
   const all = [...active, ...defaults.callbacks(options, active)];
   return ordered(all);
 }
@@ -54,9 +52,14 @@ export function withModules(
       `Cannot configure callbacks: configureCallbacks must give callbacks, it gave ${show(callback)}`,
     );
   }
-  const active = options.fastDevRun === false ? configured : configured.filter((callback) => !callback.checkpointing);
+  const active = activeOf(options, configured);
   const classes = new Set(active.map(({ constructor }) => constructor));
   return ordered([...callbacks.filter(({ constructor }) => !classes.has(constructor)), ...active]);
+}
+
+/** Under `fastDevRun` nothing is saved and nothing is looked for. */
+function activeOf({ fastDevRun }: ResolvedOptions, given: readonly Callback[]): readonly Callback[] {
+  return fastDevRun === false ? given : given.filter((callback) => !callback.checkpointing && !callback.tuning);
 }
 
 /** Those that write checkpoints last; stateful ones must have keys of their own. */

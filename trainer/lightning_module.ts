@@ -3,7 +3,7 @@ import type { Awaitable, Hyperparameters, SaveHyperparametersOptions } from "../
 import { HyperparameterStore } from "../data/hyperparameters.ts";
 import { MetricCollection } from "../metrics/mod.ts";
 import { Module } from "../nn/mod.ts";
-import { clipGradNorm, clipGradValue, type LRScheduler, type Optimizer } from "../optim/mod.ts";
+import { clipGradNorm, clipGradValue, LBFGS, type LRScheduler, type Optimizer } from "../optim/mod.ts";
 import { writeErr } from "../platform/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { lastly, then } from "./_then.ts";
@@ -229,15 +229,18 @@ export abstract class LightningModule<Batch = any> extends Module {
    * Computes the gradients with `closure` and updates the parameters. An override calls the closure, and awaits it, before
    * it steps the optimizer.
    *
-   * @param closure Runs the training step, backward, and clipping
+   * @param closure Runs the training step, backward, and clipping, and gives the loss; an optimizer such as LBFGS calls it
+   *   several times
    */
   optimizerStep(
     _epoch: number,
     _batchIdx: number,
     optimizer: Optimizer,
-    closure: () => Awaitable<void>,
+    closure: () => Awaitable<Tensor | null | void>,
   ): Awaitable<void> {
-    return then(closure(), () => void optimizer.step());
+    if (!(optimizer instanceof LBFGS)) return then(closure(), () => void optimizer.step());
+    const measure = async () => await closure() ?? noLoss(this.constructor.name);
+    return optimizer.stepAsync(measure).then(() => {});
   }
 
   /** Clips the gradients as the trainer's options say; override to do it otherwise. */
@@ -353,4 +356,8 @@ export abstract class LightningModule<Batch = any> extends Module {
     for (const parameter of this.parameters()) parameter.requiresGrad = true;
     this.train();
   }
+}
+
+function noLoss(name: string): never {
+  throw new TypeError(`Cannot step LBFGS: trainingStep of ${name} must give a loss for every batch, it gave none`);
 }

@@ -1,6 +1,6 @@
 import { show } from "../device/option_names.ts";
 import { div, mul } from "../kernels/mod.ts";
-import type { Optimizer } from "../optim/mod.ts";
+import { LBFGS, type Optimizer } from "../optim/mod.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -71,11 +71,14 @@ export class Optimization {
     let outputs: StepOutput = null;
     const gradients = () =>
       then(this.#gradients(batch, step, { optimizer, own }), (given) => {
-        outputs = given;
+        // Of an optimizer that measures several times, the first: the loss before the step.
+        const loss = this.#run.skipBackward ? null : lossOf(given);
+        outputs ??= optimizer instanceof LBFGS ? loss : given;
+        return loss;
       });
-    const train = () => {
+    const train = (): unknown => {
       if (optimizer === null || !this.closesWindow(step)) return gradients();
-      const closure = () => then(gradients(), () => this.#finishGradients(optimizer));
+      const closure = () => then(gradients(), (loss) => then(this.#finishGradients(optimizer), () => loss));
       return this.#run.inHook(
         "optimizerStep",
         () => module.optimizerStep(progress.epoch, step.index, optimizer, closure),
@@ -83,7 +86,7 @@ export class Optimization {
     };
     if (own === null || optimizer === null) return then(train(), () => outputs);
     this.#toggles.toggle(optimizer, optimizers);
-    return then(lastly(train, () => this.#toggles.untoggle()), () => outputs);
+    return then(lastly<unknown>(train, () => this.#toggles.untoggle()), () => outputs);
   }
 
   /** Forward and backward; the first batch of a window clears the gradients between them. */

@@ -1,5 +1,5 @@
 import { checkNames, show } from "../device/option_names.ts";
-import { LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
+import { LBFGS, LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
 import { countManualSteps } from "./manual.ts";
 import type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./optimizer_config.ts";
 import type { Run } from "./run.ts";
@@ -174,6 +174,12 @@ export async function configureOptimizers(run: Run): Promise<void> {
   if (!module.automaticOptimization && accumulateGradBatches !== 1) {
     throw new RangeError(
       "Cannot use accumulateGradBatches with manual optimization: trainingStep decides itself when an optimizer steps, " +
+        `accumulateGradBatches is ${accumulateGradBatches}`,
+    );
+  }
+  if (accumulateGradBatches !== 1 && optimizers.some((optimizer) => optimizer instanceof LBFGS)) {
+    throw new RangeError(
+      "Cannot use accumulateGradBatches with LBFGS: it measures the loss of one batch several times, " +
         `accumulateGradBatches is ${accumulateGradBatches}`,
     );
   }
