@@ -744,6 +744,13 @@ export interface TensorMethods {
   }): Tensor;
 
   /**
+   * A tensor with the values that x has now.
+   *
+   * @returns The same shape and type; gradients pass
+   */
+  clone(): Tensor;
+
+  /**
    * All combinations of elements of a vector, as rows, in the order of their places.
    *
    * @param options How many elements, and whether an element may come again
@@ -4091,6 +4098,7 @@ export const methodNames: readonly (keyof TensorMethods)[] = [
   "choleskySolve",
   "chunk",
   "clamp",
+  "clone",
   "combinations",
   "conv1d",
   "conv2d",

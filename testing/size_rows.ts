@@ -136,6 +136,7 @@ const LAYOUT: readonly SizeRow[] = [
     reference: ([x], n) => reshape(x, [2, n, 3]),
     folds: false,
   },
+  { name: "clone", inputs: (n) => [[n, 3]], run: ([x]) => f.clone(x), reference: ([x]) => x },
   {
     name: "expand",
     inputs: (n) => [[n, 1]],

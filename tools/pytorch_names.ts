@@ -90,7 +90,7 @@ clamp
 clip = clamp
 clamp_min = clamp
 clamp_max = clamp
-clone ! values are immutable, so a tensor is its own copy
+clone: any
 column_stack = hstack: any
 combinations: any
 complex ! no complex numbers
@@ -148,6 +148,7 @@ fmax
 fmin
 fmod: number
 frac: float
+frexp ! two results for one kernel that nothing trains with
 full: new
 full_like: new
 gather: any
@@ -161,6 +162,7 @@ histogram = histc: none
 hsplit = tensorSplit: any
 hstack: any
 hypot: float
+igamma ! the incomplete gamma function is no part of a loss here; lgamma, digamma and polygamma are there
 index_add
 index_copy: any
 index_fill: any
@@ -206,6 +208,7 @@ masked_fill: any
 masked_scatter: any
 masked_select: host
 matmul: float
+matrix_exp ! matrixPower and solve make its series or quotients where one is wanted
 matrix_power: float
 max
 maximum
@@ -298,7 +301,7 @@ std_mean: float
 sub
 subtract = sub
 sum
-svd ! an iteration whose length depends on the numbers, which a step without reads cannot have
+svd ! no layer, loss or optimizer here needs it; qr, cholesky and lstsq are there
 swapaxes = transpose: any
 swapdims = transpose: any
 t: any
@@ -345,7 +348,7 @@ linalg.vector_norm = norm: float
 linalg.matrix_norm = matrixNorm: float
 linalg.multi_dot = multiDot: float
 linalg.cholesky: float
-linalg.eigh ! an iteration, see svd
+linalg.eigh ! see svd
 linalg.lstsq = lstsq: float
 linalg.qr = qr: float
 linalg.solve = solve: float

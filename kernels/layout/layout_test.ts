@@ -1,17 +1,22 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  add,
   cat,
   chunk,
+  clone,
+  copyInto,
   diagonal,
   type DType,
   expand,
   flatten,
   flip,
   grad,
+  matmul,
   movedim,
   mT,
   mul,
   narrow,
+  noGrad,
   pad,
   permute,
   repeat,
@@ -34,6 +39,7 @@ import {
   unbind,
   unflatten,
   unsqueeze,
+  zeros,
 } from "../../mod.ts";
 import { gpuTest } from "../../testing/gpu.ts";
 import { at, build, type NDArray, permute as permuteReference, type Random, random } from "../../testing/reference.ts";
@@ -394,4 +400,23 @@ gpuTest("layout: what does not fit is refused with the operation, the rule and t
   assertThrows(() => unflatten(x, 1, [2, -1]), ShapeError, "product of the sizes");
   assertThrows(() => roll(x, [1, 2], { dims: 0 }), RangeError, "for each of the 1 axes");
   assertThrows(() => unsqueeze(x, 3), RangeError, "from -3 to 2");
+});
+
+gpuTest("a clone keeps what a tensor was, of every type, and passes gradients", async () => {
+  for (const dtype of ["f32", "f16", "bf16", "i32", "u32", "bool"] as const) {
+    const x = to(tensor([[1, 0, 1], [0, 1, 1]]), dtype), before = clone(x), later = add(clone(x), x);
+    copyInto(x, 0);
+    assertEquals((await before.array() as number[][]).flat().map(Number), [1, 0, 1, 0, 1, 1], dtype);
+    if (dtype !== "bool") assertEquals((await later.array() as number[][]).flat().map(Number), [2, 0, 2, 0, 2, 2]);
+    assertEquals([...await x.data()].map(Number), [0, 0, 0, 0, 0, 0]);
+  }
+  // A product reads through views, also later.
+  const w = tensor([[1, 2], [3, 4]], { dtype: "f32", requiresGrad: true }), kept = clone(w);
+  const product = matmul(kept, kept);
+  noGrad(() => copyInto(w, 0));
+  assertEquals(await product.array(), [[7, 10], [15, 22]]);
+  assertEquals(await matmul(kept, kept).array(), [[7, 10], [15, 22]]);
+  const x = tensor([1, 2], { dtype: "f32", requiresGrad: true });
+  assertEquals([...await grad(sum(mul(clone(x), 3)), x)[0]!.data()], [3, 3]);
+  assertEquals(clone(zeros([0, 2])).shape, [0, 2]);
 });

@@ -4,4 +4,4 @@ export { reshape } from "./reshape.ts";
 export { narrow, type NarrowOptions, select, type SelectOptions, slice, type SliceOptions } from "./slice.ts";
 export { chunk, split, type SplitOptions, unbind } from "./split.ts";
 export { type TriangleOptions, tril, triu } from "./triangle.ts";
-export { expand, permute, transpose } from "./views.ts";
+export { clone, expand, permute, transpose } from "./views.ts";

@@ -44,6 +44,27 @@ export function expand(x: Tensor, size: Shape): Tensor {
 }
 
 /**
+ * A tensor with the values that x has now. Values are immutable but for parameters, buffers and what `copyInto` writes to:
+ * this keeps what they were. Inside a chain it costs nothing.
+ *
+ * @param x Any shape and type
+ * @returns The same shape and type; gradients pass
+ *
+ * @example
+ * ```ts
+ * import { clone, copyInto, init, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * const weight = tensor([1, 2]), before = clone(weight);
+ * copyInto(weight, 0);
+ * console.log(await before.array(), await weight.array()); // [1, 2] [0, 0]
+ * ```
+ */
+export function clone(x: Tensor): Tensor {
+  return strided(x, { name: "clone", shape: x.shape, strides: stridesOf(x.shape), offset: 0, grad: (dy) => dy });
+}
+
+/**
  * Reorders the axes. Inside a chain, and as an operand of matmul, it costs nothing.
  *
  * @param x Any shape
