@@ -170,6 +170,15 @@ export class CombinedLoader implements Loader {
         for (const walked of walks) batches.push(await this.#next(walked));
         const over = this.mode === "min_size" ? walks.some(({ ended }) => ended) : walks.every(({ ended }) => ended);
         if (over) return;
+        const empty = walks.findIndex((walked) => walked.empty);
+        if (empty >= 0) {
+          throw new RangeError(
+            `Cannot walk the loader ${
+              Object.keys(this.loaders)[empty]
+            } in CombinedLoader: it must give batches whenever ` +
+              "it begins anew, until all others have ended, it gave none",
+          );
+        }
         yield this.#shaped(batches);
       }
     } finally {
@@ -184,7 +193,8 @@ export class CombinedLoader implements Loader {
     if (this.mode !== "max_size_cycle") return null;
     walked.again();
     const again = await walked.next();
-    return again.done ? null : again.value;
+    walked.empty = again.done ?? false;
+    return again.value;
   }
 
   #shaped(batches: readonly unknown[]): unknown {
@@ -206,6 +216,8 @@ class Walk {
   batches: number;
   /** Whether it has come to its end once. */
   ended: boolean;
+  /** Whether it gave nothing when it began anew. */
+  empty = false;
 
   constructor(loader: Loader, from: CombinedLoaderState["loaders"][number] | null) {
     this.#loader = loader;

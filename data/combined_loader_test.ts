@@ -23,6 +23,14 @@ Deno.test("what cannot be combined is refused", () => {
   assertThrows(() => new CombinedLoader([[1]], { mode: "zip" as never }), TypeError, '"max_size_cycle"');
 });
 
+Deno.test("a loader that gives nothing while others go on is refused", async () => {
+  const said = "Cannot walk the loader b in CombinedLoader: it must give batches whenever it begins anew";
+  await assertRejects(() => walked({ a: [1, 2], b: [] }), RangeError, said);
+  await assertRejects(() => walked({ a: [1, 2, 3], b: [10].values() }), RangeError, said);
+  assertEquals(await walked({ a: [], b: [] }), [0, []]);
+  assertEquals(await walked({ a: [1], b: [] }, "max_size"), [1, [{ a: 1, b: null }]]);
+});
+
 Deno.test("a random order can be taken back", async () => {
   const samples = Array.from({ length: 20 }, (_, i) => i), read: number[] = [];
   const shuffled = new DataLoader(samples, { batchSize: 20, shuffle: true, collate: (batch) => batch });

@@ -1,6 +1,7 @@
 import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
 import { type HostDType, type HostTensor, hostTensor } from "../tensor/host.ts";
 import { PhiloxStream } from "../tensor/philox.ts";
+import { numel } from "../tensor/shape.ts";
 import type { Collated } from "./collate.ts";
 import { ReadContext } from "./read_context.ts";
 
@@ -127,6 +128,16 @@ export class ArrayDataset<const F extends HostFields> implements Dataset<F, F> {
         "ArrayDataset",
         `Cannot make an ArrayDataset: arrays must have the same first size, current shapes are ${showShapes(shapes)}`,
         shapes,
+      );
+    }
+    for (const [name, { shape, data }] of Object.entries<HostTensor>(fields)) {
+      if (numel(shape) === data.length) continue;
+      throw new ShapeError(
+        "ArrayDataset",
+        `Cannot make an ArrayDataset: the shape of ${name} must hold all elements, ${showShape(shape)} holds ${
+          numel(shape)
+        } and the array ${data.length}`,
+        [shape],
       );
     }
     this.fields = fields;

@@ -74,3 +74,11 @@ Deno.test("randomSplit shares out every sample once, the same for the same seed"
   }
   assertEquals(randomSplit({ length: 1, get: () => 0 }, [1, 0]).map((part) => part.length), [1, 0]);
 });
+
+Deno.test("an array that is shorter or longer than its shape is refused", () => {
+  const said = "Cannot make an ArrayDataset: the shape of x must hold all elements, [3, 2] holds 6 and the array ";
+  for (const count of [3, 7]) {
+    const x = { dtype: "f32", shape: [3, 2], data: new Float32Array(count) } as const;
+    assertThrows(() => new ArrayDataset({ x }), ShapeError, said + count);
+  }
+});

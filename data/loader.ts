@@ -1,3 +1,4 @@
+import { show } from "../device/option_names.ts";
 import { Prefetcher, type ProduceBatch, type ProducedBatch } from "./_prefetch.ts";
 import { type AnyWalk, BatchWalk, readSamples, SampleFailure } from "./_read_batch.ts";
 import { buffersIn, StagingPool } from "./_staging.ts";
@@ -5,7 +6,7 @@ import { WorkerPool } from "./_worker_pool.ts";
 import { collate as defaultCollate, type Collated } from "./collate.ts";
 import type { Dataset, IterableDataset, RecordDataset } from "./dataset.ts";
 import { crossDataset, type CrossedDataset } from "./define_dataset.ts";
-import { checkLoaderOptions, type DataLoaderOptions } from "./loader_options.ts";
+import { checkDataset, checkLoaderOptions, type DataLoaderOptions } from "./loader_options.ts";
 import { SubsetRandomSampler, WeightedRandomSampler } from "./random_samplers.ts";
 import { ReadContext } from "./read_context.ts";
 import { BatchSampler, type BatchSource, RandomSampler, SequentialSampler } from "./sampler.ts";
@@ -80,6 +81,7 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
    * @throws {RangeError} if one is out of range
    */
   constructor(dataset: AnyDataset<T, C>, options: DataLoaderOptions<T, C, B> = {}) {
+    checkDataset(dataset);
     checkLoaderOptions(options as DataLoaderOptions<never, unknown, unknown>, isIndexed(dataset));
     this.dataset = dataset;
     this.#options = { ...options };
@@ -159,6 +161,9 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
    * @throws {TypeError} if it is no such state
    */
   loadStateDict(state: DataLoaderState): void {
+    if (typeof state !== "object" || state === null) {
+      throw new TypeError(`Cannot load the state of a DataLoader: it must be what stateDict gave, got ${show(state)}`);
+    }
     for (const key of ["epoch", "batches", "samples"] as const) {
       if (!Number.isSafeInteger(state[key]) || state[key] < 0) {
         throw new TypeError(

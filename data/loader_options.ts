@@ -1,8 +1,8 @@
-import { checkNames } from "../device/option_names.ts";
+import { checkNames, show } from "../device/option_names.ts";
 import type { ForeignWorker } from "../platform/mod.ts";
 import type { Collated } from "./collate.ts";
 import type { ReadContext } from "./read_context.ts";
-import type { BatchSource, Sampler } from "./sampler.ts";
+import { type BatchSource, checkSampler, type Sampler } from "./sampler.ts";
 
 /**
  * How a `DataLoader` makes batches.
@@ -42,6 +42,18 @@ export interface DataLoaderOptions<T, C = Collated<T>, B = C> {
   worker?: () => ForeignWorker;
 }
 
+/** Throws unless something can be read: by number, or one sample or record after the other. */
+export function checkDataset(dataset: unknown): void {
+  const { get, records, [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } =
+    (typeof dataset === "object" ? dataset ?? {} : {}) as Record<PropertyKey, unknown>;
+  if ([get, records, sync, async].some((way) => typeof way === "function")) return;
+  throw new TypeError(
+    `Cannot make a DataLoader: a data set must be an array, have length and get(index), or be iterable, got ${
+      show(dataset)
+    }`,
+  );
+}
+
 type AnyOptions = DataLoaderOptions<never, unknown, unknown>;
 
 /**
@@ -73,6 +85,16 @@ export function checkLoaderOptions(options: AnyOptions, indexed: boolean): void 
   whole(options, "prefetch", 0);
   whole(options, "numWorkers", 0);
   whole(options, "prefetchFactor", 1);
+  for (const name of ["collate", "transform", "worker"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "function") {
+      throw new TypeError(`Cannot make a DataLoader: ${name} must be a function, got ${show(options[name])}`);
+    }
+  }
+  if (options.sampler !== undefined) checkSampler("a DataLoader", options.sampler);
+  if (options.batchSampler !== undefined && typeof options.batchSampler?.batches !== "function") {
+    const got = show(options.batchSampler);
+    throw new TypeError(`Cannot make a DataLoader: a batchSampler must have length and batches(epoch), got ${got}`);
+  }
   const { timeout = 0 } = options;
   if (!(timeout >= 0 && timeout < 2 ** 31 / 1000)) {
     throw new RangeError(`Cannot make a DataLoader: timeout must be seconds from 0 to 2147483, is ${timeout}`);

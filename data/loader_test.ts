@@ -341,6 +341,24 @@ Deno.test("options that are out of range or exclude each other are refused by na
   );
 });
 
+Deno.test("data sets, samplers and functions that are none are refused, and states that are none", () => {
+  const refused: [() => unknown, string][] = [
+    ...[null, 5, "abc", {}, { length: 3 }].map((dataset): [() => unknown, string] => [
+      () => new DataLoader(dataset as never),
+      "a data set must be an array, have length and get(index), or be iterable, got ",
+    ]),
+    [() => new DataLoader([1], { sampler: {} as never }), "a sampler must have length and indices(epoch), got {}"],
+    [
+      () => new DataLoader([1], { batchSampler: 5 as never }),
+      "a batchSampler must have length and batches(epoch), got 5",
+    ],
+    [() => new DataLoader([1], { collate: 5 as never }), "collate must be a function, got 5"],
+    [() => new DataLoader([1], { transform: "x" as never }), 'transform must be a function, got "x"'],
+    [() => new DataLoader([1]).loadStateDict(null as never), "it must be what stateDict gave, got null"],
+  ];
+  for (const [make, said] of refused) assertThrows(make, TypeError, said);
+});
+
 Deno.test("an option that does not exist is refused, with the nearest and all that exist", () => {
   const refusal = (make: () => unknown) => assertThrows(make, TypeError).message;
   const options = { batch_size: 2 } as object;

@@ -1,4 +1,4 @@
-import { checkNames } from "../device/option_names.ts";
+import { checkNames, checkObject, show } from "../device/option_names.ts";
 import { PhiloxStream, seedKey } from "../tensor/philox.ts";
 import type { Sampler } from "./sampler.ts";
 
@@ -43,6 +43,7 @@ export class WeightedRandomSampler implements Sampler {
     options: { numSamples?: number; replacement?: boolean; seed?: number } = {},
   ) {
     checkNames("make WeightedRandomSampler", options, { numSamples: true, replacement: true, seed: true });
+    checkList("a WeightedRandomSampler", "weights", weights);
     const { numSamples = weights.length, replacement = true, seed = 0 } = options;
     const fail = (rule: string) => {
       throw new RangeError(`Cannot make a WeightedRandomSampler: ${rule}`);
@@ -129,6 +130,7 @@ export class SubsetRandomSampler implements Sampler {
    */
   constructor(indices: ArrayLike<number>, options: { seed?: number } = {}) {
     checkNames("make SubsetRandomSampler", options, { seed: true });
+    checkList("a SubsetRandomSampler", "indices", indices);
     for (let i = 0; i < indices.length; i++) {
       if (Number.isSafeInteger(indices[i]) && indices[i] >= 0) continue;
       throw new RangeError(
@@ -191,6 +193,7 @@ export class DistributedSampler implements Sampler {
     samples: number,
     options: { worldSize: number; rank: number; shuffle?: boolean; seed?: number; dropLast?: boolean },
   ) {
+    checkObject("make a DistributedSampler", options, "worldSize");
     checkNames("make DistributedSampler", options, {
       worldSize: true,
       rank: true,
@@ -228,4 +231,9 @@ export class DistributedSampler implements Sampler {
       return order === null ? at : order[at];
     });
   }
+}
+
+function checkList(what: string, name: string, list: unknown): void {
+  if (typeof list === "object" && list !== null && typeof (list as ArrayLike<number>).length === "number") return;
+  throw new TypeError(`Cannot make ${what}: ${name} must be a list of numbers, got ${show(list)}`);
 }

@@ -110,4 +110,10 @@ Deno.test("weights, ranks and sizes out of range are refused with the value", ()
     [() => new RandomSampler(0, { numSamples: 1 }), "numSamples must be 0"],
   ];
   for (const [make, message] of refused) assertThrows(make, RangeError, message);
+  const none: [() => unknown, string][] = [
+    [() => new WeightedRandomSampler(null as never), "weights must be a list of numbers, got null"],
+    [() => new SubsetRandomSampler(5 as never), "indices must be a list of numbers, got 5"],
+    [() => new DistributedSampler(5, undefined as never), "options must be an object such as { worldSize: … }"],
+  ];
+  for (const [make, message] of none) assertThrows(make, TypeError, message);
 });

@@ -1,4 +1,4 @@
-import { checkNames } from "../device/option_names.ts";
+import { checkNames, checkObject, show } from "../device/option_names.ts";
 import { PhiloxStream, seedKey } from "../tensor/philox.ts";
 
 /**
@@ -26,6 +26,12 @@ export interface BatchSource {
   readonly length: number;
   /** The indices of each batch of an epoch, in order. */
   batches(epoch: number): Iterable<ArrayLike<number>>;
+}
+
+/** Throws unless something chooses samples. */
+export function checkSampler(what: string, sampler: unknown): void {
+  if (typeof (sampler as Sampler | null | undefined)?.indices === "function") return;
+  throw new TypeError(`Cannot make ${what}: a sampler must have length and indices(epoch), got ${show(sampler)}`);
 }
 
 function checkLength(what: string, length: number): number {
@@ -150,6 +156,8 @@ export class BatchSampler implements BatchSource {
    * @throws {RangeError} if the batch size is no whole number from 1 on
    */
   constructor(sampler: Sampler, options: { batchSize: number; dropLast?: boolean }) {
+    checkSampler("a BatchSampler", sampler);
+    checkObject("make a BatchSampler", options, "batchSize");
     checkNames("make BatchSampler", options, { batchSize: true, dropLast: true });
     const { batchSize, dropLast = false } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
