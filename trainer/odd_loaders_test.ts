@@ -74,3 +74,26 @@ trainerTest("what is walked must give an iterator, and a length be one", async (
     await assertRejects(() => new Trainer({ ...quiet, maxEpochs: 1 }).fit(new Slope(), loader as Loader), Error, said);
   }
 });
+
+trainerTest("a transfer hook must give the batch back, and a signal be one", async () => {
+  for (const hook of ["onBeforeBatchTransfer", "transferBatchToDevice", "onAfterBatchTransfer"] as const) {
+    const forgets = Object.assign(new Slope(), { [hook]: () => {} });
+    const said = `Cannot go on with a batch: ${hook} of Slope must return it, it gave nothing`;
+    const fit = () => new Trainer({ ...quiet, maxEpochs: 1 }).fit(forgets, constantBatches([1]));
+    await assertRejects(fit, TypeError, said);
+  }
+  const signal = 5 as unknown as AbortSignal;
+  const fit = () => new Trainer({ ...quiet, maxEpochs: 1 }).fit(new Slope(), constantBatches([1]), { signal });
+  await assertRejects(fit, TypeError, "signal must be an AbortSignal, got 5");
+});
+
+trainerTest("what a module adds beside the parts of a checkpoint is refused, for it would be lost", async () => {
+  const module = Object.assign(new Slope(), {
+    onSaveCheckpoint: (data: object) => void Object.assign(data, { mine: 1 }),
+  });
+  const trainer = new Trainer({ ...quiet, maxEpochs: 1 });
+  await trainer.fit(module, constantBatches([1]));
+  const said = "what onSaveCheckpoint adds must stand in its extra, mine would be lost";
+  await assertRejects(() => trainer.saveCheckpoint("never"), TypeError, said);
+  await assertRejects(() => trainer.saveCheckpoint([]), TypeError, "it needs the path of a folder, got none");
+});

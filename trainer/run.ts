@@ -136,6 +136,9 @@ export class Run implements ModuleHost {
     this.profiler = trainer.profiler;
     this.#silent = trainer.options.barebones;
     this.given = given;
+    if (signal !== null && typeof signal?.addEventListener !== "function") {
+      throw new TypeError(`Cannot run: signal must be an AbortSignal, got ${show(signal)}`);
+    }
     this.#signal = signal;
   }
 
@@ -258,7 +261,9 @@ export class Run implements ModuleHost {
     const { reporter } = this;
     const hand = (hook: "onBeforeBatchTransfer" | "transferBatchToDevice" | "onAfterBatchTransfer", batch: unknown) => {
       const source = this.#sourceOf(hook);
-      return source === null ? batch : source[hook]!(batch, dataloaderIdx);
+      return source === null
+        ? batch
+        : then(source[hook]!(batch, dataloaderIdx), (given) => given === undefined ? lost(hook, source) : given);
     };
     const before = reporter.enterHook("transferBatchToDevice");
     const whole = () => {
@@ -305,4 +310,10 @@ export class Run implements ModuleHost {
   ): LightningDataModule | LightningModule | null {
     return this.data?.[hook] ? this.data : this.module[hook] ? this.module : null;
   }
+}
+
+function lost(hook: string, source: object): never {
+  throw new TypeError(
+    `Cannot go on with a batch: ${hook} of ${source.constructor.name} must return it, it gave nothing`,
+  );
 }

@@ -191,10 +191,22 @@ export class Trainer extends TrainerStatus {
     checkNames("save a checkpoint", options, { weightsOnly: true, background: true, link: true });
     const { weightsOnly = false, background = false, link = false } = options, work = this.#work, { run } = work;
     if (run === null) throw new Error("Cannot save a checkpoint: the trainer has no module, call fit first");
+    if ([paths].flat().length === 0) {
+      throw new TypeError("Cannot save a checkpoint: it needs the path of a folder, got none");
+    }
     await this.#saves.settle();
     await work.reporter.flush();
     const data = captureState(run, work.loop, this.callbacks, weightsOnly);
+    const known = new Set(Object.keys(data));
     await run.hooks.call("onSaveCheckpoint", data);
+    const beside = Object.keys(data).filter((name) => !known.has(name));
+    if (beside.length > 0) {
+      throw new TypeError(
+        `Cannot save a checkpoint: what onSaveCheckpoint adds must stand in its extra, ${
+          beside.join(", ")
+        } would be lost`,
+      );
+    }
     this.#saves.add(writeCheckpoint(paths, data, { link }), () => this.#tellSaved(run, [paths].flat()));
     if (!background || work.stage === null) await this.#saves.settle();
   }
