@@ -2,7 +2,7 @@ import type { LightningDataModule, Stage } from "../data/mod.ts";
 import type { InitOptions } from "../device/mod.ts";
 import { checkNames, show } from "../device/option_names.ts";
 import { LightningModule } from "./lightning_module.ts";
-import type { CombinedLoadersFor, LoaderFor } from "./loader_types.ts";
+import type { CombinedLoadersFor, ListedLoaderFor, LoaderFor } from "./loader_types.ts";
 import type { GivenLoaders } from "./run.ts";
 
 /** Keeps a data module of other batches from passing for a loader, all of whose members are optional. */
@@ -21,7 +21,7 @@ export type TrainerData<Batch, Given = unknown> =
   | LightningDataModule<Batch>
   | (GivenLoaders<Batch, Given> & NoDataModule)
   | (LoaderFor<Batch, Given> & NoDataModule)
-  | readonly LoaderFor<Batch, Given>[]
+  | readonly ListedLoaderFor<Batch, Given>[]
   | (Batch extends readonly unknown[] ? CombinedLoadersFor<Batch, Given> : never)
   | null;
 

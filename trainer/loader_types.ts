@@ -33,10 +33,16 @@ export type LoaderOf<Batch> = Loader<Batch> | readonly Batch[];
 /** A loader whose batches fit the steps, or what the module's transfer hooks say that they take. */
 export type LoaderFor<Batch, Given = unknown> = LoaderOf<unknown extends Given ? HostBatch<Batch> : Given>;
 
+/** A loader in a list of loaders, where an array would be taken for a batch. */
+export type ListedLoaderFor<Batch, Given = unknown> = LoaderFor<Batch, Given> & {
+  /** Arrays have this. */
+  readonly concat?: never;
+};
+
 /** One loader for a loop without gradients, several, or several with names. */
 export type EvalLoadersFor<Batch, Given = unknown> =
   | LoaderFor<Batch, Given>
-  | readonly LoaderFor<Batch, Given>[]
+  | readonly ListedLoaderFor<Batch, Given>[]
   | Readonly<Record<string, LoaderFor<Batch, Given>>>
   | null
   | void;
@@ -44,7 +50,7 @@ export type EvalLoadersFor<Batch, Given = unknown> =
 /** Loaders that are walked together: each gives a part of the batch, by name or by place. */
 export type CombinedLoadersFor<Batch, Given = unknown> = unknown extends Given & Batch
   ? readonly Loader[] | Readonly<Record<string, Loader>>
-  : Batch extends readonly [...infer Items] ? { readonly [Place in keyof Items]: LoaderFor<Items[Place]> }
+  : Batch extends readonly [...infer Items] ? { readonly [Place in keyof Items]: ListedLoaderFor<Items[Place]> }
   : { readonly [Key in keyof Batch]: LoaderFor<Batch[Key]> };
 
 /** One loader for training, or several of which each gives a part of the batch. */

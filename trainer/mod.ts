@@ -32,6 +32,7 @@ export type {
   EvalLoadersFor,
   GivenTo,
   HostBatch,
+  ListedLoaderFor,
   LoaderFor,
   LoaderOf,
   PredictedBatch,

@@ -95,6 +95,9 @@ async function loadersCompile(trainer: Trainer): Promise<void> {
   await trainer.fit(new Model(), [{ x: tensor([1]), y: tensor([1]) }]);
   await trainer.fit(new Model(), { train: points, val: { clean: points, noisy: points } });
   await trainer.validate(new Model(), [points, points]);
+  // @ts-expect-error an array of arrays is one loader whose batches are arrays, here as when it runs
+  await trainer.validate(new Model(), [[{ x: tensor([1]), y: tensor([1]) }]]);
+  await trainer.validate(new Model(), { val: { clean: [{ x: tensor([1]), y: tensor([1]) }] } });
   await trainer.fit(new Model(), untyped);
   await trainer.fit(new Model(), new CombinedLoader({ x: points, y: points }));
   // @ts-expect-error the loader's batches are not the module's
@@ -106,7 +109,7 @@ async function loadersCompile(trainer: Trainer): Promise<void> {
   // @ts-expect-error the validation loader's batches are not the module's
   await trainer.fit(new Model(), { train: points, val: images });
   // @ts-expect-error one of the loaders has other batches
-  await trainer.validate(new Model(), { clean: points, noisy: images });
+  await trainer.validate(new Model(), { val: { clean: points, noisy: images } });
   // @ts-expect-error the loader's batches are not the module's
   await trainer.predict(new Model(), images);
   // Several loaders are walked together: each gives a part of the batch.
