@@ -81,7 +81,7 @@ const FREE_RESERVE = 256 * 2 ** 20;
 const GUARDED_FROM = 2 ** 20;
 
 /** Bytes of the size class that holds `bytes`: four classes an octave, so that at most a quarter is wasted. */
-export function sizeClass(bytes: number): number {
+function sizeClass(bytes: number): number {
   if (bytes <= SMALLEST_CLASS) return SMALLEST_CLASS;
   const step = 2 ** Math.max(8, Math.floor(Math.log2(bytes - 1)) - 2);
   return Math.ceil(bytes / step) * step;

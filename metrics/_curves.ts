@@ -231,7 +231,7 @@ export function ordered({ scores, positive, negative }: Scored): Scored {
 }
 
 /** Counts after each group of equal scores, falling. There are as many places as scores; those left over repeat the last. */
-export function pointsOf(scored: Scored): Points {
+function pointsOf(scored: Scored): Points {
   const { scores, positive, negative } = ordered(scored), [size, rows] = scores.shape;
   const before = narrow(scores, { dim: 1, start: 0, length: rows - 1 });
   const after = narrow(scores, { dim: 1, start: 1, length: rows - 1 });

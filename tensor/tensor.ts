@@ -5,7 +5,7 @@ import { bf16ToF32, f16ToF32 } from "./half.ts";
 import type { TensorMethods } from "./methods.ts";
 import type { Node } from "./node.ts";
 import { track, untrack } from "./scope.ts";
-import { normalizeDim, numel, type Shape } from "./shape.ts";
+import { normalizeDim, type Shape } from "./shape.ts";
 import type { Storage } from "./storage.ts";
 import { watching } from "./watcher.ts";
 
@@ -336,10 +336,4 @@ export function keepAlias(t: Tensor): Tensor {
     origin: t.node === null && t.requiresGrad ? t.origin ?? t : null,
     scoped: false,
   });
-}
-
-/** Throws unless a shape's element count is that of a storage; for ops that share storage. */
-export function viewOf(t: Tensor, shape: Shape): TensorParts {
-  if (numel(shape) !== t.numel) throw new Error(`Cannot view ${showShape(t.shape)} as ${showShape(shape)}`);
-  return { shape, storage: t.storage.retain() };
 }

@@ -82,7 +82,7 @@ export function straddle<A>(make: (size: number) => OpCase<A>): OpCase<A>[] {
 }
 
 /** Pairs of shapes that broadcast in every way: rows, columns, new axes, both sides, scalars, empty. */
-export const BROADCAST_PAIRS: readonly (readonly [readonly number[], readonly number[]])[] = [
+const BROADCAST_PAIRS: readonly (readonly [readonly number[], readonly number[]])[] = [
   [[4, 5], [4, 5]],
   [[4, 5], [5]],
   [[5], [4, 5]],

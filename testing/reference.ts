@@ -61,7 +61,7 @@ export function axisOf(dim: number, rank: number): number {
 }
 
 /** The shape that several shapes broadcast to. */
-export function broadcastShape(...shapes: (readonly number[])[]): number[] {
+function broadcastShape(...shapes: (readonly number[])[]): number[] {
   const rank = Math.max(0, ...shapes.map((s) => s.length));
   return Array.from({ length: rank }, (_, axis) => {
     const sizes = shapes.map((s) => s[axis - rank + s.length] ?? 1);

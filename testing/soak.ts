@@ -48,7 +48,7 @@ export interface Sample {
 const BATCH = 16, FEATURES = 8, CLASSES = 3;
 
 /** Collects garbage if the process may, and lets finalizers run. Returns whether it could. */
-export async function collectGarbage(): Promise<boolean> {
+async function collectGarbage(): Promise<boolean> {
   const { gc } = globalThis as { gc?: () => void };
   if (gc === undefined) return false;
   for (let i = 0; i < 3; i++) {

@@ -14,7 +14,7 @@ import { setUpAdapter, SetupError } from "./setup.ts";
  * @param environment Variables on top of this process' own
  * @returns The exit code
  */
-export async function runDeno(args: readonly string[], environment: Record<string, string>): Promise<number> {
+async function runDeno(args: readonly string[], environment: Record<string, string>): Promise<number> {
   // Ctrl-C reaches every process of the terminal: the command decides what it means, and this one waits for its answer.
   const restore = onInterrupt(() => {});
   try {

@@ -36,7 +36,7 @@ export interface UnfoldKernel {
 }
 
 /** The kernel of a description, written the first time. */
-export function unfoldKernel(spec: UnfoldKernel): ConvKernel {
+function unfoldKernel(spec: UnfoldKernel): ConvKernel {
   const { shape, sink, ...rest } = spec;
   const key = `groups ${Object.values(shape).join("x")} ${Object.values(rest).join(" ")}`;
   return convKernel(key, ["a", "x"], UNFOLD_PARAMS, sink, () => writeUnfold(spec));

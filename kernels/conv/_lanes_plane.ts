@@ -34,7 +34,7 @@ export interface PlaneKernel extends PlaneWindows {
 }
 
 /** Parameters, in the order of `Params`. */
-export const PLANE_PARAMS = {
+const PLANE_PARAMS = {
   tiles: "u32",
   groups: "u32",
   positions: "u32",
@@ -70,7 +70,7 @@ export function covered(window: Window, size: number): number[] {
 }
 
 /** Columns that are loaded: with quads the first of each four. */
-export function loadedColumns({ windowX, columns, quadsX }: PlaneWindows): number[] {
+function loadedColumns({ windowX, columns, quadsX }: PlaneWindows): number[] {
   const all = covered(windowX, columns);
   return quadsX ? [...new Set(all.map((o) => Math.floor(o / 4) * 4))] : all;
 }

@@ -18,7 +18,7 @@ export interface PlaneWeightKernel extends PlaneWindows {
 }
 
 /** Parameters, in the order of `Params`. */
-export const PLANE_WEIGHT_PARAMS = {
+const PLANE_WEIGHT_PARAMS = {
   groups: "u32",
   rows: "u32",
   channels: "u32",

@@ -35,7 +35,7 @@ export interface WeightKernel {
 }
 
 /** Parameters, in the order of `Params`. */
-export const WEIGHT_PARAMS = {
+const WEIGHT_PARAMS = {
   rowTiles: "u32",
   columnTiles: "u32",
   groups: "u32",

@@ -4,7 +4,7 @@ import type { Access } from "../../device/mod.ts";
 import { family } from "../_family.ts";
 import { launch } from "../_run.ts";
 import type { KernelSource, ParamType } from "../_source.ts";
-import { matmul as plainKernel, sumSlices } from "../_wgsl.ts";
+import { matmul as plainKernel } from "../_wgsl.ts";
 import type { Width } from "../elementwise/codegen.ts";
 import type { Finish } from "../elementwise/finish.ts";
 import { groupsPlan } from "./_groups.ts";
@@ -224,15 +224,6 @@ export function gemm(given: Gemm, target: Tensor | Target): void {
   }
   for (const [, view] of views) view.dispose();
   for (const copy of copies) copy.dispose();
-}
-
-/** Adds the parts of sums, in order. */
-export function sumOver(parts: Tensor, y: Tensor, slices: number, count: number): void {
-  const quads = count % 4 === 0;
-  const items = quads ? count / 4 : count;
-  launch(sumSlices, { x: parts, y }, { count: items, slices }, Math.ceil(items / 64), {
-    aliases: { Item: quads ? "vec4f" : "f32" },
-  });
 }
 
 /** The parameters of a kernel that follows a plan. */

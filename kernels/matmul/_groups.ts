@@ -49,7 +49,7 @@ const ENOUGH_WORKGROUPS = 128;
 const LEAST_SLICE = 256;
 
 /** The kernel of a description, written the first time. */
-export function groupsKernel(spec: GroupsKernel): GemmKernel {
+function groupsKernel(spec: GroupsKernel): GemmKernel {
   const { shape, sink, ...rest } = spec;
   const key = `matmul groups ${Object.values(shape).join("x")} ${Object.values(rest).join(" ")} ${sinkKey(sink)}`;
   return gemmKernel(key, sink, () => writeGroups(spec));

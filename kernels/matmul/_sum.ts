@@ -20,7 +20,7 @@ type SumKernel = KernelSource<Record<string, Access>, Record<string, ParamType>>
 const kernels = new Map<string, SumKernel>();
 
 /** Writes the kernel that adds the parts of a product's sums and does with them what its sink says. */
-export function writeSum(sink: Sink, width: Width): string {
+function writeSum(sink: Sink, width: Width): string {
   const fields = Object.entries({ ...SUM_PARAMS, ...sink.finish?.params.types });
   const type = width === 1 ? "f32" : `vec${width}f`;
   // Two at once are read one by one, as the last of an odd number stands alone.

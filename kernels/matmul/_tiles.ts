@@ -55,7 +55,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 const LETTERS = "xyzw";
 
 /** Invocations of a workgroup. */
-export function tileThreads({ rows, columns, threadRows, threadColumns }: TileShape): number {
+function tileThreads({ rows, columns, threadRows, threadColumns }: TileShape): number {
   return (rows / threadRows) * (columns / threadColumns);
 }
 

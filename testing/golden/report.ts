@@ -26,7 +26,7 @@ export function resultOf(section: string, id: string, error: unknown): Result {
 }
 
 /** `TypeError: message`, and what caused it. */
-export function describeError(error: unknown): string {
+function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? ` (${describeError(error.cause)})` : "";
   return `${error.name}: ${error.message}${cause}`;

@@ -65,7 +65,7 @@ async function aptSources(): Promise<AptSource[]> {
 }
 
 /** The sources file that {@link addBackports} writes. */
-export const BACKPORTS_FILE = "/etc/apt/sources.list.d/fulgurite-backports.list";
+const BACKPORTS_FILE = "/etc/apt/sources.list.d/fulgurite-backports.list";
 
 /** The keys that Debian signs its releases with. */
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
