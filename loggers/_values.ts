@@ -1,5 +1,11 @@
 /** Values that a configuration may hold, as JSON and as flat lists of names take them. */
 
+/** Metrics with a prefix before their names. */
+export function prefixed(prefix: string, metrics: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  if (prefix === "") return metrics;
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [prefix + name, value]));
+}
+
 /** A value as JSON has it: what has no form there becomes a text, so that nothing is lost and nothing throws. */
 export function plain(value: unknown, above: readonly unknown[] = []): unknown {
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);

@@ -1,7 +1,7 @@
-import { checkNames } from "../device/option_names.ts";
 import { env } from "../platform/mod.ts";
 import { addressOf } from "./_address.ts";
 import { CometService } from "./_comet_service.ts";
+import { checkKinds } from "./_kinds.ts";
 import { REMOTE_OPTIONS, RemoteLogger, type RemoteLoggerOptions } from "./remote_logger.ts";
 
 /** Where a {@link CometLogger} sends, and what. */
@@ -38,12 +38,13 @@ export class CometLogger extends RemoteLogger {
    * Makes the logger; it sends nothing before training begins.
    *
    * @param options Where to send, and what
-   * @throws {TypeError} If an option does not exist, or there is no key in the environment
+   * @throws {TypeError} If an option does not exist or is of another type, or there is no key in the environment
    */
   constructor(options: CometLoggerOptions = {}) {
     const task = "make a CometLogger";
-    checkNames(task, options, {
-      ...{ ...REMOTE_OPTIONS, workspace: true, project: true, experimentName: true, experimentKey: true, tags: true },
+    checkKinds(task, options, {
+      ...{ ...REMOTE_OPTIONS, workspace: "text", project: "text", experimentName: "text", experimentKey: "text" },
+      tags: "texts",
     });
     if (!env("COMET_API_KEY")) throw new TypeError(`Cannot ${task}: set COMET_API_KEY in the environment`);
     const address = env("COMET_URL_OVERRIDE") || "https://www.comet.com";

@@ -1,15 +1,18 @@
-import { checkNames } from "../device/option_names.ts";
 import { exists, joinPath, readText, writeFileAtomic } from "../platform/mod.ts";
 import type { LogPoint } from "../trainer/mod.ts";
 import { GrowingFile } from "./_growing_file.ts";
 import { Outlet } from "./_outlet.ts";
 import { Rewind, type RowKey } from "./_rewind.ts";
+import { checkKinds } from "./_kinds.ts";
 import type { RunFolderOptions } from "./_run_folder.ts";
-import { json } from "./_values.ts";
+import { json, prefixed } from "./_values.ts";
 import { FolderLogger } from "./folder_logger.ts";
 
 /** Where a {@link CSVLogger} writes. */
-export type CSVLoggerOptions = RunFolderOptions;
+export interface CSVLoggerOptions extends RunFolderOptions {
+  /** Stands before the name of each metric; default nothing. */
+  prefix?: string;
+}
 
 const AXES = ["step", "batch", "epoch", "seconds"];
 
@@ -32,6 +35,7 @@ type Item = { readonly row: Row; readonly names: readonly string[] } | { readonl
  * ```
  */
 export class CSVLogger extends FolderLogger {
+  readonly #prefix: string;
   readonly #rows: Outlet<Item> = new Outlet("CSVLogger", (items) => this.#write(items));
   readonly #params: Outlet<string> = new Outlet("CSVLogger", async (all) => {
     await this.open();
@@ -45,11 +49,12 @@ export class CSVLogger extends FolderLogger {
    * Makes the logger; it writes nothing before training begins.
    *
    * @param options Where to write
-   * @throws {TypeError} If an option does not exist
+   * @throws {TypeError} If an option does not exist, or is of another type
    */
   constructor(options: CSVLoggerOptions = {}) {
-    checkNames("make a CSVLogger", options, { saveDir: true, name: true, version: true });
+    checkKinds("make a CSVLogger", options, { saveDir: "text", name: "text", version: "checked", prefix: "text" });
     super(options);
+    this.#prefix = options.prefix ?? "";
   }
 
   /** Forgets the rows of a version that is gone on with which come after the checkpoint. */
@@ -59,7 +64,8 @@ export class CSVLogger extends FolderLogger {
 
   /** Writes a row. */
   override async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
-    await this.#rows.give({ row: { ...metrics, ...at }, names: Object.keys(metrics) });
+    const named = prefixed(this.#prefix, metrics);
+    await this.#rows.give({ row: { ...named, ...at }, names: Object.keys(named) });
   }
 
   /** Writes the hyperparameters. */

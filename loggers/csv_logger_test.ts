@@ -4,6 +4,7 @@ import { mean, type Tensor } from "../mod.ts";
 import { appendFile, exists, joinPath, listDir, readText } from "../platform/mod.ts";
 import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { CSVLogger } from "./csv_logger.ts";
+import { JSONLLogger } from "./jsonl_logger.ts";
 
 const at = (step: number) => ({ step, batch: step + 1, epoch: 0, seconds: 0.5 });
 const lines = async (logger: CSVLogger) => (await readText(joinPath(logger.logDir, "metrics.csv"))).split("\n");
@@ -123,6 +124,19 @@ Deno.test("an option that does not exist is refused", () => {
   const { message } = assertThrows(() => new CSVLogger({ save_dir: "logs" } as object), TypeError);
   assertEquals(
     message,
-    "Cannot make a CSVLogger: there is no option save_dir, saveDir is the nearest; the options are saveDir, name, version",
+    "Cannot make a CSVLogger: there is no option save_dir, saveDir is the nearest; the options are saveDir, name, version, prefix",
   );
+});
+
+Deno.test("a prefix stands before the names of metrics, not of the axes", async () => {
+  await inFolder(async (saveDir) => {
+    const csv = new CSVLogger({ saveDir, name: "csv", prefix: "a/" });
+    const lines = new JSONLLogger({ saveDir, name: "jsonl", prefix: "a/" });
+    for (const logger of [csv, lines]) {
+      await logger.logMetrics({ loss: 2 }, at(0));
+      await logger.finalize("success");
+    }
+    assertEquals(await readText(joinPath(csv.logDir, "metrics.csv")), "step,batch,epoch,seconds,a/loss\n0,1,0,0.5,2\n");
+    assertEquals(JSON.parse(await readText(joinPath(lines.logDir, "metrics.jsonl"))).metrics, { "a/loss": 2 });
+  });
 });

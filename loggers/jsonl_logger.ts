@@ -1,15 +1,18 @@
-import { checkNames } from "../device/option_names.ts";
 import { exists, joinPath, readText, writeFileAtomic } from "../platform/mod.ts";
 import type { LogPoint } from "../trainer/mod.ts";
 import { GrowingFile } from "./_growing_file.ts";
 import { Outlet } from "./_outlet.ts";
 import { Rewind, type RowKey } from "./_rewind.ts";
+import { checkKinds } from "./_kinds.ts";
 import type { RunFolderOptions } from "./_run_folder.ts";
-import { json } from "./_values.ts";
+import { json, prefixed } from "./_values.ts";
 import { FolderLogger } from "./folder_logger.ts";
 
 /** Where a {@link JSONLLogger} writes. */
-export type JSONLLoggerOptions = RunFolderOptions;
+export interface JSONLLoggerOptions extends RunFolderOptions {
+  /** Stands before the name of each metric; default nothing. */
+  prefix?: string;
+}
 
 /** A line to write, or the batches after which rows are forgotten. */
 type Item = { readonly line: string; readonly key: RowKey | null } | { readonly rewindTo: number };
@@ -29,6 +32,7 @@ type Item = { readonly line: string; readonly key: RowKey | null } | { readonly 
  * ```
  */
 export class JSONLLogger extends FolderLogger {
+  readonly #prefix: string;
   readonly #lines: Outlet<Item> = new Outlet("JSONLLogger", (items) => this.#write(items));
   #file: GrowingFile | null = null;
   #rewind: Rewind | null = null;
@@ -37,11 +41,12 @@ export class JSONLLogger extends FolderLogger {
    * Makes the logger; it writes nothing before training begins.
    *
    * @param options Where to write
-   * @throws {TypeError} If an option does not exist
+   * @throws {TypeError} If an option does not exist, or is of another type
    */
   constructor(options: JSONLLoggerOptions = {}) {
-    checkNames("make a JSONLLogger", options, { saveDir: true, name: true, version: true });
+    checkKinds("make a JSONLLogger", options, { saveDir: "text", name: "text", version: "checked", prefix: "text" });
     super(options);
+    this.#prefix = options.prefix ?? "";
   }
 
   /** Forgets the rows of a version that is gone on with which come after the checkpoint. */
@@ -51,8 +56,8 @@ export class JSONLLogger extends FolderLogger {
 
   /** Writes a row. */
   override async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
-    const key = { batch: at.batch, names: Object.keys(metrics) };
-    await this.#lines.give({ line: json({ ...at, metrics }), key });
+    const named = prefixed(this.#prefix, metrics), key = { batch: at.batch, names: Object.keys(named) };
+    await this.#lines.give({ line: json({ ...at, metrics: named }), key });
   }
 
   /** Writes the hyperparameters. */

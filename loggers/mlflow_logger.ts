@@ -1,6 +1,6 @@
-import { checkNames } from "../device/option_names.ts";
 import { env } from "../platform/mod.ts";
 import { addressOf } from "./_address.ts";
+import { checkKinds } from "./_kinds.ts";
 import { MLflowService } from "./_mlflow_service.ts";
 import { REMOTE_OPTIONS, RemoteLogger, type RemoteLoggerOptions } from "./remote_logger.ts";
 
@@ -40,13 +40,13 @@ export class MLflowLogger extends RemoteLogger {
    * Makes the logger; it sends nothing before training begins.
    *
    * @param options Where to send, and what
-   * @throws {TypeError} If an option does not exist, or there is no address of a server
+   * @throws {TypeError} If an option does not exist or is of another type, or there is no address of a server
    */
   constructor(options: MLflowLoggerOptions = {}) {
     const task = "make an MLflowLogger";
-    checkNames(task, options, {
-      ...{ ...REMOTE_OPTIONS, experimentName: true, runName: true, trackingUri: true, tags: true, runId: true },
-      artifactLocation: true,
+    checkKinds(task, options, {
+      ...{ ...REMOTE_OPTIONS, experimentName: "text", runName: "text", trackingUri: "text", tags: "named" },
+      ...{ runId: "text", artifactLocation: "text" },
     });
     const { experimentName = "fulgurite_logs", runName = null, tags = {}, runId = null, artifactLocation = null } =
       options;

@@ -14,6 +14,7 @@ import {
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Logger, LogPoint, MediaPoint, Table } from "../trainer/mod.ts";
 import { sender } from "./_http.ts";
+import type { OptionKinds } from "./_kinds.ts";
 import { base64Of, type FileItem, type FileKind, type Item, sendable } from "./_item.ts";
 import { checkedTable, histogramOf, mediaName, pixelsOf } from "./_media.ts";
 import { checkSeconds, Outbox } from "./_outbox.ts";
@@ -43,8 +44,10 @@ export interface RemoteLoggerOptions {
   flushSeconds?: number;
 }
 
-/** The names of {@link RemoteLoggerOptions}. */
-export const REMOTE_OPTIONS = { saveDir: true, prefix: true, logModel: true, flushSeconds: true } as const;
+/** What {@link RemoteLoggerOptions} must be. */
+export const REMOTE_OPTIONS: OptionKinds<RemoteLoggerOptions> = {
+  ...{ saveDir: "text", prefix: "text", logModel: "checked", flushSeconds: "checked" },
+};
 
 let spools = 0;
 

@@ -1,4 +1,3 @@
-import { checkNames } from "../device/option_names.ts";
 import { joinPath, processId } from "../platform/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LogPoint, MediaPoint, Table } from "../trainer/mod.ts";
@@ -19,6 +18,7 @@ import { checkedTable, histogramOf, markdownOf, pixelsOf } from "./_media.ts";
 import { Outlet } from "./_outlet.ts";
 import { encodePng } from "./_png.ts";
 import type { Message } from "./_protobuf.ts";
+import { checkKinds } from "./_kinds.ts";
 import type { RunFolderOptions } from "./_run_folder.ts";
 import { flattened } from "./_values.ts";
 import { FolderLogger } from "./folder_logger.ts";
@@ -57,11 +57,13 @@ export class TensorBoardLogger extends FolderLogger {
    * Makes the logger; it writes nothing before training begins.
    *
    * @param options Where to write
-   * @throws {TypeError} If an option does not exist
+   * @throws {TypeError} If an option does not exist, or is of another type
    */
   constructor(options: TensorBoardLoggerOptions = {}) {
-    const names = { saveDir: true, name: true, version: true, prefix: true, defaultHpMetric: true } as const;
-    checkNames("make a TensorBoardLogger", options, names);
+    checkKinds("make a TensorBoardLogger", options, {
+      ...{ saveDir: "text", name: "text", version: "checked", prefix: "text" },
+      defaultHpMetric: "flag",
+    });
     super(options);
     this.#prefix = options.prefix ?? "";
     this.#defaultHpMetric = options.defaultHpMetric ?? true;

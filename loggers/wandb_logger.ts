@@ -1,10 +1,10 @@
-import { checkNames } from "../device/option_names.ts";
 import { dirname, env, exists, joinPath, makeDir, sha256, writeErr, writeFile } from "../platform/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Logger, LogPoint, MediaPoint, Table } from "../trainer/mod.ts";
 import { addressOf } from "./_address.ts";
 import { GrowingFile, joined } from "./_growing_file.ts";
 import { sender } from "./_http.ts";
+import { checkKinds } from "./_kinds.ts";
 import { checkedTable, histogramOf, mediaName, pixelsOf } from "./_media.ts";
 import { checkSeconds, Outbox } from "./_outbox.ts";
 import { Outlet } from "./_outlet.ts";
@@ -97,12 +97,20 @@ export class WandbLogger implements Logger {
    * Makes the logger; it writes nothing before training begins.
    *
    * @param options What is written, and where
-   * @throws {TypeError} If an option does not exist, or an id could be no part of a path
+   * @throws {TypeError} If an option does not exist or is of another type, or an id could be no part of a path
    */
   constructor(options: WandbLoggerOptions = {}) {
-    checkNames("make a WandbLogger", options, {
-      ...{ saveDir: true, project: true, entity: true, name: true, id: true, tags: true, config: true, prefix: true },
-      ...{ offline: true, flushSeconds: true },
+    checkKinds("make a WandbLogger", options, {
+      ...{
+        saveDir: "text",
+        project: "text",
+        entity: "text",
+        name: "text",
+        id: "text",
+        tags: "texts",
+        config: "record",
+      },
+      ...{ prefix: "text", offline: "flag", flushSeconds: "checked" },
     });
     const { saveDir = ".", project = "fulgurite_logs", entity = null, name = null, tags = [], config = {} } = options;
     const id = options.id ?? randomId();
