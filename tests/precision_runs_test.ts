@@ -6,11 +6,12 @@
  *
  * The band comes from the number format. Storage rounds by at most u = 2⁻¹¹ (f16) or 2⁻⁸ (bf16), relative to the value. What
  * one step adds to the loss' error is thus some u times the loss at the start; errors of different steps have nothing to do
- * with each other and add up like a random walk, to √n of one step's. How strongly a run answers is a factor of the run:
- * near 1 where it is smooth (the ResNet with SiLU, the char-GPT, the LSTM, the accumulated steps), 3 to 8 where units switch
- * on and off (ReLU with Adam, max-pooling with momentum), which no precision foresees. Twice the largest is allowed: |loss − f64| ≤ 16·u·√n·loss₀,
- * and for the evaluation of the final weights 16·u·√n of its own loss. What breaks only small updates stays inside such a
- * band, so the last test looks for that alone.
+ * with each other and add up like a random walk, to √n of one step's: |loss − f64| ≤ k·u·√n·loss₀, and k·u·√n of its own loss
+ * for the evaluation of the final weights. How strongly a run answers, k, belongs to the run. The smooth ones (the ResNet with
+ * SiLU, the char-GPT, the LSTM, the accumulated steps) reach 0.85 in their losses and 1.03 in an evaluation: 2 is allowed. Where
+ * units switch on and off, which no precision foresees, it is 3.2 and 5.3 (ReLU with Adam), 9.0 and 14.8 (max-pooling with
+ * momentum, in f16), with a scale or without one: 16 is allowed. What breaks only small updates stays inside such a band, so
+ * the last test looks for that alone.
  */
 import { assert, assertEquals } from "@std/assert";
 import { copyInto, noGrad, to } from "../mod.ts";
@@ -29,6 +30,9 @@ const MODES: readonly (readonly [PrecisionName, number])[] = [
 ];
 /** For networks of convolutions: each type once, mixed and true. */
 const SHORT: readonly PrecisionName[] = ["bf16-mixed", "16-true"];
+/** Runs whose units switch, and how far a run may be from f64, in u·√n·loss. */
+const SWITCHING: readonly string[] = ["mlp", "lenet"];
+const mostOf = (id: string) => SWITCHING.includes(id) ? 16 : 2;
 const FOLDER = new URL("./golden/", import.meta.url).pathname;
 
 /** Batches that a run takes here. */
@@ -53,7 +57,7 @@ for (const [id, first] of Object.entries(FIRST)) {
       const got = await courseOf(row, suite, new Precision(mode), WHOLE ? Infinity : first);
       let worst = 0;
       got.losses.forEach((loss, i) => {
-        const band = 16 * u * Math.sqrt(i + 1) * want[0];
+        const band = mostOf(id) * u * Math.sqrt(i + 1) * want[0];
         assert(Math.abs(loss - want[i]) <= band, `loss ${i} is ${loss}, want ${want[i]} ± ${band}`);
         worst = Math.max(worst, Math.abs(loss - want[i]) / u);
       });
@@ -61,7 +65,7 @@ for (const [id, first] of Object.entries(FIRST)) {
         console.log(`${id} ${mode}: at most ${worst.toFixed(1)} u away, evaluation ${got.evalLoss} for ${evalLoss}`);
       }
       if (got.evalLoss === null) return;
-      const band = 16 * u * Math.sqrt(want.length) * evalLoss;
+      const band = mostOf(id) * u * Math.sqrt(want.length) * evalLoss;
       assert(Math.abs(got.evalLoss - evalLoss) <= band, `evaluation ${got.evalLoss}, want ${evalLoss} ± ${band}`);
     });
   }
