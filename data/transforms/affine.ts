@@ -1,3 +1,4 @@
+import type { OptionNames } from "../../device/option_names.ts";
 import { type Image, imageLike, roundHalfToEven, sizesOf } from "./_image.ts";
 import { checkSize } from "./resize.ts";
 
@@ -8,6 +9,9 @@ export interface WarpOptions {
   /** What stands where nothing of the image is (default 0). */
   fill?: number;
 }
+
+/** The names of {@link WarpOptions}. */
+export const WARP_NAMES: OptionNames<WarpOptions> = { interpolation: true, fill: true };
 
 /** A change of an image's plane around its middle; it is not changed where nothing is given. */
 export interface AffineOptions extends WarpOptions {

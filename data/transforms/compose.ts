@@ -1,3 +1,5 @@
+import { show } from "../../device/option_names.ts";
+
 /** Random numbers for a transform: `at.random(index)` of a data set's `get` has them, and so has any `PhiloxStream`. */
 export interface RandomSource {
   /** The next number in [0, 1). */
@@ -18,6 +20,7 @@ export type Transform<A, B = A> = (sample: A, random: RandomSource) => B;
  * One transform after the other, each with random numbers that follow those of the one before.
  *
  * @param transforms Each takes what the one before makes
+ * @throws {TypeError} if one is no function
  *
  * @example
  * ```ts
@@ -57,6 +60,12 @@ export function compose<A, B, C, D, E, F>(
 /** Any number of them that make what they take. */
 export function compose<A>(...transforms: readonly Transform<A, A>[]): Transform<A, A>;
 export function compose(...transforms: readonly Transform<unknown, unknown>[]): Transform<unknown, unknown> {
+  const odd = transforms.findIndex((transform) => typeof transform !== "function");
+  if (odd >= 0) {
+    throw new TypeError(
+      `Cannot compose transforms: each must be a function, number ${odd} is ${show(transforms[odd])}`,
+    );
+  }
   return (sample, random) => transforms.reduce((made, transform) => transform(made, random), sample);
 }
 
@@ -82,6 +91,6 @@ export function randomApply<A>(transform: Transform<A, A>, probability: number =
 
 /** Throws unless a number is a probability. */
 export function checkProbability(op: string, probability: number): void {
-  if (probability >= 0 && probability <= 1) return;
-  throw new RangeError(`Cannot make ${op}: the probability must be from 0 to 1, is ${probability}`);
+  if (typeof probability === "number" && probability >= 0 && probability <= 1) return;
+  throw new RangeError(`Cannot make ${op}: the probability must be from 0 to 1, is ${show(probability)}`);
 }

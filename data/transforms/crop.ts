@@ -1,3 +1,4 @@
+import type { OptionNames } from "../../device/option_names.ts";
 import { emptyLike, type Image, sizesOf } from "./_image.ts";
 import { checkSize } from "./resize.ts";
 
@@ -14,6 +15,9 @@ export interface PadOptions {
   /** The value of `"constant"` (default 0). */
   fill?: number;
 }
+
+/** The names of {@link PadOptions}. */
+export const PAD_NAMES: OptionNames<PadOptions> = { paddingMode: true, fill: true };
 
 /** Where a place beyond the edge gets its pixel from, or −1 where it is filled. */
 function sourceOf(at: number, size: number, mode: PaddingMode): number {

@@ -1,3 +1,4 @@
+import { checkNames, show } from "../../device/option_names.ts";
 import type { HostTensor } from "../../tensor/host.ts";
 import { checkRange, type Image, sizesOf } from "./_image.ts";
 import { imageToFloat, normalizeImage } from "./color.ts";
@@ -7,11 +8,12 @@ import {
   cropImage,
   flipImage,
   flipImageVertically,
+  PAD_NAMES,
   type Padding,
   padImage,
   type PadOptions,
 } from "./crop.ts";
-import { checkSize, resizeImage, type ResizeOptions, type Size } from "./resize.ts";
+import { checkSize, RESIZE_NAMES, resizeImage, type ResizeOptions, type Size } from "./resize.ts";
 
 /** A change that leaves an image's element type as it is. */
 export type ImageTransform = Transform<Image>;
@@ -55,6 +57,17 @@ export function normalize(
   mean: number | readonly number[],
   std: number | readonly number[],
 ): Transform<Image, HostTensor<"f32">> {
+  for (const [name, value] of Object.entries({ mean, std })) {
+    const each: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (each.length === 0 || !each.every((one) => typeof one === "number")) {
+      throw new TypeError(
+        `Cannot make normalize: ${name} must be a number, or one for each channel, got ${show(value)}`,
+      );
+    }
+    if (name === "std" && each.includes(0)) {
+      throw new RangeError(`Cannot make normalize: std must not be 0, got ${show(value)}`);
+    }
+  }
   return (image) => normalizeImage(image, mean, std);
 }
 
@@ -72,7 +85,8 @@ export function normalize(
  * ```
  */
 export function resize(size: Size, options: ResizeOptions = {}): ImageTransform {
-  checkSize("resize", typeof size === "number" ? [size] : size);
+  checkSize("resize", size);
+  checkNames("make resize", options, RESIZE_NAMES);
   return (image) => resizeImage(image, size, options);
 }
 
@@ -91,7 +105,7 @@ export function resize(size: Size, options: ResizeOptions = {}): ImageTransform 
  * ```
  */
 export function centerCrop(size: number | readonly [number, number]): ImageTransform {
-  checkSize("centerCrop", pairOf(size));
+  checkSize("centerCrop", size);
   return (image) => centerCropImage(image, size);
 }
 
@@ -115,8 +129,9 @@ export function randomCrop(
   size: number | readonly [number, number],
   options: PadOptions & { padding?: Padding; padIfNeeded?: boolean } = {},
 ): ImageTransform {
+  checkSize("randomCrop", size);
+  checkNames("make randomCrop", options, { padding: true, padIfNeeded: true, ...PAD_NAMES });
   const [height, width] = pairOf(size), { padding, padIfNeeded = false } = options;
-  checkSize("randomCrop", [height, width]);
   return (image, random) => {
     let padded = padding === undefined ? image : padImage(image, padding, options);
     const { width: columns, height: rows } = sizesOf("randomCrop", padded);
@@ -153,8 +168,9 @@ export function randomResizedCrop(
   size: number | readonly [number, number],
   options: ResizeOptions & { scale?: readonly [number, number]; ratio?: readonly [number, number] } = {},
 ): ImageTransform {
+  checkSize("randomResizedCrop", size);
+  checkNames("make randomResizedCrop", options, { scale: true, ratio: true, ...RESIZE_NAMES });
   const target = pairOf(size), { scale = [0.08, 1], ratio = [3 / 4, 4 / 3], ...how } = options;
-  checkSize("randomResizedCrop", target);
   checkRange("randomResizedCrop", "scale", scale, 0, 1);
   checkRange("randomResizedCrop", "ratio", ratio, Number.MIN_VALUE, Number.MAX_VALUE);
   return (image, random) => {

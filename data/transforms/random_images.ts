@@ -1,6 +1,7 @@
+import { checkNames, show } from "../../device/option_names.ts";
 import type { HostTensor } from "../../tensor/host.ts";
 import { checkRange, type Image, sizesOf } from "./_image.ts";
-import { affineImage, rotateImage, type WarpOptions } from "./affine.ts";
+import { affineImage, rotateImage, WARP_NAMES, type WarpOptions } from "./affine.ts";
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, grayscaleImage } from "./color.ts";
 import { checkProbability, type RandomSource, type Transform } from "./compose.ts";
 import type { ImageTransform } from "./images.ts";
@@ -12,6 +13,13 @@ const between = (random: RandomSource, [least, most]: readonly [number, number])
   least + (most - least) * random.uniform();
 
 const around = (range: Range): readonly [number, number] => typeof range === "number" ? [-range, range] : range;
+
+/** Throws unless a range is a number, or two; one that is not given is none. */
+function checkRangeOf(op: string, name: string, range: Range | undefined): void {
+  const ends: readonly unknown[] = Array.isArray(range) ? range : [range, range];
+  if (range === undefined || (ends.length === 2 && ends.every((end) => typeof end === "number"))) return;
+  throw new TypeError(`Cannot make ${op}: ${name} must be a number, or two, got ${show(range)}`);
+}
 
 /**
  * Turns images by a random angle, as torchvision's `RandomRotation`.
@@ -31,6 +39,8 @@ const around = (range: Range): readonly [number, number] => typeof range === "nu
  * ```
  */
 export function randomRotation(degrees: Range, options: WarpOptions & { expand?: boolean } = {}): ImageTransform {
+  checkRangeOf("randomRotation", "degrees", degrees);
+  checkNames("make randomRotation", options, { expand: true, ...WARP_NAMES });
   const range = around(degrees);
   return (image, random) => rotateImage(image, between(random, range), options);
 }
@@ -63,6 +73,9 @@ export interface RandomAffineOptions extends WarpOptions {
  * ```
  */
 export function randomAffine(options: RandomAffineOptions): ImageTransform {
+  const names = { degrees: "required", translate: true, scale: true, shear: true, ...WARP_NAMES } as const;
+  checkNames("make randomAffine", options, names);
+  checkRangeOf("randomAffine", "degrees", options.degrees);
   const { degrees, translate, scale, shear, ...warp } = options;
   if (translate !== undefined) checkRange("randomAffine", "translate", translate, 0, 1);
   if (scale !== undefined) checkRange("randomAffine", "scale", scale, Number.MIN_VALUE, Number.MAX_VALUE);
@@ -110,6 +123,8 @@ export interface ColorJitterOptions {
  * ```
  */
 export function colorJitter(options: ColorJitterOptions): ImageTransform {
+  checkNames("make colorJitter", options, { brightness: true, contrast: true, saturation: true, hue: true });
+  for (const [name, range] of Object.entries(options)) checkRangeOf("colorJitter", name, range);
   const factors = (what: string, range: Range | undefined) => {
     if (range === undefined) return null;
     const [least, most] = typeof range === "number" ? [Math.max(0, 1 - range), 1 + range] : range;
@@ -184,6 +199,7 @@ export interface RandomErasingOptions {
  * ```
  */
 export function randomErasing(options: RandomErasingOptions = {}): Transform<Image, HostTensor<"f32">> {
+  checkNames("make randomErasing", options, { probability: true, scale: true, ratio: true, value: true });
   const { probability = 0.5, scale = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = options;
   checkProbability("randomErasing", probability);
   checkRange("randomErasing", "scale", scale, 0, 1);

@@ -1,3 +1,4 @@
+import { type OptionNames, show } from "../../device/option_names.ts";
 import { emptyLike, type Image, imageLike, sizesOf } from "./_image.ts";
 
 /** How values between pixels are found. */
@@ -15,6 +16,9 @@ export interface ResizeOptions {
   /** The most that the longer side becomes, where `size` is one number. */
   maxSize?: number;
 }
+
+/** The names of {@link ResizeOptions}. */
+export const RESIZE_NAMES: OptionNames<ResizeOptions> = { interpolation: true, antialias: true, maxSize: true };
 
 /** Weights of the pixels that one pixel of the result is made of, along an axis. */
 interface Taps {
@@ -152,8 +156,11 @@ function nearest<I extends Image>(image: I, sizes: { channels: number; height: n
   return out;
 }
 
-/** Throws unless sides are whole numbers from 1 on. */
-export function checkSize(op: string, sides: readonly number[]): void {
-  const odd = sides.find((side) => !Number.isSafeInteger(side) || side < 1);
-  if (odd !== undefined) throw new RangeError(`Cannot make ${op}: sizes must be whole numbers from 1 on, got ${odd}`);
+/** Throws unless a size is a whole number from 1 on, or two of them. */
+export function checkSize(op: string, size: Size): void {
+  const sides: readonly unknown[] = Array.isArray(size) ? size : [size];
+  const odd = sides.findIndex((side) => !Number.isSafeInteger(side) || (side as number) < 1);
+  if (odd < 0 && sides.length >= 1 && sides.length <= 2) return;
+  const [rule, value] = odd < 0 ? [", one or two", size] : ["", sides[odd]];
+  throw new RangeError(`Cannot make ${op}: sizes must be whole numbers from 1 on${rule}, got ${show(value)}`);
 }

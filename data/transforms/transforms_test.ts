@@ -109,3 +109,34 @@ Deno.test("options out of range are refused when the transform is made", () => {
   ];
   for (const [make, message] of refused) assertThrows(make, RangeError, message);
 });
+
+Deno.test("options that do not exist and values of another type are refused when the transform is made", () => {
+  const refused: [() => unknown, string][] = [
+    [() => t.randomCrop(4, { pading: 1 } as never), "Cannot make randomCrop: there is no option pading, padding is"],
+    [() => t.randomCrop({ size: 4 } as never), 'sizes must be whole numbers from 1 on, got {"size":4}'],
+    [() => t.randomCrop("4" as never), 'sizes must be whole numbers from 1 on, got "4"'],
+    [() => t.randomCrop([4, 5, 6] as never), "sizes must be whole numbers from 1 on, one or two, got [4, 5, 6]"],
+    [() => t.centerCrop(null as never), "sizes must be whole numbers from 1 on, got null"],
+    [() => t.randomResizedCrop(4, { scales: [0, 1] } as never), "scale is the nearest"],
+    [() => t.randomResizedCrop({ size: 4 } as never), 'got {"size":4}'],
+    [() => t.resize({ size: 3 } as never), 'got {"size":3}'],
+    [() => t.resize(3, { interp: "bilinear" } as never), "interpolation is the nearest"],
+    [() => t.randomHorizontalFlip({ p: 1 } as never), 'the probability must be from 0 to 1, is {"p":1}'],
+    [() => t.randomHorizontalFlip("0.5" as never), 'the probability must be from 0 to 1, is "0.5"'],
+    [() => t.randomRotation({ degrees: 4 } as never), 'degrees must be a number, or two, got {"degrees":4}'],
+    [() => t.randomRotation(4, { filll: 0 } as never), "fill is the nearest"],
+    [() => t.randomAffine({ degrees: 4, sheer: 1 } as never), "shear is the nearest"],
+    [() => t.randomAffine({} as never), "the option degrees is missing"],
+    [() => t.colorJitter({ bright: 1 } as never), "brightness is the nearest"],
+    [() => t.colorJitter(0.4 as never), "options must be an object such as { brightness: 0.4 }, got 0.4"],
+    [() => t.randomErasing({ prob: 1 } as never), "probability is the nearest"],
+    [
+      () => t.normalize({ mean: [0.5] } as never, 1),
+      'mean must be a number, or one for each channel, got {"mean":[0.5]}',
+    ],
+    [() => t.normalize(0.5, undefined as never), "std must be a number, or one for each channel, got undefined"],
+    [() => t.normalize(0.5, [1, 0]), "std must not be 0, got [1, 0]"],
+    [() => t.compose(t.toTensor(), 1 as never), "Cannot compose transforms: each must be a function, number 1 is 1"],
+  ];
+  for (const [make, message] of refused) assertThrows(make, Error, message);
+});
