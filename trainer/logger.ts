@@ -69,3 +69,17 @@ export interface Logger {
   /** Told after a checkpoint is on disk. */
   afterSaveCheckpoint?(path: string): Awaitable<void>;
 }
+
+/** Stands in for loggers in a trial run: what needs one finds one, and nothing is written. */
+export class NoLogger implements Logger {
+  /** No name. */
+  readonly name: string = "";
+  /** No run. */
+  readonly version: string = "";
+  /** No folder. */
+  readonly logDir: null = null;
+  /** Lets a row go. */
+  logMetrics(): void {}
+  /** Lets hyperparameters go. */
+  logHyperparams(): void {}
+}

@@ -6,7 +6,7 @@ import { Callback } from "./callback.ts";
 import { checkOptions, type OptionRules } from "./check_options.ts";
 import { DURATION, type Duration, duration, secondsOf, SPAN } from "./duration.ts";
 import { fromEnvironment } from "./environment.ts";
-import type { Logger } from "./logger.ts";
+import { type Logger, NoLogger } from "./logger.ts";
 import { type PrecisionName, PRECISIONS } from "./precision.ts";
 import { Profiler, type ProfilerName, PROFILERS } from "./profiler/mod.ts";
 
@@ -125,7 +125,7 @@ export interface TrainerOptions {
   reloadDataloadersEveryNEpochs?: number;
   /** Stop after this time of training; default: no limit. */
   maxTime?: Duration | null;
-  /** Run so many batches (true: one) of everything, to find mistakes: no logger, no checkpoint, no sanity check. */
+  /** Run so many batches (true: one) of everything, to find mistakes: nothing is logged, saved, tuned or tried before. */
   fastDevRun?: boolean | number;
   /**
    * Validate after so many batches, or after such a share of an epoch; default once an epoch. `{ every, unit }` counts over
@@ -230,6 +230,6 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     checkValEveryNEpoch: 1,
     numSanityValSteps: 0,
     enableCheckpointing: false,
-    logger: false,
+    logger: [checked.logger].flat().some(Boolean) ? new NoLogger() : false,
   };
 }

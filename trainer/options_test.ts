@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { ModelCheckpoint } from "../callbacks/mod.ts";
+import { DeviceStatsMonitor, LearningRateMonitor, ModelCheckpoint } from "../callbacks/mod.ts";
 import { Callback, type Logger, Trainer, type TrainerOptions } from "../lightning.ts";
 import { CSVLogger, JSONLLogger } from "../loggers/mod.ts";
 import { SGD, StepLR } from "../optim/mod.ts";
 import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
-import { setEnv } from "../platform/mod.ts";
+import { listDir, setEnv } from "../platform/mod.ts";
 import { resolveAmount } from "./amounts.ts";
 
 /** The message with which a Trainer refuses options. */
@@ -89,9 +89,24 @@ Deno.test("fastDevRun limits everything and writes no files", () => {
   const { options } = trainer;
   assertEquals([options.maxEpochs, options.maxSteps, options.limitTrainBatches, options.limitValBatches], [1, 3, 3, 3]);
   assertEquals([options.numSanityValSteps, options.enableCheckpointing], [0, false]);
-  assertEquals([trainer.loggers.length, trainer.callbacks.length], [0, 0]);
+  assertEquals([trainer.loggers.map(({ logDir }) => logDir), trainer.callbacks.length], [[null], 0]);
+  assertEquals(new Trainer({ ...quiet, fastDevRun: true }).loggers, []);
   assertEquals(new Trainer({ ...quiet, fastDevRun: true }).options.limitTestBatches, 1);
   assertEquals(new Trainer({ ...quiet, fastDevRun: 0 }).options.fastDevRun, false);
+});
+
+trainerTest("under fastDevRun a logger that writes nothing stands in for the trainer's own", async () => {
+  await inFolder(async (saveDir) => {
+    const callbacks = [new LearningRateMonitor(), new DeviceStatsMonitor()], logger = new CSVLogger({ saveDir });
+    class Tells extends Slope {
+      override onTrainEnd() {
+        this.trainer.logger!.logMetrics({ done: 1 }, { step: 0, batch: 0, epoch: 0, seconds: 0 });
+      }
+    }
+    const trainer = new Trainer({ ...quiet, fastDevRun: 2, logger, callbacks });
+    await trainer.fit(new Tells(), constantBatches([1, 1, 1]));
+    assertEquals([trainer.globalStep, await listDir(saveDir)], [2, []]);
+  });
 });
 
 Deno.test("the preset adds a bar, a checkpoint and a CSV logger, and nothing twice", () => {
