@@ -29,8 +29,24 @@ export async function alone<T>(occupant: Occupant, body: () => Promise<T>): Prom
   }
   running.push(occupant);
   try {
-    return await (context === null ? body() : context.run(occupant, body));
+    const result = await (context === null ? body() : context.run(occupant, body));
+    mustBeForemost(occupant);
+    return result;
   } finally {
     running.splice(running.lastIndexOf(occupant), 1);
   }
+}
+
+/**
+ * Throws where a hook has started another run and not awaited it: both would go on in turns.
+ *
+ * @param occupant The run that wants to go on
+ */
+export function mustBeForemost(occupant: Occupant): void {
+  const foremost = running.at(-1)!;
+  if (foremost === occupant) return;
+  throw new Error(
+    `Cannot go on with ${occupant.what}: a hook has started ${foremost.what} of another trainer and did not await it, ` +
+      "return its promise or await it in the hook",
+  );
 }

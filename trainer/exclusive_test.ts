@@ -44,3 +44,17 @@ trainerTest("a run within a hook of another is its own", async () => {
   await new Trainer({ ...quiet, maxEpochs: 1 }).fit(outer, constantBatches([4]));
   assertEquals([await inner.value(), await outer.value()], [-3, -4]);
 });
+
+trainerTest("a run that a hook starts and does not await ends the run of the hook, with the reason", async () => {
+  const inner = new Slope(), second = new Trainer({ ...quiet, maxEpochs: 3 });
+  let running: Promise<void> | null = null;
+  class Forgets extends Slope {
+    override onTrainEpochEnd(): void {
+      running ??= second.fit(inner, constantBatches([1, 2]));
+    }
+  }
+  const first = new Trainer({ ...quiet, maxEpochs: 2 });
+  await assertRejects(() => first.fit(new Forgets(), constantBatches([1])), Error, "did not await it");
+  await running;
+  assertEquals([second.state, await inner.value()], ["finished", -9]);
+});

@@ -5,6 +5,7 @@ import type { Optimizer } from "../optim/mod.ts";
 import { writeErr } from "../platform/mod.ts";
 import { enableGrad } from "../tensor/grad_mode.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { mustBeForemost, type Occupant } from "./_exclusive.ts";
 import { lastly, then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
 import { HookTable } from "./hooks.ts";
@@ -71,6 +72,7 @@ export interface RunParts {
   readonly reporter: Reporter;
   readonly saves: SaveQueue;
   readonly signal: AbortSignal | null;
+  readonly occupant: Occupant;
 }
 
 /** What a wait gave that the user did not want to go on. */
@@ -94,6 +96,7 @@ export class Run implements ModuleHost {
   readonly #owned = new Set<unknown>();
   readonly #loaders = new Set<Loader>();
   readonly #signal: AbortSignal | null;
+  readonly #occupant: Occupant;
   readonly #warned = new Set<string>();
   /** The optimizers of fit. */
   optimizers: readonly Optimizer[] = [];
@@ -124,7 +127,7 @@ export class Run implements ModuleHost {
   readonly undo: (() => void)[] = [];
 
   /** @param parts What the entry point works on */
-  constructor({ trainer, module, data, given, callbacks, progress, reporter, saves, signal }: RunParts) {
+  constructor({ trainer, module, data, given, callbacks, progress, reporter, saves, signal, occupant }: RunParts) {
     this.trainer = trainer;
     this.module = module;
     this.data = data;
@@ -140,6 +143,7 @@ export class Run implements ModuleHost {
       throw new TypeError(`Cannot run: signal must be an AbortSignal, got ${show(signal)}`);
     }
     this.#signal = signal;
+    this.#occupant = occupant;
   }
 
   /** Says what is probably a mistake, once a run. */
@@ -218,8 +222,9 @@ export class Run implements ModuleHost {
     return this.profiler.profile(typeof action === "string" ? action : action(), fn);
   }
 
-  /** What follows every batch: the loop must not run far ahead of the device. */
+  /** What follows every batch: the loop must not run far ahead of the device, and no other run may take turns with it. */
   keepPace(): void | Promise<void> {
+    mustBeForemost(this.#occupant);
     const wait = this.pace.step();
     const waited = wait === null ? undefined : this.timed("[Pace].waitForDevice", () => wait);
     return this.profiler?.step === undefined ? waited : then(waited, () => this.profiler!.step!());
@@ -283,9 +288,10 @@ export class Run implements ModuleHost {
 
   /** Runs a step of the module in the run's precision. */
   runStep(name: StepName, ...args: unknown[]): unknown {
-    const method = this.module[name] as ((...args: unknown[]) => unknown) | undefined;
-    if (method === undefined) {
-      throw new TypeError(`Cannot run ${name}: ${this.module.constructor.name} does not define it`);
+    const method: unknown = this.module[name], { constructor } = this.module;
+    if (typeof method !== "function") {
+      const got = method === undefined ? "does not define it" : `has ${show(method)} there, which is no method`;
+      throw new TypeError(`Cannot run ${name}: ${constructor.name} ${got}`);
     }
     return this.inHook(name, () => this.precision.forward(() => method.apply(this.module, args)));
   }

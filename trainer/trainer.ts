@@ -2,7 +2,7 @@ import { LightningDataModule, type Stage } from "../data/mod.ts";
 import { device, init } from "../device/mod.ts";
 import { checkNames } from "../device/option_names.ts";
 import { manualSeed } from "../tensor/mod.ts";
-import { alone } from "./_exclusive.ts";
+import { alone, type Occupant } from "./_exclusive.ts";
 import { resolveAmount } from "./amounts.ts";
 import { useMeasuredTiles } from "./benchmark.ts";
 import type { Callback, CheckpointCallback } from "./callback.ts";
@@ -273,10 +273,8 @@ export class Trainer extends TrainerStatus {
     const { stage: busy, reporter } = this.#work;
     if (busy !== null) throw new Error(`Cannot ${stage}: the trainer is busy with ${busy}`);
     this.#work.ckptPath = this.#checkpointPath(options.ckptPath ?? null);
-    await alone(
-      { what: stage, inHook: () => reporter.inHook },
-      () => this.#go(stage, module, data, options, body),
-    );
+    const occupant: Occupant = { what: stage, inHook: () => reporter.inHook };
+    await alone(occupant, () => this.#go(stage, module, data, options, occupant, body));
   }
 
   async #go(
@@ -284,6 +282,7 @@ export class Trainer extends TrainerStatus {
     module: LightningModule,
     data: TrainerData<unknown> | undefined,
     options: EntryOptions,
+    occupant: Occupant,
     body: (run: Run) => Promise<void>,
   ): Promise<void> {
     const work = this.#work, isModule = data instanceof LightningDataModule;
@@ -304,6 +303,7 @@ export class Trainer extends TrainerStatus {
         reporter: work.reporter,
         saves: this.#saves,
         signal: options.signal ?? null,
+        occupant,
       });
       outer = module.attach(run);
       if (isModule) data.trainer = this;
