@@ -56,7 +56,12 @@ async function readConfig(path: string | null): Promise<Tree> {
 /** Classes in one form: `{ classPath, initArgs, … }`, whichever short form was written. */
 function normal(tree: Tree): Tree {
   return Object.fromEntries(
-    Object.entries(tree).map(([section, value]) => [section, CLASSES.has(section) ? classSpec(value, section) : value]),
+    Object.entries(tree).map(([section, value]) => {
+      if (CLASSES.has(section)) return [section, classSpec(value, section)];
+      // One logger may stand without a list around it.
+      const logger = section === "trainer" && isTree(value) ? value.logger : undefined;
+      return [section, logger === undefined ? value : { ...value as Tree, logger: classSpec(logger, "logger") }];
+    }),
   );
 }
 

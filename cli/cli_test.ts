@@ -76,6 +76,22 @@ Deno.test("--print-config shows the whole configuration and runs nothing", async
   }, null]);
 });
 
+Deno.test("a logger is chosen by its name, with options beside it", async () => {
+  await inFolder(async (folder) => {
+    const chosen = ["--model=Line", "--trainer.logger=WandbLogger", "--trainer.logger.project=p"];
+    const shown = await run("fit", ...chosen, "--print-config");
+    assertEquals([shown.code, shown.stderr], [0, ""]);
+    assertEquals(parse(shown.stdout).trainer.logger, [{ classPath: "WandbLogger", initArgs: { project: "p" } }]);
+    const words = [...quiet(folder), "--trainer.fastDevRun=false", "--trainer.maxEpochs=1"];
+    const wrong = await run("fit", ...chosen, ...words, "--trainer.logger.projct=q");
+    assertStringIncludes(wrong.stderr, "Cannot make a WandbLogger: there is no option projct, project is the nearest");
+    const { code, stderr } = await run("fit", ...chosen, ...words, `--trainer.logger.saveDir=${folder}`);
+    assertEquals(code, 0, stderr);
+    const [name] = await listDir(joinPath(folder, "wandb"));
+    assertStringIncludes(name, "offline-run-");
+  });
+});
+
 Deno.test("mistakes are named with option, value and what is allowed, all at once, and the exit code is 2", async () => {
   const { code, stdout, stderr } = await run(
     "fit",

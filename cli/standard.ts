@@ -6,7 +6,7 @@ import {
   type ModelCheckpointOptions,
   Timer,
 } from "../callbacks/mod.ts";
-import { CSVLogger, JSONLLogger, TensorBoardLogger } from "../loggers/mod.ts";
+import { CometLogger, CSVLogger, JSONLLogger, MLflowLogger, TensorBoardLogger, WandbLogger } from "../loggers/mod.ts";
 import {
   Adam,
   AdamW,
@@ -98,4 +98,7 @@ export const standardLoggers: Registry<Logger> = {
   CSVLogger: registered(anyOptions, (options): Logger => new CSVLogger(options)),
   JSONLLogger: registered(anyOptions, (options): Logger => new JSONLLogger(options)),
   TensorBoardLogger: registered(anyOptions, (options): Logger => new TensorBoardLogger(options)),
+  WandbLogger: registered(anyOptions, (options): Logger => new WandbLogger(options)),
+  MLflowLogger: registered(anyOptions, (options): Logger => new MLflowLogger(options)),
+  CometLogger: registered(anyOptions, (options): Logger => new CometLogger(options)),
 };
