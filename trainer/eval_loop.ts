@@ -2,7 +2,7 @@ import { writeErr } from "../platform/mod.ts";
 import { inferenceMode, noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
 import { Cursor, type NamedLoader, type Step } from "./loaders.ts";
-import { MetricStore, readValues } from "./metric_store.ts";
+import { type LoaderPlace, MetricStore, type ReadValue, readValues } from "./metric_store.ts";
 import { type Run, stopped } from "./run.ts";
 
 /** The three loops without gradients differ in names alone. */
@@ -83,10 +83,9 @@ export async function evaluate(
       run.predictions = predictions;
       for (const [index, { loader }] of loaders.entries()) {
         if (run.mustStop()) break;
-        const suffix = suffixOf(loaders, index);
         predictions.push([]);
         const keeps = phase === "predict" && keepsPredictions ? predictions[index] : null;
-        await evaluateOne(run, phase, loader, { index, limit: limits[index], suffix, keeps });
+        await evaluateOne(run, phase, loader, { index, limit: limits[index], logs: placeOf(loaders, index), keeps });
       }
       const complete = !run.mustStop();
       if (!complete) run.cutShort = true;
@@ -101,8 +100,7 @@ export async function evaluate(
         }
         return { metrics: [], predictions: [], complete };
       }
-      const metrics = Object.fromEntries(values.map(({ name, value }) => [name, value]));
-      return { metrics: byLoader(metrics, loaders), predictions, complete };
+      return { metrics: byLoader(values, loaders), predictions, complete };
     });
   } finally {
     for (const { part, training } of modes) part.training = training;
@@ -112,10 +110,11 @@ export async function evaluate(
   }
 }
 
-interface LoaderPlace {
+interface LoaderTurn {
   readonly index: number;
   readonly limit: number;
-  readonly suffix: string;
+  /** How its values are told from those of others. */
+  readonly logs: LoaderPlace;
   /** Takes predictions. */
   readonly keeps: unknown[] | null;
 }
@@ -125,14 +124,14 @@ async function evaluateOne(
   run: Run,
   phase: EvalPhase,
   loader: NamedLoader["loader"],
-  place: LoaderPlace,
+  turn: LoaderTurn,
 ): Promise<void> {
   const { hooks, reporter } = run, { hook, step: stepName } = NAMES[phase];
-  const { index: dataloaderIdx, limit, suffix, keeps } = place;
+  const { index: dataloaderIdx, limit, logs, keeps } = turn;
   const evaluateBatch = async (step: Step): Promise<unknown> => {
     const batch = await run.transfer(step.batch, dataloaderIdx, loader);
     run.step = step;
-    reporter.enterBatch(batch, suffix);
+    reporter.enterBatch(batch, logs);
     await hooks.call(`on${hook}BatchStart`, batch, step.index, dataloaderIdx);
     const output = await run.runStep(stepName, batch, step.index, dataloaderIdx);
     await hooks.call(`on${hook}BatchEnd`, output, batch, step.index, dataloaderIdx);
@@ -159,14 +158,15 @@ async function evaluateOne(
 }
 
 /** What a loader adds to the names of metrics: nothing where it is the only one. */
-function suffixOf(loaders: readonly NamedLoader[], index: number): string {
-  return loaders.length < 2 ? "" : `/${loaders[index].name ?? `dataloader_idx_${index}`}`;
+function placeOf(loaders: readonly NamedLoader[], loader: number): LoaderPlace {
+  if (loaders.length < 2) return { suffix: "" };
+  return { suffix: `/${loaders[loader].name ?? `dataloader_idx_${loader}`}`, loader };
 }
 
-/** Metrics by loader: those with its suffix, and for a single loader all. */
-function byLoader(metrics: Record<string, number>, loaders: readonly NamedLoader[]): Record<string, number>[] {
+/** Metrics by loader: those of its batches, and those that belong to none. */
+function byLoader(values: readonly ReadValue[], loaders: readonly NamedLoader[]): Record<string, number>[] {
   return loaders.map((_, index) => {
-    const suffix = suffixOf(loaders, index);
-    return Object.fromEntries(Object.entries(metrics).filter(([key]) => key.endsWith(suffix)));
+    const own = values.filter(({ loader = index }) => loader === index);
+    return Object.fromEntries(own.map(({ name, value }) => [name, value]));
   });
 }

@@ -228,7 +228,7 @@ export class FitLoop {
     const moved = run.transfer(step.batch, 0, this.loaders.train.loader);
     const batch = moved instanceof Promise ? await moved : moved;
     run.step = step;
-    reporter.enterBatch(batch, "");
+    reporter.enterBatch(batch);
     const left = hooks.call("onTrainBatchStart", batch, step.index);
     if (left instanceof Promise ? await left : left) {
       this.#randomBefore = null;

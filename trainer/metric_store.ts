@@ -16,6 +16,8 @@ interface Kind {
   readonly name: string;
   /** What the loader adds to the name, or nothing. */
   readonly suffix: string;
+  /** Which loader's batches it comes from, where there is more than one; without it, of none of its own. */
+  readonly loader?: number;
   readonly onStep: boolean;
   readonly onEpoch: boolean;
   readonly progBar: boolean;
@@ -45,6 +47,16 @@ export interface NamedValue {
   readonly logger: boolean;
   /** Whether it is only a second name, for callbacks. */
   readonly alias?: boolean;
+  /** Which of several loaders it belongs to; without it, to all. */
+  readonly loader?: number;
+}
+
+/** What a value is told apart by, of several evaluation loaders. */
+export interface LoaderPlace {
+  /** What the loader adds to names, or nothing. */
+  readonly suffix: string;
+  /** Its number; without it, values are of no loader of their own. */
+  readonly loader?: number;
 }
 
 /**
@@ -62,7 +74,7 @@ export class MetricStore {
    * Takes a value.
    *
    * @param hook The hook that logs it
-   * @param suffix What the loader adds to the name
+   * @param place Of which loader
    * @param batchSize Items in the batch, asked for where an average needs it
    */
   log(
@@ -70,7 +82,7 @@ export class MetricStore {
     given: Loggable,
     options: LogOptions,
     hook: string,
-    suffix: string,
+    place: LoaderPlace,
     batchSize: () => number,
   ): void {
     const metric = given instanceof Metric ? given : null;
@@ -80,8 +92,7 @@ export class MetricStore {
     if (weight !== undefined && !(Number.isFinite(weight) && weight >= 0)) {
       throw new TypeError(`Cannot log ${name}: batchSize must be a number from 0 on, got ${show(weight)}`);
     }
-    const key = `${hook}.${name}${suffix}`;
-    const entry = this.#entryOf(key, name, suffix, options, hook, metric);
+    const entry = this.#entryOf(name, place, options, hook, metric);
     free(entry.last);
     entry.last = 0;
     entry.known = value !== null;
@@ -95,21 +106,17 @@ export class MetricStore {
     entry.fresh = true;
   }
 
-  #entryOf(
-    key: string,
-    name: string,
-    suffix: string,
-    options: LogOptions,
-    hook: string,
-    metric: Metric | null,
-  ): Entry {
+  #entryOf(name: string, place: LoaderPlace, options: LogOptions, hook: string, metric: Metric | null): Entry {
+    const { suffix, loader } = place;
+    // Without a suffix loaders share the name, but not the value.
+    const key = `${hook}.${name}${suffix === "" && loader !== undefined ? `#${loader}` : suffix}`;
     const { onStep, onEpoch } = whenLogged(name, hook, options);
     const { progBar = false, logger = true, reduceFx = "mean" } = options;
     this.#wake();
     const known = this.#entries.get(key);
     if (known === undefined) {
       const entry: Entry = {
-        ...{ name, suffix, onStep, onEpoch, progBar, logger, reduceFx },
+        ...{ name, ...place, onStep, onEpoch, progBar, logger, reduceFx },
         ...{ metric, last: 0, known: false, total: 0, weight: 0, fresh: false },
       };
       if (!(reduceFx in COMBINE)) {
@@ -143,6 +150,11 @@ export class MetricStore {
       }
       this.#names.set(taken, whose);
     }
+  }
+
+  /** The metric objects that were logged. */
+  get metrics(): Metric[] {
+    return [...this.#entries.values()].flatMap(({ metric }) => metric ?? []);
   }
 
   /** Whether {@link stepValues} has any. */
@@ -276,7 +288,8 @@ function checkOne(name: string, value: unknown): void {
 }
 
 function named(entry: Entry, ending: string, value: Tensor | number): NamedValue {
-  return { name: entry.name + ending + entry.suffix, value, progBar: entry.progBar, logger: entry.logger };
+  const { name, suffix, progBar, logger, loader } = entry;
+  return { name: name + ending + suffix, value, progBar, logger, ...loader === undefined ? {} : { loader } };
 }
 
 function free(value: Tensor | number): void {

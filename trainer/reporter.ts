@@ -3,7 +3,7 @@ import type { Metric } from "../metrics/mod.ts";
 import type { Loggable, LogOptions } from "./log.ts";
 import type { Logger, LogPoint, MediaPoint } from "./logger.ts";
 import { LoggerLine } from "./logger_line.ts";
-import { MetricStore, type ReadValue, readValues } from "./metric_store.ts";
+import { type LoaderPlace, MetricStore, type ReadValue, readValues } from "./metric_store.ts";
 import { type FitProgress, rowStep } from "./progress.ts";
 import { batchSizeOf } from "./transfer.ts";
 
@@ -15,6 +15,8 @@ interface Target {
   readonly store: MetricStore;
   readonly phase: Phase | null;
 }
+
+const NO_LOADER: LoaderPlace = { suffix: "" };
 
 /**
  * What becomes of logged values: it knows in which hook of which batch `log` was called, and turns stores into rows for
@@ -39,7 +41,7 @@ export class Reporter {
   #hook = "";
   #batch: unknown = null;
   #batchSize: number | null = null;
-  #suffix = "";
+  #place: LoaderPlace = NO_LOADER;
   /** The rows that are still being read, one after the other. */
   #reading: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | null = null;
@@ -64,6 +66,12 @@ export class Reporter {
   /** The loop that logs now, or `null`. */
   get phase(): Phase | null {
     return this.#target.phase;
+  }
+
+  /** The metric objects that the running evaluation has logged, and resets when it is over. */
+  get evaluatedMetrics(): Metric[] {
+    const { store, phase } = this.#target;
+    return phase === null || phase === "fit" ? [] : store.metrics;
   }
 
   /** Starts the clock of rows, which goes on from the seconds of training before. */
@@ -114,16 +122,16 @@ export class Reporter {
     this.#hook = before;
   }
 
-  /** Notes the batch that runs, and what its loader adds to names. */
-  enterBatch(batch: unknown, suffix: string): void {
+  /** Notes the batch that runs, and of which loader it is, where there are several. */
+  enterBatch(batch: unknown, place: LoaderPlace = NO_LOADER): void {
     this.#batch = batch;
     this.#batchSize = null;
-    this.#suffix = suffix;
+    this.#place = place;
   }
 
   /** No batch runs any more. */
   leaveBatch(): void {
-    this.enterBatch(null, "");
+    this.enterBatch(null);
   }
 
   /** Has values logged into a store. Returns the function that goes back to the one before. */
@@ -135,9 +143,9 @@ export class Reporter {
 
   /** Takes a value that a module or a callback logs. */
   log(name: string, value: Loggable, options: LogOptions): void {
-    const suffix = options.addDataloaderIdx === false ? "" : this.#suffix;
+    const place = options.addDataloaderIdx === false ? { ...this.#place, suffix: "" } : this.#place;
     const size = () => this.#batchSize ??= this.#batch === null ? 1 : batchSizeOf(this.#batch);
-    this.#target.store.log(name, value, options, this.#hook, suffix, size);
+    this.#target.store.log(name, value, options, this.#hook, place, size);
   }
 
   /** Reads what was logged in the running loop, so that callbacks can look at numbers. */
