@@ -270,6 +270,15 @@ export abstract class Metric<Inputs extends readonly unknown[] = never[], Value 
     this.#states = (other as unknown as Metric).#states;
   }
 
+  /**
+   * Whether another metric remembers in the same states, as after {@link shareStates}.
+   *
+   * @internal
+   */
+  sharesStates(other: Metric): boolean {
+    return this.#states === other.#states;
+  }
+
   /** What the metric remembers, by name: the states themselves, and for lists all that was appended, joined. */
   override stateDict(): Map<string, Tensor> {
     const found = new Map<string, Tensor>();

@@ -19,7 +19,8 @@ export const MOMENTS = [
   "onValidationEnd",
   "onTrainEpochEnd",
 ] as const;
-export type Moment = typeof MOMENTS[number];
+/** These, and moments of a validation that is not done. */
+export type Moment = typeof MOMENTS[number] | "onValidationStart" | "onValidationBatchEnd" | "onValidationEpochEnd";
 
 /** Saves in every moment, under a name of its own. */
 export class SaveAlways extends Callback {

@@ -73,10 +73,15 @@ export class FitLoaders {
     return true;
   }
 
-  /** Asks for the validation loaders, once, and anew where the options say so. */
+  /** Asks for the validation loaders, once, and anew where the options say so, and tells them the epoch. */
   async loadVal(epoch: number): Promise<void> {
-    const { limitValBatches, reloadDataloadersEveryNEpochs: every } = this.#options;
-    if (this.#val !== null && (every === 0 || epoch < this.#valLoadedIn + every)) return;
+    const { reloadDataloadersEveryNEpochs: every } = this.#options;
+    if (this.#val === null || (every > 0 && epoch >= this.#valLoadedIn + every)) await this.#takeVal(epoch);
+    for (const { loader } of this.val) loader.setEpoch?.(epoch);
+  }
+
+  async #takeVal(epoch: number): Promise<void> {
+    const { limitValBatches } = this.#options;
     this.#valLoadedIn = epoch;
     this.#val = this.#wantsVal()
       ? (await this.#run.loaders("val")).map((named) => this.#ordered(named, "validation"))

@@ -1,4 +1,5 @@
 import { device } from "../device/mod.ts";
+import type { Metric } from "../metrics/mod.ts";
 import { writeErr } from "../platform/mod.ts";
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { scope } from "../tensor/scope.ts";
@@ -13,6 +14,7 @@ import { DEFAULT_EPOCHS, type ResolvedOptions } from "./options.ts";
 import { asLightningResumes, finishEpoch, type FitProgress } from "./progress.ts";
 import { type Run, stopped } from "./run.ts";
 import { stepPlateauSchedulers, stepSchedulers } from "./scheduling.ts";
+import { metricsOf } from "./training_state.ts";
 import { ValidationTiming } from "./validation.ts";
 
 /**
@@ -39,6 +41,7 @@ export class FitLoop {
   #lossless: boolean | null = null;
   /** Where the training loader stands, or has to go on. */
   #loaderState: object | null;
+  #beforeValidation: BeforeValidation | null = null;
   /** While a batch is not done: the random numbers before it. */
   #randomBefore: RandomState | null = null;
 
@@ -65,6 +68,11 @@ export class FitLoop {
   /** The random numbers with which the batch that is not done began, or `null` between batches. */
   get randomBeforeBatch(): RandomState | null {
     return this.#randomBefore;
+  }
+
+  /** What the validation that has not come to its end found, or `null`: a resumed run has it all before it. */
+  get beforeValidation(): BeforeValidation | null {
+    return this.#beforeValidation;
   }
 
   /** Trains until an end is reached. */
@@ -313,7 +321,18 @@ export class FitLoop {
     const run = this.#run, progress = this.#progress;
     if (progress.windowBatches === 0) await run.hooks.module("onValidationModelZeroGrad");
     await this.loaders.loadVal(progress.epoch);
-    const { complete } = await evaluate(run, "validate", this.loaders.val, this.loaders.valBatches, { beforeEnd });
+    const before: BeforeValidation = this.#beforeValidation = {
+      random: defaultGenerator.state,
+      evalBatches: { ...progress.evalBatches },
+      freshMetrics: [...metricsOf(run.module).values()].filter(({ updateCount }) => updateCount === 0),
+    };
+    const { complete } = await evaluate(run, "validate", this.loaders.val, this.loaders.valBatches, {
+      beforeEnd: () => {
+        this.#beforeValidation = null;
+        beforeEnd();
+      },
+    });
+    if (!complete) progress.evalBatches = before.evalBatches;
     this.#timing.validated();
     return complete;
   }
@@ -356,6 +375,14 @@ export class FitLoop {
       ? new CompiledStep(this.#run, this.#optimization)
       : null;
   }
+}
+
+/** What a validation found when it began. */
+interface BeforeValidation {
+  readonly random: RandomState;
+  readonly evalBatches: Record<string, number>;
+  /** The metrics that had taken in no batch. */
+  readonly freshMetrics: readonly Metric[];
 }
 
 /** Endless empty epochs are no training: a generator, for one, can be walked only once. */

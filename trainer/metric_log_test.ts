@@ -1,10 +1,23 @@
 // Metric objects in log: when they compute, when they are reset, and what a checkpoint holds of them.
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ModelCheckpoint, type ModelCheckpointOptions } from "../callbacks/mod.ts";
 import { Callback, type LogOptions, Trainer, type TrainerOptions } from "../lightning.ts";
 import { MeanMetric, MetricCollection, SumMetric } from "../metrics/mod.ts";
-import { mean, type Tensor } from "../mod.ts";
+import { mean, rand, type Tensor } from "../mod.ts";
 import { joinPath } from "../platform/mod.ts";
-import { constantBatches, countReads, inFolder, MemoryLogger, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+import { resumesEverywhere } from "../testing/resume.ts";
+import {
+  cloudLoader,
+  constantBatches,
+  countReads,
+  inFolder,
+  MemoryLogger,
+  Net,
+  type Points,
+  quiet,
+  Slope,
+  trainerTest,
+} from "../testing/trainer.ts";
 
 /** Adds up the means of batches, in training and in validation. */
 class Counting extends Slope {
@@ -144,5 +157,74 @@ trainerTest("a run that is resumed within an epoch goes on with its metrics", as
     await trainer.fit(module, data, { ckptPath: path });
     assertEquals(logger.values("total_epoch"), [15, 15]);
     assertEquals(logger.values("total_step"), [2, 4, 8, 1, 2, 4, 8]);
+  });
+});
+
+/** Counts the batches of a validation in a metric, draws random numbers there, and logs both. */
+class CountingValidations extends Net {
+  count = new SumMetric();
+  parts = new MetricCollection<[value: Tensor]>({ mean: new MeanMetric(), sum: new SumMetric() }, { prefix: "val/" });
+  quiet = new SumMetric();
+
+  override async onValidationEpochEnd(): Promise<void> {
+    this.log("unlogged", await this.quiet.compute().item());
+    this.quiet.reset();
+  }
+
+  override validationStep({ x }: Points): void {
+    this.count.update(1);
+    this.quiet.update(1);
+    this.log("val_count", this.count);
+    this.parts.forward(mean(x).add(rand([])));
+    this.logDict(this.parts);
+  }
+}
+
+trainerTest("a run resumed from any moment of a validation counts its batches once", async () => {
+  await resumesEverywhere({
+    module: () => new CountingValidations(),
+    train: () => cloudLoader(16, { batchSize: 4, shuffle: true, seed: 5 }),
+    val: () => cloudLoader(8, { batchSize: 4, shuffle: true, seed: 3 }),
+    options: { valCheckInterval: 2, numSanityValSteps: 2 },
+    moments: [
+      "onValidationStart",
+      "onValidationBatchEnd",
+      "onValidationEpochEnd",
+      "onValidationEnd",
+      "onTrainBatchEnd",
+    ],
+  }, 24);
+});
+
+trainerTest("so does one resumed from what a ModelCheckpoint saves after a validation", async () => {
+  const each: [string, ModelCheckpointOptions, TrainerOptions, string][] = [
+    ["the best", { saveLast: true }, { valCheckInterval: 2, maxSteps: 6 }, "best"],
+    ["by steps", { saveLast: true, everyNTrainSteps: 4 }, { maxEpochs: 1 }, "last"],
+  ];
+  const data = () => ({ train: cloudLoader(16, { batchSize: 4 }), val: cloudLoader(16, { batchSize: 4 }) });
+  for (const [name, saves, options, which] of each) {
+    await inFolder(async (folder) => {
+      const callbacks = new ModelCheckpoint({ dirpath: folder, monitor: "val_count", ...saves });
+      const first = new Trainer({ ...quiet, maxEpochs: 2, ...options, enableCheckpointing: true, callbacks });
+      await first.fit(new CountingValidations(), data());
+      const logger = new MemoryLogger(), path = which === "best" ? callbacks.bestModelPath : callbacks.lastModelPath;
+      const again = new Trainer({ ...quiet, ...options, maxSteps: -1, maxEpochs: 3, logger });
+      await again.fit(new CountingValidations(), data(), { ckptPath: path });
+      const counts = logger.values("val_count");
+      assert(counts.length > 1 && counts.every((count) => count === 4), `${name}: ${counts}`);
+    });
+  }
+});
+
+trainerTest("a module that has counted before goes on with what the checkpoint counted", async () => {
+  await inFolder(async (folder) => {
+    const module = new Counting(), data = () => ({ train: constantBatches([1, 2]), val: constantBatches([3]) });
+    const first = new Trainer({ ...quiet, maxEpochs: 1 }), path = joinPath(folder, "end");
+    await first.fit(module, data());
+    await first.saveCheckpoint(path);
+    module.valTotal.update(100);
+    const logger = new MemoryLogger();
+    await new Trainer({ ...quiet, maxEpochs: 2, logger }).fit(module, data(), { ckptPath: path });
+    assertEquals(logger.values("valTotal"), [3]);
   });
 });

@@ -69,9 +69,14 @@ export function captureState(
     const state = callback.stateDict?.();
     if (state !== undefined) states[callback.stateKey] = state;
   }
-  const metrics = metricsOf(module);
+  const metrics = metricsOf(module), before = loop?.beforeValidation ?? null;
+  const anew = before?.freshMetrics ?? partsOf(reporter.evaluatedMetrics);
   const training: { [K in keyof TrainingState]: unknown } = {
-    progress: { ...progress, evalBatches: { ...progress.evalBatches }, seconds: reporter.seconds },
+    progress: {
+      ...progress,
+      evalBatches: { ...before?.evalBatches ?? progress.evalBatches },
+      seconds: reporter.seconds,
+    },
     optimizers: run.optimizers.map((optimizer) => optimizer.stateDict()),
     lrSchedulers: run.schedulers.map(({ scheduler }) => scheduler.stateDict()),
     gradients: progress.windowBatches > 0 ? gradientsOf(run) : {},
@@ -79,9 +84,9 @@ export function captureState(
     callbackMetrics: { ...reporter.callbackMetrics },
     metricSteps: { ...reporter.metricSteps },
     logged: reporter.fitStore.stateDict(metrics),
-    metrics: progress.midEpoch ? metricStates(metrics) : {},
+    metrics: progress.midEpoch ? metricStates(metrics, anew) : {},
     precision: run.precision.stateDict() as Record<string, unknown> | null,
-    random: loop?.randomBeforeBatch ?? defaultGenerator.state,
+    random: loop?.randomBeforeBatch ?? before?.random ?? defaultGenerator.state,
     callbacks: states,
     dataModule: data?.stateDict?.() ?? null,
   };
@@ -95,13 +100,23 @@ function takenBy(
 }
 
 /** The metrics of a module, by name. */
-function metricsOf(module: LightningModule): ReadonlyMap<string, Metric> {
+export function metricsOf(module: LightningModule): ReadonlyMap<string, Metric> {
   return new Map([...module.namedModules()].filter((named): named is [string, Metric] => named[1] instanceof Metric));
 }
 
-/** What metrics remember that took in a batch. */
-function metricStates(metrics: ReadonlyMap<string, Metric>): Record<string, Record<string, Tensor>> {
-  const taken = [...metrics].filter(([, metric]) => metric.updateCount > 0);
+/** Metrics with those that are parts of them: a metric may be made of others. */
+function partsOf(metrics: readonly Metric[]): Metric[] {
+  return metrics.flatMap((metric) => [...metric.modules()]).filter((part): part is Metric => part instanceof Metric);
+}
+
+/** What metrics remember that took in a batch, without those that a resumed run begins anew. */
+function metricStates(
+  metrics: ReadonlyMap<string, Metric>,
+  anew: readonly Metric[],
+): Record<string, Record<string, Tensor>> {
+  const taken = [...metrics].filter(([, metric]) =>
+    metric.updateCount > 0 && !anew.some((other) => other.sharesStates(metric))
+  );
   return Object.fromEntries(taken.map(([name, metric]) => [name, Object.fromEntries(metric.stateDict())]));
 }
 
@@ -160,6 +175,7 @@ export function restoreTraining(run: Run, state: TrainingState): void {
   }
   Object.assign(progress, state.progress);
   const metrics = metricsOf(module);
+  for (const metric of metrics.values()) if (metric.updateCount > 0) metric.reset();
   reporter.restore(state, metrics);
   for (const [name, saved] of Object.entries(state.metrics)) {
     metrics.get(name)?.loadStateDict(saved as Record<string, HostTensor<DType>>);
