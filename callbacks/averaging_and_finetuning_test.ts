@@ -110,6 +110,33 @@ for (const compile of [false, true]) {
   );
 }
 
+for (const lightningCompat of [false, true]) {
+  trainerTest(`while statistics are measured no hook of backward or of a step runs (${lightningCompat})`, async () => {
+    const seen: string[] = [],
+      note = (name: string) => (trainer: Trainer) => void seen.push(`${name} ${trainer.currentEpoch}`);
+    const look = new LambdaCallback({
+      onBeforeZeroGrad: note("zeroGrad"),
+      onBeforeBackward: note("backward"),
+      onAfterBackward: note("backward"),
+      onBeforeOptimizerStep: (trainer, module) => {
+        assert([...module.parameters()].every(({ grad }) => grad !== null));
+        note("step")(trainer);
+      },
+    });
+    class Watched extends Normed {
+      override optimizerStep(...args: Parameters<Normed["optimizerStep"]>): void | Promise<void> {
+        seen.push(`optimizerStep ${args[0]}`);
+        return super.optimizerStep(...args);
+      }
+    }
+    const swa = new StochasticWeightAveraging({ swaLrs: 0.05, swaEpochStart: 1 });
+    const trainer = new Trainer({ ...quiet, maxEpochs: 2, lightningCompat, callbacks: [swa, look] });
+    await trainer.fit(new Watched(), loader());
+    assertEquals([trainer.currentEpoch, trainer.globalStep, seen.length], [3, 2 * 6 + 1, 2 * 6 * 5]);
+    assertEquals(seen.filter((hook) => hook.endsWith("2")), []);
+  });
+}
+
 trainerTest("a resumed run averages on, in the statistics' epoch too", async () => {
   await inFolder(async (folder) => {
     const make = () => {

@@ -39,8 +39,9 @@ const savedState = z.object({
 
 /**
  * Averages the weights at the beginning of the last epochs, trained with a constant high rate in place of the schedule, and ends
- * training with the average (Izmailov and others 2018). A model with batch normalisation gets one more epoch, in which nothing
- * is learned and the running statistics are measured anew with the averaged weights.
+ * training with the average (Izmailov and others 2018). A model with batch normalisation gets one more epoch, in which the
+ * running statistics are measured anew with the averaged weights: its batches only go forward, no hook of backward, gradients
+ * or the optimizer runs. As in Lightning `globalStep` counts that epoch as one step, so what it gives is a state to be saved.
  *
  * @example
  * ```ts
@@ -199,13 +200,14 @@ export class StochasticWeightAveraging extends Callback {
     return this.#scheduler;
   }
 
-  /** The whole epoch is one window of accumulation without gradients: its step changes nothing. */
+  /** The whole epoch is one window of accumulation without gradients, at whose end nothing steps. */
   #beginStatistics(trainer: Trainer, module: LightningModule, anew = true): void {
     if (anew) {
       this.#transfer(module);
       for (const { layer } of this.#norms) layer.resetRunningStats();
     }
     for (const { layer } of this.#norms) layer.momentum = null;
+    trainer.optimizers[0].zeroGrad();
     this.#accumulate = trainer.accumulateGradBatches;
     trainer.accumulateGradBatches = Number.MAX_SAFE_INTEGER;
     trainer.skipBackward = true;

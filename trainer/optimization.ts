@@ -77,7 +77,7 @@ export class Optimization {
         return loss;
       });
     const train = (): unknown => {
-      if (optimizer === null || !this.closesWindow(step)) return gradients();
+      if (optimizer === null || this.#run.skipBackward || !this.closesWindow(step)) return gradients();
       const closure = () => then(gradients(), (loss) => then(this.#finishGradients(optimizer), () => loss));
       return this.#run.inHook(
         "optimizerStep",
@@ -89,13 +89,14 @@ export class Optimization {
     return then(lastly<unknown>(train, () => this.#toggles.untoggle()), () => outputs);
   }
 
-  /** Forward and backward; the first batch of a window clears the gradients between them. */
+  /** Forward and backward; the first batch of a window clears the gradients between them. Or forward alone. */
   #gradients(batch: unknown, step: Step, { optimizer, own }: OwnedStep): StepOutput | Promise<StepOutput> {
     const run = this.#run;
     const given = own === null ? run.runStep("trainingStep", batch, step.index) : run.runOwn(own, batch, step.index);
     return then(given as StepOutput | Promise<StepOutput>, (outputs) => {
       const loss = run.skipBackward ? null : lossOf(outputs);
-      const cleared = this.#windowBefore === 0 && optimizer !== null ? this.#zeroGrad(optimizer, step) : undefined;
+      const clears = this.#windowBefore === 0 && optimizer !== null && !run.skipBackward;
+      const cleared = clears ? this.#zeroGrad(optimizer, step) : undefined;
       return then(cleared, () => {
         const scaled = loss === null ? null : this.#scaled(loss, step);
         return then(scaled === null ? undefined : run.backward(scaled), () => {

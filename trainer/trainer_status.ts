@@ -215,7 +215,7 @@ export abstract class TrainerStatus implements DataModuleTrainer {
     if (this.#work.run !== null) this.#work.run.schedulers = configs;
   }
 
-  /** Whether training batches are not differentiated: their losses change nothing. */
+  /** Whether training batches are not differentiated: they only go forward, and no optimizer steps. */
   get skipBackward(): boolean {
     return this.#work.run?.skipBackward ?? false;
   }
