@@ -109,7 +109,7 @@ export class ConfigCheck {
     if (foreign.length > 0) return null;
     const { classPath = names.length === 1 ? names[0] : undefined, initArgs = {} } = value;
     if (typeof classPath !== "string" || !Object.hasOwn(registry, classPath)) {
-      this.#wrong(`--${section}`, names.map(show).join(" or ") || "left out: this program has none", classPath);
+      this.#wrong(`--${section}`, names.map(show).join(" or ") || leftOut(section), classPath);
       return null;
     }
     if (!isTree(initArgs)) {
@@ -208,6 +208,23 @@ export class ConfigCheck {
     }
     return { ...chosen, interval, frequency, monitor } as ChosenScheduler;
   }
+}
+
+/** The parts of a program that classes come from, and what they are given when the usual ones will do. */
+const SOURCES: readonly (readonly [section: string, part: keyof Program, standard?: string])[] = [
+  ["model", "models"],
+  ["data", "data"],
+  ["optimizer", "optimizers", "standardOptimizers"],
+  ["lrScheduler", "lrSchedulers", "standardSchedulers"],
+  ["trainer.callbacks", "callbacks", "standardCallbacks"],
+  ["trainer.logger", "loggers", "standardLoggers"],
+];
+
+/** What is said of a class where the program offers none. */
+function leftOut(section: string): string {
+  const [, part, standard] = SOURCES.find(([start]) => section.startsWith(start))!;
+  const hint = standard === undefined ? "" : ` (${part}: ${standard} gives the usual ones)`;
+  return `left out: this program gives LightningCLI no ${part}${hint}`;
 }
 
 /** Lightning's names of what makes a class, and ours. */

@@ -35,7 +35,7 @@ export function usage(program: Program, subcommand: Subcommand): string {
     const words = option === "callbacks"
       ? `a list of ${names(callbacks)}`
       : option === "logger"
-      ? `true, false, or a list of ${names(loggers)}`
+      ? Object.keys(loggers).length === 0 ? "true or false" : `true, false, or a list of ${names(loggers)}`
       : allowed;
     return line(`--trainer.${option}`, words, schema.safeParse(undefined).data);
   });

@@ -7,6 +7,7 @@ interface Rule {
   const?: unknown;
   anyOf?: Rule[];
   items?: Rule;
+  prefixItems?: Rule[];
   properties?: Record<string, Rule>;
   minimum?: number;
   maximum?: number;
@@ -45,7 +46,7 @@ function words(rule: Rule): string {
     case "string":
       return rule.minLength ? "text that is not empty" : "text";
     case "array":
-      return `a list, each ${words(rule.items ?? {})}`;
+      return rule.prefixItems === undefined ? `a list, each ${words(rule.items ?? {})}` : tuple(rule.prefixItems);
     case "null":
       return "null";
     case "object":
@@ -53,6 +54,12 @@ function words(rule: Rule): string {
     default:
       return "a value";
   }
+}
+
+/** A list of so many values, by what each of them must be where they differ. */
+function tuple(items: Rule[]): string {
+  const each = items.map(words);
+  return `a list of ${items.length}: ${new Set(each).size === 1 ? `each ${each[0]}` : each.join("; ")}`;
 }
 
 function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Rule): string {
@@ -122,6 +129,9 @@ export function misfits(schema: z.ZodType, value: unknown): Misfit[] {
 
 function ruleAt(rule: Rule, path: readonly string[]): Rule | null {
   let at: Rule | undefined = rule;
-  for (const name of path) at = /^\d+$/.test(name) && at?.items ? at.items : at?.properties?.[name];
+  for (const name of path) {
+    const isPlace = /^\d+$/.test(name);
+    at = (isPlace ? at?.prefixItems?.[Number(name)] ?? at?.items : undefined) ?? at?.properties?.[name];
+  }
   return at ?? null;
 }

@@ -10,6 +10,7 @@ import { ConfigCheck } from "./_config.ts";
 import { usage } from "./_help.ts";
 import type { Program } from "./program.ts";
 import { registered } from "./registry.ts";
+import { standardOptimizers } from "./standard_optimizers.ts";
 
 const PROGRAM = new URL("../testing/cli_program.ts", import.meta.url).pathname;
 
@@ -45,7 +46,8 @@ Deno.test("fit trains what files and flags say, later over earlier, and saves th
     const config = parse(await readText(joinPath(log, "config.yaml")));
     assertEquals(config.model, { classPath: "Mlp", initArgs: { width: 8, lr: 0.25 } });
     assertEquals([config.trainer.maxEpochs, config.trainer.logEveryNSteps, config.seedEverything], [2, 1, 4]);
-    assertEquals(config.optimizer.initArgs, { lr: 0.1, momentum: 0, weightDecay: 0, nesterov: false });
+    const rest = { dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
+    assertEquals(config.optimizer.initArgs, { lr: 0.1, momentum: 0, ...rest });
     // Three steps an epoch; the scheduler divides the rate by ten after the first.
     const rows = (await readText(joinPath(log, "metrics.csv"))).trimEnd().split("\n");
     assert(rows[0].includes("train_loss") && rows[0].includes("lr-SGD"), rows[0]);
@@ -102,7 +104,7 @@ Deno.test("mistakes are named with option, value and what is allowed, all at onc
   assertEquals([code, stdout], [2, ""]);
   assertEquals(stderr.trimEnd().split("\n"), [
     "--colour: there is no option colour",
-    '--optimizer must be "SGD" or "Adam" or "AdamW", got "Adams"',
+    `--optimizer must be ${Object.keys(standardOptimizers).map((name) => `"${name}"`).join(" or ")}, got "Adams"`,
     "--model.batchSize must be left out: it follows from --data.batchSize",
     "--model.width must be a whole number from 1 on, got 0",
     '--model.lr must be a number above 0, got "fast"',
@@ -172,7 +174,7 @@ Deno.test("the help comes from the schemas", async () => {
       "--model.batchSize follows from --data.batchSize",
       "--model.classes follows from the data",
       "--data.batchSize a whole number from 1 on, up to 64 [4]",
-      "--optimizer SGD or Adam or AdamW",
+      `--optimizer ${Object.keys(standardOptimizers).join(" or ")}`,
       "--lrScheduler.stepSize intervals between drops: a whole number from 1 on",
       "--trainer.checkValEveryNEpoch a whole number from 1 on or null [1]",
     ]

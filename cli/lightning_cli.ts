@@ -144,7 +144,7 @@ export class LightningCLI {
     if (subcommand === "fit") await trainer.fit(model, data, options);
     else if (subcommand === "predict") await trainer.predict(model, data, options);
     else {
-      const metrics = await trainer[subcommand](model, data, options);
+      const metrics = await trainer[subcommand](model, data, { ...options, verbose: false });
       for (const record of metrics) writeOut(stringify(record));
     }
   }
