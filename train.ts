@@ -135,7 +135,7 @@ async function main(): Promise<number> {
   await trainer.fit(model, data, { ckptPath: options.resume });
   const seconds = (performance.now() - start) / 1000;
   if (stopped(trainer, checkpoint)) return INTERRUPTED;
-  const [metrics] = await trainer.test(model, data);
+  const [metrics] = await trainer.test(model, data, { verbose: false });
   if (stopped(trainer, checkpoint)) return INTERRUPTED;
 
   const saved = checkpoint.lastModelPath || null;

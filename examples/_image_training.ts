@@ -75,7 +75,7 @@ export async function trainImages(example: ImageExample, words: string[]): Promi
   const start = performance.now();
   await trainer.fit(model, data);
   const seconds = Math.round((performance.now() - start) / 100) / 10;
-  const [metrics] = await trainer.test(model, data);
+  const [metrics] = await trainer.test(model, data, { verbose: false });
   const curve = flags["fast-dev-run"] ? null : `${logger.logDir}/loss.svg`;
   if (curve !== null) {
     await plotMetrics(`${logger.logDir}/metrics.csv`, curve, ["train_loss"], {

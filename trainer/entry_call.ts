@@ -35,6 +35,12 @@ export interface EntryOptions {
   device?: InitOptions;
 }
 
+/** How a validation or a test runs. */
+export interface EvaluationOptions extends EntryOptions {
+  /** Show the metrics as a table on the error stream when it is over; default true. */
+  verbose?: boolean;
+}
+
 /** How a prediction runs. */
 export interface PredictOptions extends EntryOptions {
   /** Keep what `predictStep` gives and return it; default true. */

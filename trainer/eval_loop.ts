@@ -1,6 +1,7 @@
 import { writeErr } from "../platform/mod.ts";
 import { inferenceMode, noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
+import { drawTable } from "./_table.ts";
 import { Cursor, type NamedLoader, type Step } from "./loaders.ts";
 import { type LoaderPlace, MetricStore, type ReadValue, readValues } from "./metric_store.ts";
 import { type Run, stopped } from "./run.ts";
@@ -37,6 +38,8 @@ export interface EvalOptions {
   readonly beforeEnd?: () => void;
   /** Whether predictions are kept; default true. */
   readonly keepsPredictions?: boolean;
+  /** Whether metrics are shown as a table at the end; default false. */
+  readonly verbose?: boolean;
 }
 
 /** What a loop without gradients gave. */
@@ -63,7 +66,7 @@ export async function evaluate(
   phase: EvalPhase,
   loaders: readonly NamedLoader[],
   limits: readonly number[],
-  { beforeEnd = () => {}, keepsPredictions = true }: EvalOptions = {},
+  { beforeEnd = () => {}, keepsPredictions = true, verbose = false }: EvalOptions = {},
 ): Promise<EvalResult> {
   const { module, hooks, reporter } = run;
   const { hook } = NAMES[phase];
@@ -100,6 +103,7 @@ export async function evaluate(
         }
         return { metrics: [], predictions: [], complete };
       }
+      if (verbose && values.length > 0) writeErr(`${showResults(phase, values, loaders)}\n`);
       return { metrics: byLoader(values, loaders), predictions, complete };
     });
   } finally {
@@ -163,10 +167,32 @@ function placeOf(loaders: readonly NamedLoader[], loader: number): LoaderPlace {
   return { suffix: `/${loaders[loader].name ?? `dataloader_idx_${loader}`}`, loader };
 }
 
-/** Metrics by loader: those of its batches, and those that belong to none. */
+/** What was read for one of the loaders: values of its batches, and those that belong to none. */
+function valuesOf(values: readonly ReadValue[], index: number): readonly ReadValue[] {
+  return values.filter(({ loader = index }) => loader === index);
+}
+
+/** Metrics by loader. */
 function byLoader(values: readonly ReadValue[], loaders: readonly NamedLoader[]): Record<string, number>[] {
-  return loaders.map((_, index) => {
-    const own = values.filter(({ loader = index }) => loader === index);
-    return Object.fromEntries(own.map(({ name, value }) => [name, value]));
+  return loaders.map((_, index) => Object.fromEntries(valuesOf(values, index).map(({ name, value }) => [name, value])));
+}
+
+/** Metrics as a table: a row for each name, a column for each loader. */
+function showResults(phase: EvalPhase, values: readonly ReadValue[], loaders: readonly NamedLoader[]): string {
+  const columns = loaders.map((_, index) => {
+    const { suffix } = placeOf(loaders, index);
+    const bare = (name: string) => name.endsWith(suffix) ? name.slice(0, name.length - suffix.length) : name;
+    return new Map(valuesOf(values, index).map(({ name, value }) => [bare(name), shortest(value)]));
   });
+  const names = [...new Set(columns.flatMap((column) => [...column.keys()]))].sort();
+  const { name } = NAMES[phase];
+  return drawTable(
+    [`${name[0].toUpperCase()}${name.slice(1)} metric`, ...loaders.map(({ name }, index) => name ?? `Loader ${index}`)],
+    names.map((name) => [name, ...columns.map((column) => column.get(name) ?? "")]),
+  ).join("\n");
+}
+
+/** A number in as many digits as 32 bits hold. */
+function shortest(value: number): string {
+  return String(Number(value.toPrecision(7)));
 }

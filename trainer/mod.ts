@@ -43,7 +43,7 @@ export { type LayerSummary, type ModelSummaryTable, showSummary, summarize } fro
 export type { Loggable, LogOptions, Reduction } from "./log.ts";
 export type { Cell, Logger, LogPoint, MediaPoint, Table } from "./logger.ts";
 export { AnomalyError } from "./anomaly.ts";
-export type { EntryOptions, NoDataModule, PredictOptions, TrainerData } from "./entry_call.ts";
+export type { EntryOptions, EvaluationOptions, NoDataModule, PredictOptions, TrainerData } from "./entry_call.ts";
 export type { Amount, Every, Fraction } from "./amounts.ts";
 export type { Duration } from "./duration.ts";
 export type { ResolvedOptions, TrainerOptions } from "./options.ts";

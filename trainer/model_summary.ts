@@ -6,6 +6,7 @@ import { observing, type OpObserver } from "../tensor/observer.ts";
 import type { Inputs, Op } from "../tensor/op.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { drawTable } from "./_table.ts";
 import { mapTensors, toDevice } from "./transfer.ts";
 
 /** What is known of one layer. */
@@ -216,9 +217,7 @@ export function showSummary(summary: ModelSummaryTable): string {
     layer.mode,
     ...shaped ? [layer.flops === null ? "?" : shortCount(layer.flops), layer.inSizes, layer.outSizes] : [],
   ]);
-  const widths = header.map((name, k) => Math.max(name.length, ...rows.map((row) => row[k].length)));
-  const line = (cells: readonly string[]) => cells.map((cell, k) => cell.padEnd(widths[k])).join(" | ").trimEnd();
-  const rule = "-".repeat(widths.reduce((sum, width) => sum + width + 3, -3));
+  const table = drawTable(header, rows);
   const totals = [
     [shortCount(trainableParameters), "Trainable params"],
     [shortCount(totalParameters - trainableParameters), "Non-trainable params"],
@@ -229,10 +228,8 @@ export function showSummary(summary: ModelSummaryTable): string {
     ...shaped ? [[shortCount(totalFlops), "FLOPs of a forward"]] : [],
   ];
   return [
-    line(header),
-    rule,
-    ...rows.map(line),
-    rule,
+    ...table,
+    table[1],
     ...totals.map(([value, what]) => `${value.padEnd(10)}${what}`),
   ].join("\n");
 }

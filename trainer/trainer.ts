@@ -9,8 +9,14 @@ import type { Callback, CheckpointCallback } from "./callback.ts";
 import { CheckpointError, newestOf, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { withModules } from "./defaults.ts";
 import { enter } from "./entry.ts";
-import { checkCall, type EntryOptions, type PredictOptions, type TrainerData } from "./entry_call.ts";
-import { type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.ts";
+import {
+  checkCall,
+  type EntryOptions,
+  type EvaluationOptions,
+  type PredictOptions,
+  type TrainerData,
+} from "./entry_call.ts";
+import { type EvalOptions, type EvalPhase, type EvalResult, evaluate, namesOf } from "./eval_loop.ts";
 import { tellEmpty } from "./fit_loaders.ts";
 import { FitLoop } from "./fit_loop.ts";
 import { logHyperparameters } from "./hyperparameters.ts";
@@ -113,11 +119,11 @@ export class Trainer extends TrainerStatus {
   }
 
   /**
-   * Runs validation.
+   * Runs validation, and shows its metrics as a table on the error stream.
    *
    * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
    * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
-   * @param options A checkpoint whose weights are loaded, a signal to stop
+   * @param options A checkpoint whose weights are loaded, a signal to stop, whether the table is shown
    * @returns Its metrics, one record for each loader; `[]` where no loader has a batch, and where Ctrl-C or the signal ended it
    *   before its end: metrics of a part are not made known, {@link state} is `"interrupted"`
    * @throws {CheckpointError} If the checkpoint is damaged, or none was saved
@@ -126,17 +132,17 @@ export class Trainer extends TrainerStatus {
   async validate<Batch, Module = unknown>(
     module?: (LightningModule<Batch> & Module) | null,
     data?: TrainerData<NoInfer<Batch>, GivenTo<NoInfer<Module>>>,
-    options: EntryOptions = {},
+    { verbose = true, ...options }: EvaluationOptions = {},
   ): Promise<Record<string, number>[]> {
-    return (await this.#evaluate("validate", module, data, options)).metrics;
+    return (await this.#evaluate("validate", module, data, options, { verbose })).metrics;
   }
 
   /**
-   * Runs the test.
+   * Runs the test, and shows its metrics as a table on the error stream.
    *
    * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
    * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
-   * @param options A checkpoint whose weights are loaded, a signal to stop
+   * @param options A checkpoint whose weights are loaded, a signal to stop, whether the table is shown
    * @returns Its metrics, one record for each loader; `[]` where no loader has a batch, and where Ctrl-C or the signal ended it
    *   before its end: metrics of a part are not made known, {@link state} is `"interrupted"`
    * @throws {CheckpointError} If the checkpoint is damaged, or none was saved
@@ -145,9 +151,9 @@ export class Trainer extends TrainerStatus {
   async test<Batch, Module = unknown>(
     module?: (LightningModule<Batch> & Module) | null,
     data?: TrainerData<NoInfer<Batch>, GivenTo<NoInfer<Module>>>,
-    options: EntryOptions = {},
+    { verbose = true, ...options }: EvaluationOptions = {},
   ): Promise<Record<string, number>[]> {
-    return (await this.#evaluate("test", module, data, options)).metrics;
+    return (await this.#evaluate("test", module, data, options, { verbose })).metrics;
   }
 
   /**
@@ -166,7 +172,9 @@ export class Trainer extends TrainerStatus {
     data?: TrainerData<PredictedBatch<NoInfer<Module>, NoInfer<Batch>>, GivenTo<NoInfer<Module>>>,
     { returnPredictions = true, ...options }: PredictOptions = {},
   ): Promise<unknown[]> {
-    const { predictions } = await this.#evaluate("predict", module, data, options, returnPredictions);
+    const { predictions } = await this.#evaluate("predict", module, data, options, {
+      keepsPredictions: returnPredictions,
+    });
     if (!returnPredictions) return [];
     return predictions.length === 1 ? predictions[0] : predictions;
   }
@@ -228,7 +236,7 @@ export class Trainer extends TrainerStatus {
     given: LightningModule | null | undefined,
     givenData: TrainerData<unknown> | undefined,
     givenOptions: EntryOptions,
-    keepsPredictions = true,
+    how: EvalOptions,
   ): Promise<EvalResult> {
     const { step, limit, loaders: kind, name } = namesOf(phase);
     const byDefault = given === undefined || given === null;
@@ -252,7 +260,7 @@ export class Trainer extends TrainerStatus {
       tellEmpty(run, name, loaders);
       const limits = loaders.map(({ loader }) => resolveAmount(limit, this.options[limit], lengthOf(loader)));
       if (limits.some((batches) => batches > 0)) {
-        result = await evaluate(run, phase, loaders, limits, { keepsPredictions });
+        result = await evaluate(run, phase, loaders, limits, how);
       }
     });
     return result;
@@ -369,7 +377,11 @@ function noneSaved(which: string): never {
   throw new CheckpointError(`Cannot load the ${which} checkpoint: this trainer has saved none`);
 }
 
-/** Seeds every random number of a run: weights, shuffles, dropout. */
+/**
+ * Seeds every random number of a run: weights, dropout, the order of loaders, samplers and splits that have no seed of their own.
+ *
+ * @param seed A whole number from 0 to 2⁵³ − 1
+ */
 export function seedEverything(seed: number): void {
   manualSeed(seed);
 }

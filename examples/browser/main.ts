@@ -176,7 +176,7 @@ async function train(signal: AbortSignal): Promise<void> {
   await trainer.fit(model, data, { signal });
   const seconds = (performance.now() - began) / 1000;
   const took = `${trainer.globalStep.toLocaleString("en")} steps in ${clock(seconds)}`;
-  const [metrics] = signal.aborted ? [] : await trainer.test(model, data, { signal });
+  const [metrics] = signal.aborted ? [] : await trainer.test(model, data, { signal, verbose: false });
   if (!signal.aborted) $("accuracy").textContent = `${(100 * metrics.test_accuracy).toFixed(2)} %`;
   await showDigits(model, testSet);
   say(signal.aborted ? `Stopped after ${took}` : `Done: ${took}`);

@@ -116,7 +116,7 @@ async function main(words: string[]): Promise<number> {
   const start = performance.now();
   await trainer.fit(model, data);
   const seconds = Math.round((performance.now() - start) / 100) / 10;
-  const [{ test_loss: testLoss }] = await trainer.test(model, data);
+  const [{ test_loss: testLoss }] = await trainer.test(model, data, { verbose: false });
   const written = vocabulary.decode(
     await sample(model.gpt, vocabulary.encode("\n"), fast ? 3 : number.sample),
   );
