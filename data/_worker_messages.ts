@@ -12,13 +12,13 @@ export type ToWorker =
     readonly parts: readonly DatasetOrigin[];
     /** Whether batches are read by `getBatch`. */
     readonly batched: boolean;
-    readonly seed: number;
   }
   | {
     /** Samples that are read by number, as one batch: three numbers each, see `CrossedDataset.locate`. */
     readonly kind: "read";
     readonly job: number;
     readonly epoch: number;
+    readonly seed: number;
     readonly places: Float64Array;
     /** Memory that may be used again. */
     readonly spare: readonly ArrayBuffer[];
@@ -27,6 +27,7 @@ export type ToWorker =
     /** Begin to walk an epoch of samples that come one after the other. */
     readonly kind: "walk";
     readonly epoch: number;
+    readonly seed: number;
     readonly options: WalkOptions;
   }
   | {

@@ -26,6 +26,12 @@ interface Thread {
 /** Where the module stands that a thread runs; it has the suffix of this one, also where packages are compiled. */
 const entry = () => new URL(`./_worker${import.meta.url.endsWith(".js") ? ".js" : ".ts"}`, import.meta.url);
 
+/** What the random numbers of samples depend on. */
+interface EpochOfSeed {
+  readonly epoch: number;
+  readonly seed: number;
+}
+
 /**
  * Threads that read batches of one data set. Whatever ends one of them rejects all that is asked for: nothing waits for an
  * answer that cannot come.
@@ -41,11 +47,11 @@ export class WorkerPool {
    * Starts the threads.
    *
    * @param dataset What they read
-   * @param options How many; the seed of augmentation; where memory comes from and goes to; how a thread is started
+   * @param options How many; where memory comes from and goes to; how a thread is started
    */
   constructor(
     dataset: CrossedDataset,
-    options: { workers: number; seed: number; staging: StagingPool; start?: () => ForeignWorker },
+    options: { workers: number; staging: StagingPool; start?: () => ForeignWorker },
   ) {
     if (thisThread.serves) {
       throw new Error(
@@ -53,7 +59,7 @@ export class WorkerPool {
           "that apart from what trains, or put the training behind if (import.meta.main)",
       );
     }
-    const { workers, seed, staging, start } = options;
+    const { workers, staging, start } = options;
     this.#dataset = dataset;
     this.#staging = staging;
     for (let number = 0; number < workers; number++) {
@@ -66,7 +72,7 @@ export class WorkerPool {
       };
       this.#threads.push(thread);
       const { parts, batched } = dataset;
-      this.#post(thread, { kind: "open", parts, batched, seed });
+      this.#post(thread, { kind: "open", parts, batched });
     }
   }
 
@@ -81,17 +87,17 @@ export class WorkerPool {
   }
 
   /** Reads a batch by number, in the thread that has least to do. */
-  read(epoch: number, indices: ArrayLike<number>): Promise<WorkerBatch | null> {
+  read({ epoch, seed }: EpochOfSeed, indices: ArrayLike<number>): Promise<WorkerBatch | null> {
     const places = new Float64Array(3 * indices.length);
     for (let i = 0; i < indices.length; i++) places.set(this.#dataset.locate(indices[i]), 3 * i);
     const thread = this.#threads.reduce((least, other) => other.jobs.size < least.jobs.size ? other : least);
-    return this.#ask(thread, indices, (job, spare) => ({ kind: "read", job, epoch, places, spare }));
+    return this.#ask(thread, indices, (job, spare) => ({ kind: "read", job, epoch, seed, places, spare }));
   }
 
   /** Begins a walk; each thread has a share of its batches. */
-  walk(epoch: number, options: { batchSize: number; dropLast: boolean; skip: number }): void {
+  walk({ epoch, seed }: EpochOfSeed, options: { batchSize: number; dropLast: boolean; skip: number }): void {
     for (const [first, thread] of this.#threads.entries()) {
-      this.#post(thread, { kind: "walk", epoch, options: { ...options, first, stride: this.size } });
+      this.#post(thread, { kind: "walk", epoch, seed, options: { ...options, first, stride: this.size } });
     }
   }
 

@@ -1,4 +1,5 @@
 import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
+import { defaultGenerator } from "../tensor/generator.ts";
 import { type HostDType, type HostTensor, hostTensor } from "../tensor/host.ts";
 import { PhiloxStream } from "../tensor/philox.ts";
 import { numel } from "../tensor/shape.ts";
@@ -262,7 +263,8 @@ export class Subset<T, B = Collated<T>> implements Dataset<T, B> {
 const SPLIT_STREAM = 0x73706c69;
 
 /**
- * Splits a data set at random into parts that share no sample, the same for the same seed.
+ * Splits a data set at random into parts that share no sample, the same for the same seed. Give it one where a run is to be
+ * resumed in another process, or tested there: without one the split follows the global seed, which may be another then.
  *
  * @param dataset The data set
  * @param lengths Sizes of the parts, which add up to the data set's; or shares, which add up to 1. What is left after shares
@@ -281,7 +283,7 @@ export function randomSplit<T, B = Collated<T>>(
   dataset: Dataset<T, B>,
   lengths: readonly number[],
   options: {
-    /** A whole number from 0 on (default 0). */
+    /** A whole number from 0 on (default: the global one, that `manualSeed` sets). */
     seed?: number;
   } = {},
 ): Subset<T, B>[] {
@@ -299,7 +301,7 @@ export function randomSplit<T, B = Collated<T>>(
         showShape(lengths),
     );
   }
-  const order = new PhiloxStream(options.seed ?? 0, SPLIT_STREAM).permutation(total);
+  const order = new PhiloxStream(options.seed ?? defaultGenerator.seed, SPLIT_STREAM).permutation(total);
   let at = 0;
   return sizes.map((size) => new Subset(dataset, order.subarray(at, at += size)));
 }

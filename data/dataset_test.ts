@@ -62,7 +62,6 @@ Deno.test("randomSplit shares out every sample once, the same for the same seed"
   assertEquals([...a, ...b].sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   assertEquals(read(1, [7, 3]), [a, b]);
   assert(read(2, [7, 3]).join() !== [a, b].join());
-  assertEquals(read(undefined, [7, 3]), read(0, [7, 3]));
   assertEquals(
     read(1, [0.5, 0.25, 0.25]).map((part) => part.length),
     [6, 2, 2],

@@ -35,7 +35,7 @@ export interface ImageDataModuleOptions extends ImageSetOptions {
   evalBatchSize?: number;
   /** Training images that are held back for validation; default 0: then the test images validate. */
   valSize?: number;
-  /** What the split and the order of training depend on; default 0. */
+  /** What the split and the order of training depend on; default: 0 for the split, the global seed for the order. */
   seed?: number;
 }
 
@@ -116,7 +116,7 @@ export class ImageDataModule extends LightningDataModule<ImageBatch> {
     return new DataLoader<LabelledImages, LabelledImages, HostImageBatch>(dataset, {
       batchSize: shuffle ? this.#batchSize : this.#options.evalBatchSize ?? 4 * this.#batchSize,
       shuffle,
-      seed: this.#options.seed ?? 0,
+      seed: this.#options.seed,
       transform: ({ image, label }, at) => ({ image: scaleImages(image, { ...this.#scale, at }), label }),
     });
   }

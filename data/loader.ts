@@ -1,4 +1,5 @@
 import { show } from "../device/option_names.ts";
+import { defaultGenerator } from "../tensor/generator.ts";
 import { Prefetcher, type ProduceBatch, type ProducedBatch } from "./_prefetch.ts";
 import { type AnyWalk, BatchWalk, readSamples, SampleFailure } from "./_read_batch.ts";
 import { buffersIn, StagingPool } from "./_staging.ts";
@@ -27,13 +28,15 @@ export interface DataLoaderState {
   readonly batches: number;
   /** Samples in them. */
   readonly samples: number;
+  /** The seed that the order and the samples' random numbers depend on. */
+  readonly seed: number;
 }
 
 /**
  * Reads a data set in batches, one pass an iteration, as PyTorch's `DataLoader` does.
  *
  * Batches are arrays on the host (`HostTensor` in the form of the samples); the trainer moves them to the GPU. The order is a
- * pure function of `seed` and epoch. An iteration belongs to the epoch told to `setEpoch`, else to the one after the epoch of
+ * pure function of seed and epoch; without the option `seed` it is the global one when the epoch begins. An iteration belongs to the epoch told to `setEpoch`, else to the one after the epoch of
  * the iteration before, counted from 0. Upcoming batches are made between the turns of the event loop in which the GPU is
  * awaited, or with `numWorkers` in other threads, with the same result.
  *
@@ -70,7 +73,7 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
   #idle: WorkerPool | null = null;
   #nextEpoch = 0;
   #resume: DataLoaderState | null = null;
-  #at: { -readonly [K in keyof DataLoaderState]: DataLoaderState[K] } = { epoch: 0, batches: 0, samples: 0 };
+  #at: { -readonly [K in keyof DataLoaderState]: DataLoaderState[K] } | null = null;
 
   /**
    * Makes a loader that begins with epoch 0.
@@ -152,43 +155,45 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
 
   /** Where the latest iteration stands: batches made ahead but not handed out do not count. */
   stateDict(): DataLoaderState {
-    return { ...(this.#resume ?? this.#at) };
+    return { ...(this.#resume ?? this.#at ?? this.#startOf(0)) };
   }
 
   /**
-   * Makes the next iteration go on where a state was taken, with the sample after the last one handed out.
+   * Makes the next iteration go on where a state was taken, with the sample after the last one handed out, and with the seed
+   * that was used unless the loader has its own.
    *
    * @throws {TypeError} if it is no such state
    */
-  loadStateDict(state: DataLoaderState): void {
+  loadStateDict(state: Omit<DataLoaderState, "seed"> & Partial<DataLoaderState>): void {
     if (typeof state !== "object" || state === null) {
       throw new TypeError(`Cannot load the state of a DataLoader: it must be what stateDict gave, got ${show(state)}`);
     }
-    for (const key of ["epoch", "batches", "samples"] as const) {
-      if (!Number.isSafeInteger(state[key]) || state[key] < 0) {
-        throw new TypeError(
-          `Cannot load the state of a DataLoader: ${key} must be a whole number from 0 on, is ${state[key]}`,
-        );
-      }
+    // States once held no seed: then it was 0 where the loader had none.
+    const { epoch, batches, samples, seed = 0 } = state;
+    for (const [key, value] of Object.entries({ epoch, batches, samples, seed })) {
+      if (Number.isSafeInteger(value) && value >= 0) continue;
+      throw new TypeError(
+        `Cannot load the state of a DataLoader: ${key} must be a whole number from 0 on, is ${value}`,
+      );
     }
-    const { epoch, batches, samples } = state;
-    this.#resume = { epoch, batches, samples };
+    this.#resume = { epoch, batches, samples, seed: this.#options.seed ?? seed };
     this.#nextEpoch = epoch;
   }
 
   /** Begins an iteration over one epoch. */
   [Symbol.asyncIterator](): AsyncIterableIterator<B> {
-    const start = this.#resume ?? { epoch: this.#nextEpoch, batches: 0, samples: 0 };
+    const start = this.#resume ?? this.#startOf(this.#nextEpoch);
     const place = { ...start };
     this.#resume = null;
     this.#nextEpoch = place.epoch + 1;
     this.#at = place;
-    const { seed, prefetch = 2, numWorkers = 0, prefetchFactor = 2 } = this.#options;
-    const at = new ReadContext({ seed, epoch: start.epoch, take: (bytes) => this.#staging.take(bytes) });
+    const { prefetch = 2, numWorkers = 0, prefetchFactor = 2 } = this.#options, { seed, epoch } = start;
+    const at = new ReadContext({ seed, epoch, take: (bytes) => this.#staging.take(bytes) });
+    const source = this.#sourceBy(seed);
     const produce = this.#crossed !== null
-      ? this.#inWorkers(this.#crossed, start, at)
-      : this.#batches !== null && isIndexed(this.dataset)
-      ? this.#byIndex(this.dataset, this.#batches, start, at)
+      ? this.#inWorkers(this.#crossed, source, start, at)
+      : source !== null && isIndexed(this.dataset)
+      ? this.#byIndex(this.dataset, source, start, at)
       : this.#inOrder(start, at);
     const depth = numWorkers > 0 ? numWorkers * prefetchFactor : prefetch;
     return new Prefetcher<B>(produce, depth, (samples) => {
@@ -228,6 +233,19 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
     return this.release();
   }
 
+  /** Where an epoch begins. */
+  #startOf(epoch: number): DataLoaderState {
+    return { epoch, batches: 0, samples: 0, seed: this.#options.seed ?? defaultGenerator.seed };
+  }
+
+  /** The batches of indices, shuffled by a seed where the loader shuffles. */
+  #sourceBy(seed: number): BatchSource | null {
+    const source = this.#batches;
+    if (!this.#options.shuffle || !(source instanceof BatchSampler)) return source;
+    const { sampler: { length }, batchSize, dropLast } = source;
+    return new BatchSampler(new RandomSampler(length, { seed }), { batchSize, dropLast });
+  }
+
   /** The batches of indices that are still to come in an epoch. */
   #upcoming(source: BatchSource, start: DataLoaderState): Iterator<ArrayLike<number>> {
     const all = source instanceof BatchSampler
@@ -237,20 +255,25 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
   }
 
   /** Batches that other threads make, each apart from the others. */
-  #inWorkers(dataset: CrossedDataset, start: DataLoaderState, at: ReadContext): ProduceBatch<B> {
-    const { numWorkers = 0, seed = 0, persistentWorkers, dropLast = false, timeout = 0, worker } = this.#options;
+  #inWorkers(
+    dataset: CrossedDataset,
+    source: BatchSource | null,
+    start: DataLoaderState,
+    at: ReadContext,
+  ): ProduceBatch<B> {
+    const { numWorkers = 0, persistentWorkers, dropLast = false, timeout = 0, worker } = this.#options;
     const pool = this.#idle?.alive
       ? this.#idle
-      : new WorkerPool(dataset, { workers: numWorkers, seed, staging: this.#workersStaging, start: worker });
+      : new WorkerPool(dataset, { workers: numWorkers, staging: this.#workersStaging, start: worker });
     this.#idle = null;
     this.#pools.add(pool);
-    const upcoming = this.#batches === null ? null : this.#upcoming(this.#batches, start);
-    if (upcoming === null) pool.walk(start.epoch, { batchSize: this.#batchSize, dropLast, skip: start.samples });
+    const upcoming = source === null ? null : this.#upcoming(source, start);
+    if (upcoming === null) pool.walk(start, { batchSize: this.#batchSize, dropLast, skip: start.samples });
     let number = 0;
     const produce: ProduceBatch<B> = () => {
       const indices = upcoming?.next();
       if (indices?.done) return null;
-      const made = indices === undefined ? pool.next(number++) : pool.read(start.epoch, indices.value);
+      const made = indices === undefined ? pool.next(number++) : pool.read(start, indices.value);
       // What crosses keeps its form: workers join samples as this thread would.
       return made.then((made) => made === null ? null : this.#finish(made.batch as C, made.samples, at));
     };

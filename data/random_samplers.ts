@@ -1,4 +1,5 @@
 import { checkNames, checkObject, show } from "../device/option_names.ts";
+import { defaultGenerator } from "../tensor/generator.ts";
 import { PhiloxStream, seedKey } from "../tensor/philox.ts";
 import type { Sampler } from "./sampler.ts";
 
@@ -24,18 +25,17 @@ const STREAMS = { weighted: 0x77656967, subset: 0x73756273, distributed: 0x64697
 export class WeightedRandomSampler implements Sampler {
   /** How many indices an epoch has. */
   readonly length: number;
-  /** What the draws depend on, with the epoch. */
-  readonly seed: number;
   /** Whether a sample may come twice. */
   readonly replacement: boolean;
   readonly #weights: Float64Array;
+  readonly #seed: number | undefined;
 
   /**
    * Makes a sampler of the samples' weights.
    *
    * @param weights One for each sample, not negative; they need not add up to 1
    * @param options `numSamples`: how many are drawn in an epoch (default: as many as there are weights); `replacement`: whether
-   *   a sample may come twice (default true); `seed`: a whole number from 0 on (default 0)
+   *   a sample may come twice (default true); `seed`: a whole number from 0 on (default: the global one)
    * @throws {RangeError} if a weight is negative or not finite, all are 0, or there are too few to draw so many once
    */
   constructor(
@@ -44,7 +44,7 @@ export class WeightedRandomSampler implements Sampler {
   ) {
     checkNames("make WeightedRandomSampler", options, { numSamples: true, replacement: true, seed: true });
     checkList("a WeightedRandomSampler", "weights", weights);
-    const { numSamples = weights.length, replacement = true, seed = 0 } = options;
+    const { numSamples = weights.length, replacement = true, seed } = options;
     const fail = (rule: string) => {
       throw new RangeError(`Cannot make a WeightedRandomSampler: ${rule}`);
     };
@@ -59,10 +59,15 @@ export class WeightedRandomSampler implements Sampler {
     if (!replacement && numSamples > drawable) {
       fail(`without replacement numSamples must be at most the ${drawable} weights above 0, is ${numSamples}`);
     }
-    seedKey(seed); // refuses a bad seed here, not in the first epoch
     this.length = numSamples;
     this.replacement = replacement;
-    this.seed = seed;
+    this.#seed = seed;
+    seedKey(this.seed); // refuses a bad seed here, not in the first epoch
+  }
+
+  /** What the draws depend on, with the epoch: its own seed, else the global one of the moment. */
+  get seed(): number {
+    return this.#seed ?? defaultGenerator.seed;
   }
 
   /** The draws of an epoch. */
@@ -118,14 +123,13 @@ function uniform53(random: PhiloxStream): number {
 export class SubsetRandomSampler implements Sampler {
   /** Which samples. */
   readonly subset: ArrayLike<number>;
-  /** What the order depends on, with the epoch. */
-  readonly seed: number;
+  readonly #seed: number | undefined;
 
   /**
    * Makes a sampler of some samples.
    *
    * @param indices Which samples
-   * @param options `seed`: a whole number from 0 on (default 0)
+   * @param options `seed`: a whole number from 0 on (default: the global one)
    * @throws {RangeError} if an index or the seed is out of range
    */
   constructor(indices: ArrayLike<number>, options: { seed?: number } = {}) {
@@ -138,8 +142,13 @@ export class SubsetRandomSampler implements Sampler {
       );
     }
     this.subset = indices;
-    this.seed = options.seed ?? 0;
+    this.#seed = options.seed;
     seedKey(this.seed); // refuses a bad seed here, not in the first epoch
+  }
+
+  /** What the order depends on, with the epoch: its own seed, else the global one of the moment. */
+  get seed(): number {
+    return this.#seed ?? defaultGenerator.seed;
   }
 
   /** How many indices an epoch has. */
@@ -186,7 +195,7 @@ export class DistributedSampler implements Sampler {
    *
    * @param samples How many samples there are
    * @param options `worldSize`: how many processes; `rank`: which of them this is, from 0 on; `shuffle` (default true); `seed`,
-   *   the same in all processes (default 0); `dropLast`: leaves out what does not go round (default false)
+   *   the same in all processes (default 0, whatever the global one is); `dropLast`: leaves out what does not go round (default false)
    * @throws {RangeError} if one is out of range
    */
   constructor(

@@ -1,4 +1,5 @@
 import { checkNames, checkObject, show } from "../device/option_names.ts";
+import { defaultGenerator } from "../tensor/generator.ts";
 import { PhiloxStream, seedKey } from "../tensor/philox.ts";
 
 /**
@@ -87,31 +88,35 @@ const SHUFFLE_STREAM = 0x73687566, DRAW_STREAM = 0x64726177;
 export class RandomSampler implements Sampler {
   /** How many indices an epoch has. */
   readonly length: number;
-  /** What the order depends on, with the epoch. */
-  readonly seed: number;
   /** Whether a sample may come twice. */
   readonly replacement: boolean;
   readonly #samples: number;
+  readonly #seed: number | undefined;
 
   /**
    * Makes a sampler of a data set's length.
    *
    * @param length How many samples there are
-   * @param options `seed`: a whole number from 0 on (default 0); `replacement`: whether a sample may come twice (default
-   *   false); `numSamples`: how many an epoch has (default: all), without replacement one order after the other
+   * @param options `seed`: a whole number from 0 on (default: the global one); `replacement`: whether a sample may come twice
+   *   (default false); `numSamples`: how many an epoch has (default: all), without replacement one order after the other
    * @throws {RangeError} if length, seed or numSamples is out of range
    */
   constructor(length: number, options: { seed?: number; replacement?: boolean; numSamples?: number } = {}) {
     checkNames("make RandomSampler", options, { seed: true, replacement: true, numSamples: true });
     this.#samples = checkLength("RandomSampler", length);
-    const { seed = 0, replacement = false, numSamples = length } = options;
+    const { seed, replacement = false, numSamples = length } = options;
     this.length = checkLength("RandomSampler of numSamples", numSamples);
     if (length === 0 && numSamples > 0) {
       throw new RangeError(`Cannot make a RandomSampler: numSamples must be 0 where no samples are, is ${numSamples}`);
     }
-    this.seed = seed;
+    this.#seed = seed;
     this.replacement = replacement;
     seedKey(this.seed); // refuses a bad seed here, not in the first epoch
+  }
+
+  /** What the order depends on, with the epoch: its own seed, else the global one of the moment. */
+  get seed(): number {
+    return this.#seed ?? defaultGenerator.seed;
   }
 
   /** The order of an epoch. */

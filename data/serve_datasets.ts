@@ -44,7 +44,6 @@ class Server {
   readonly #pool = new StagingPool();
   #parts: Dataset<unknown, unknown>[] = [];
   #batched = false;
-  #seed = 0;
   #context: ReadContext | null = null;
   #walk: BatchWalk | null = null;
   #turn: Promise<void> = Promise.resolve();
@@ -83,23 +82,22 @@ class Server {
     }
   }
 
-  async #open({ parts, batched, seed }: ToWorker & { kind: "open" }): Promise<void> {
+  async #open({ parts, batched }: ToWorker & { kind: "open" }): Promise<void> {
     for (const module of new Set(parts.map(({ module }) => module))) await this.#load(module);
     // The loader has checked that only one that is walked stands alone.
     this.#parts = await Promise.all(parts.map(makeDefined)) as Dataset<unknown, unknown>[];
     this.#batched = batched;
-    this.#seed = seed;
     this.#context = null;
   }
 
-  async #begin({ epoch, options }: ToWorker & { kind: "walk" }): Promise<void> {
+  async #begin({ options, ...at }: ToWorker & { kind: "walk" }): Promise<void> {
     await this.#walk?.close();
     const dataset = this.#parts[0] as unknown as AnyWalk;
-    this.#walk = new BatchWalk(dataset, this.#at(epoch), options);
+    this.#walk = new BatchWalk(dataset, this.#at(at), options);
   }
 
-  async #read({ epoch, places }: ToWorker & { kind: "read" }): Promise<unknown> {
-    const at = this.#at(epoch), count = places.length / 3;
+  async #read({ places, ...asked }: ToWorker & { kind: "read" }): Promise<unknown> {
+    const at = this.#at(asked), count = places.length / 3;
     if (this.#batched) {
       return this.#parts[0].getBatch!(Array.from({ length: count }, (_, i) => places[3 * i + 1]), at);
     }
@@ -110,9 +108,9 @@ class Server {
     return joinSamples(this.#parts[0], samples, at);
   }
 
-  #at(epoch: number): ReadContext {
-    if (this.#context?.epoch === epoch) return this.#context;
-    return this.#context = new ReadContext({ seed: this.#seed, epoch, take: (bytes) => this.#pool.take(bytes) });
+  #at({ seed, epoch }: { readonly seed: number; readonly epoch: number }): ReadContext {
+    if (this.#context?.epoch === epoch && this.#context.seed === seed) return this.#context;
+    return this.#context = new ReadContext({ seed, epoch, take: (bytes) => this.#pool.take(bytes) });
   }
 
   async #sendBatch(job: number, made: unknown, samples: number): Promise<void> {

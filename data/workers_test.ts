@@ -28,7 +28,7 @@ Deno.test("batches, augmentation included, do not depend on the number of worker
         ...{ numWorkers, persistentWorkers },
       });
       const epochs = [await Array.fromAsync(loader), await Array.fromAsync(loader)];
-      assertEquals(loader.stateDict(), { epoch: 1, batches: loader.length, samples: dataset.length });
+      assertEquals(loader.stateDict(), { epoch: 1, batches: loader.length, samples: dataset.length, seed: 9 });
       return epochs;
     };
     const [here, one, three] = [await read(0), await read(1), await read(3)];

@@ -41,6 +41,14 @@ trainerTest("also inside accumulation windows, with a short last one", async () 
   }, 26);
 });
 
+trainerTest("also with loaders that follow the global seed, resumed in a process with another one", async () => {
+  await resumesEverywhere({
+    module: () => new Net(),
+    train: () => cloudLoader(12, { batchSize: 4, shuffle: true }),
+    val: () => cloudLoader(8, { batchSize: 4, shuffle: true }),
+  }, 14);
+});
+
 trainerTest("also with schedulers that react to a validation's metric", async () => {
   class Plateau extends Net {
     override configureOptimizers(): ConfiguredOptimizers & never {
