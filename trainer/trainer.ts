@@ -315,11 +315,14 @@ export class Trainer extends TrainerStatus {
       });
       outer = module.attach(run);
       if (isModule) data.trainer = this;
-      const configured = await run.inHook("configureCallbacks", () => module.configureCallbacks?.()) ?? [];
+      const configured = work.isTrial
+        ? []
+        : await run.inHook("configureCallbacks", () => module.configureCallbacks?.()) ?? [];
       work.callbacks = withModules(this.options, this.#ownCallbacks, [configured].flat());
       callbacks.push(...work.callbacks);
       if (options.ckptPath === "last") work.ckptPath = await this.#findLast(run, stage);
       work.reporter.startClock(work.progress.seconds);
+      work.reporter.clearProgressBar();
       work.state = await enter(run, stage, this.loggers, () => body(run));
       await this.precision.rest();
     } catch (error) {

@@ -29,6 +29,8 @@ export interface TrainerWork {
   ckptPath: string | null;
   maxEpochs: number;
   accumulateGradBatches: number;
+  /** Whether this is a trial before training: the module's own callbacks have no part in it. */
+  isTrial: boolean;
   readonly progress: FitProgress;
   readonly reporter: Reporter;
 }
@@ -79,6 +81,7 @@ export abstract class TrainerStatus implements DataModuleTrainer {
       ckptPath: null,
       maxEpochs: maxEpochs === null ? ends ? Infinity : DEFAULT_EPOCHS : maxEpochs < 0 ? Infinity : maxEpochs,
       accumulateGradBatches,
+      isTrial: false,
       progress,
       reporter: new Reporter(loggers, logEveryNSteps, progress),
     };

@@ -34,12 +34,13 @@ export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> 
     validateAtStart: false,
     logger: false,
     profiler: null,
-    callbacks: [...trial.callbacks ?? [], new MustStep()],
+    callbacks: [...trial.callbacks ?? [], new InTrial()],
     enableCheckpointing: false,
     enableProgressBar: false,
     enableModelSummary: false,
     barebones: false,
   });
+  workOf(trainer).isTrial = true;
   try {
     await trainer.fit(trial.module, trial.data);
   } finally {
@@ -52,9 +53,14 @@ export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> 
   return trainer;
 }
 
-/** A trial ends after so many optimizer steps: where none is made, it would not end. */
-class MustStep extends Callback {
+/** Keeps a trial to itself: it ends after so many optimizer steps, and no scheduler waits for a metric that it has not. */
+class InTrial extends Callback {
   #before = 0;
+
+  override onTrainStart(trainer: Trainer, module: LightningModule): void {
+    // With manual optimization the module steps them, and would miss them.
+    if (module.automaticOptimization) trainer.lrSchedulerConfigs = [];
+  }
 
   override onTrainEpochEnd(trainer: Trainer, module: LightningModule): void {
     if (trainer.globalStep === this.#before) {
@@ -86,14 +92,10 @@ export async function undoing<T>(
 /** Something that has an attribute of the user's. */
 export type Holder = Record<string, unknown>;
 
-/** Who has a number under one of some names: the module, its hyperparameters, or the data module. */
-export function holderOf(names: readonly string[], owners: readonly unknown[]): { owner: Holder; name: string } | null {
-  for (const owner of owners) {
-    const whole = owner as Holder | null | undefined;
-    for (const holder of [whole, whole?.hparams as Holder | undefined]) {
-      const name = names.find((name) => typeof holder?.[name] === "number");
-      if (name !== undefined) return { owner: holder!, name };
-    }
-  }
-  return null;
+/** Everybody who has a number under one of some names, the first that anybody has: owners, and their hyperparameters. */
+export function holdersOf(names: readonly string[], owners: readonly unknown[]): { owner: Holder; name: string }[] {
+  const all = (owners as readonly (Holder | null | undefined)[]).flatMap((owner) => [owner, owner?.hparams as Holder]);
+  const has = (owner: Holder | null | undefined, name: string) => typeof owner?.[name] === "number";
+  const name = names.find((name) => all.some((owner) => has(owner, name)));
+  return name === undefined ? [] : all.flatMap((owner) => has(owner, name) ? { owner: owner!, name } : []);
 }

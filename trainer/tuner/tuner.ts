@@ -1,12 +1,13 @@
 import * as z from "zod";
-import { LightningDataModule } from "../../data/mod.ts";
+import { CombinedLoader, DataLoader, LightningDataModule } from "../../data/mod.ts";
 import { device, OutOfMemoryError } from "../../device/mod.ts";
 import { checkOptions } from "../check_options.ts";
 import type { LightningModule } from "../lightning_module.ts";
 import type { TrainerData } from "../entry_call.ts";
 import type { Trainer } from "../trainer.ts";
+import { workOf } from "../trainer_status.ts";
 import { LrFinder, type LrFindOptions, RateTrial } from "./lr_finder.ts";
-import { holderOf, tryTraining, undoing } from "./trial.ts";
+import { holdersOf, tryTraining, undoing } from "./trial.ts";
 
 /** How batch sizes are tried. */
 export interface ScaleBatchSizeOptions {
@@ -89,7 +90,8 @@ export class Tuner {
   }
 
   /**
-   * Trains a little with a rate that grows from step to step, and looks where the loss falls fastest (Smith 2017).
+   * Trains a little with a rate that grows from step to step, and looks where the loss falls fastest (Smith 2017). What it
+   * finds becomes the module's `lr` or `learningRate`, as attribute and as hyperparameter.
    * An interrupted search changes no attribute, and leaves the trainer's state at `"interrupted"`.
    *
    * @param module The model
@@ -106,13 +108,13 @@ export class Tuner {
   ): Promise<LrFinder> {
     const { updateAttr, attrName, ...rates } = checkOptions("a search for a learning rate", lrRules, options);
     const names = attrName === "" ? ["lr", "learningRate"] : [attrName];
-    const holder = holderOf(names, [module]);
+    const holders = holdersOf(names, [module]);
     if (rates.minLr >= rates.maxLr) {
       throw new RangeError(
         `Cannot look for a learning rate: minLr must be below maxLr, got ${rates.minLr} and ${rates.maxLr}`,
       );
     }
-    if (holder === null && (updateAttr || attrName !== "")) {
+    if (holders.length === 0 && (updateAttr || attrName !== "")) {
       throw new TypeError(
         `Cannot look for a learning rate: ${module.constructor.name} must have a number ${
           names.join(" or ")
@@ -129,13 +131,15 @@ export class Tuner {
     );
     const finder = new LrFinder(trial.lrs, trial.losses, rates.mode);
     const found = finder.suggestion();
-    if (holder !== null && updateAttr && found !== null && state !== "interrupted") holder.owner[holder.name] = found;
+    if (updateAttr && found !== null && state !== "interrupted") {
+      for (const { owner, name } of holders) owner[name] = found;
+    }
     return finder;
   }
 
   /**
-   * Looks for the largest batch that memory holds, and sets `batchSize` of the data module or of the module to it. Its
-   * `trainDataloader` has to make the loader by that number. An interrupted search leaves the size as it was, and the
+   * Looks for the largest batch that memory holds, up to all samples, and sets `batchSize` of the data module or of the
+   * module to it, as attribute and as hyperparameter. Its `trainDataloader` has to make the loader by that number. An interrupted search leaves the size as it was, and the
    * trainer's state at `"interrupted"`.
    *
    * @param module The model
@@ -158,20 +162,21 @@ export class Tuner {
       );
     }
     // Where both have the number, nobody can tell which of them trainDataloader goes by.
-    const holders = [module, data].map((owner) => holderOf([batchArgName], [owner])).filter((holder) =>
-      holder !== null
-    );
+    const holders = holdersOf([batchArgName], [module, data]);
     const resize = (size: (i: number) => unknown) => holders.forEach(({ owner, name }, i) => owner[name] = size(i));
     if (holders.length === 0) {
       throw new TypeError(
         `Cannot look for a batch size: ${module.constructor.name} or its data module must have a number ${batchArgName}`,
       );
     }
+    let samples = Infinity;
     const fits = async (size: number): Promise<Outcome> => {
       resize(() => size);
       try {
         const trainer = await tryTraining({ trainer: this.#trainer, module, data, steps: stepsPerTrial });
-        return trainer.state === "interrupted" ? "interrupted" : trainer.numTrainingBatches <= 1 ? "all" : "fits";
+        if (trainer.state === "interrupted") return "interrupted";
+        samples = samplesOf(workOf(trainer).loop?.loaders.train.loader);
+        return trainer.numTrainingBatches <= 1 ? "all" : "fits";
       } catch (error) {
         const cause = error instanceof Error && error.cause instanceof OutOfMemoryError ? error.cause : error;
         if (cause instanceof OutOfMemoryError) return cause;
@@ -185,13 +190,19 @@ export class Tuner {
       const first = holders.map(({ owner, name }) => owner[name] as number);
       let found: number | null = null;
       try {
-        found = await largest(Math.min(initVal, maxVal), checked, fits);
+        found = await largest(Math.min(initVal, maxVal), checked, fits, () => samples);
       } finally {
         resize((i) => found ?? first[i]);
       }
       return found ?? first[0];
     });
   }
+}
+
+/** How many samples a loader reads, the most where it walks several data sets; `Infinity` where it does not tell. */
+function samplesOf(loader: unknown): number {
+  if (loader instanceof CombinedLoader) return Math.max(...Object.values(loader.loaders).map(samplesOf));
+  return loader instanceof DataLoader ? loader.dataset.length ?? Infinity : Infinity;
 }
 
 /** What became of a trial of a size; `"all"`: a batch of everything fits. */
@@ -204,6 +215,7 @@ async function largest(
     Pick<ScaleBatchSizeOptions, "mode" | "maxTrials" | "maxVal" | "margin">
   >,
   fits: (size: number) => Promise<Outcome>,
+  samples: () => number,
 ): Promise<number | null> {
   let good = 0, bad = Infinity, size = first;
   for (let trial = 0; trial < maxTrials; trial++) {
@@ -213,11 +225,11 @@ async function largest(
       if (size === 1) throw result;
       bad = size;
     } else {
-      good = size;
+      good = Math.min(size, samples());
       // A batch of everything is as large as it gets.
-      if (result === "all" || size >= maxVal) break;
+      if (result === "all" || size >= Math.min(maxVal, samples())) break;
     }
-    if (bad === Infinity) size = Math.min(2 * size, maxVal);
+    if (bad === Infinity) size = Math.min(2 * size, maxVal, samples());
     else if (good === 0) size = Math.max(1, size >> 1);
     else if (mode === "power" || bad - good <= 1) break;
     else size = (good + bad) >> 1;
