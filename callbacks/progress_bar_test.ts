@@ -60,3 +60,12 @@ Deno.test("the rich bar has colours in a terminal, no wider than it, and none in
 Deno.test("enableProgressBar: false shows nothing", async () => {
   assertEquals(await shown({ trainer: { maxEpochs: 1 } }, null), "");
 });
+
+Deno.test("test and prediction show what they logged, not what training did", async () => {
+  const text = await shown({ batches: 5, after: true, trainer: { enableProgressBar: true, maxEpochs: 1 } }, null);
+  const [epoch, validation, test, prediction] = text.split("\n").filter((line) => line.includes("100%"));
+  assertMatch(epoch, /^Epoch 0: 100% .* train_loss=\S+ val_loss=1$/);
+  assertMatch(validation, /^Validation: 100% [^=]*\] val_loss=1$/);
+  assertMatch(test, /^Test: 100% [^=]*\] test_loss=1$/);
+  assertMatch(prediction, /^Prediction: 100% [^=]*\]$/);
+});

@@ -8,7 +8,7 @@ import { Callback, LightningDataModule, Trainer, Tuner } from "../lightning.ts";
 import { init, mean, type Tensor } from "../mod.ts";
 import { constantBatches, quiet, Slope } from "./trainer.ts";
 
-const { trainer: options, batches, sleep, folder, hang, rich, tune } = JSON.parse(Deno.args[0]);
+const { trainer: options, batches, sleep, folder, hang, rich, tune, after } = JSON.parse(Deno.args[0]);
 
 await init();
 
@@ -23,6 +23,14 @@ class Sleepy extends Slope {
 
   override validationStep(x: Tensor): void {
     this.log("val_loss", mean(x), { progBar: true });
+  }
+
+  override testStep(x: Tensor): void {
+    this.log("test_loss", mean(x), { progBar: true });
+  }
+
+  override predictStep(x: Tensor): Tensor {
+    return mean(x);
   }
 }
 
@@ -66,4 +74,9 @@ if (tune === "batch") {
   await new Tuner(trainer).lrFind(model, train, { numTraining: batches, earlyStopThreshold: null });
   console.log(`rate ${model.lr}`);
 } else await trainer.fit(model, { train, val: [batch] });
+if (after) {
+  await trainer.validate(model, [batch]);
+  await trainer.test(model, [batch]);
+  await trainer.predict(model, [batch]);
+}
 console.log(`${trainer.state} after ${trainer.globalStep}`);

@@ -31,7 +31,7 @@ export class Reporter {
   /** Latest values sent to loggers. */
   readonly loggedMetrics: Record<string, number> = {};
   /** Latest values for the progress bar. */
-  readonly progressBarMetrics: Record<string, number> = {};
+  progressBarMetrics: Record<string, number> = {};
   /** What training has logged in the running epoch. */
   readonly fitStore: MetricStore = new MetricStore();
   readonly #lines: readonly LoggerLine[];
@@ -72,6 +72,11 @@ export class Reporter {
   get evaluatedMetrics(): Metric[] {
     const { store, phase } = this.#target;
     return phase === null || phase === "fit" ? [] : store.metrics;
+  }
+
+  /** Empties the progress bar: what a run shows is its own. */
+  clearProgressBar(): void {
+    this.progressBarMetrics = {};
   }
 
   /** Starts the clock of rows, which goes on from the seconds of training before. */
@@ -166,11 +171,11 @@ export class Reporter {
     const { store } = this.#target;
     if (this.#readingBar || !store.hasProgressValues) return;
     this.#readingBar = true;
-    const made = ++this.#made;
+    const made = ++this.#made, shown = this.progressBarMetrics;
     readValues(() => store.progressValues()).then(
       (values) => {
         const latest = values.filter(({ name }) => made >= (this.#madeLast.get(name) ?? 0));
-        for (const { name, value } of latest) this.progressBarMetrics[name] = value;
+        for (const { name, value } of latest) shown[name] = value;
       },
       (error) => {
         this.#failure ??= { error };
