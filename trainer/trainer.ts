@@ -323,7 +323,6 @@ export class Trainer extends TrainerStatus {
       if (options.ckptPath === "last") work.ckptPath = await this.#findLast(run, stage);
       work.reporter.startClock(work.progress.seconds);
       work.reporter.clearProgressBar();
-      work.reporter.clearProgressBar();
       work.state = await enter(run, stage, this.loggers, () => body(run));
       await this.precision.rest();
     } catch (error) {
