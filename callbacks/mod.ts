@@ -22,5 +22,5 @@ export { ProgressBar, type ProgressBarOptions, RichProgressBar } from "./progres
 export { SpikeDetection, type SpikeDetectionOptions, TrainingSpikeError } from "./spike_detection.ts";
 export { StochasticWeightAveraging, type StochasticWeightAveragingOptions } from "./stochastic_weight_averaging.ts";
 export { ThroughputMonitor, type ThroughputMonitorOptions } from "./throughput_monitor.ts";
-export { Timer, type TimerOptions } from "./timer.ts";
+export { type TimedStage, Timer, type TimerOptions } from "./timer.ts";
 export { WeightAveraging } from "./weight_averaging.ts";

@@ -84,6 +84,34 @@ trainerTest("a timer ends training, and maxTime is one", async () => {
   assert(again.timeElapsed() >= 0.05 && again.timeElapsed("test") === 0);
 });
 
+trainerTest("a timer knows the stages by Lightning's names", async () => {
+  class Slow extends Slope {
+    override async validationStep(): Promise<void> {
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    override testStep = this.validationStep;
+    override predictStep = this.validationStep;
+  }
+  const timer = new Timer(), module = new Slow(), val = constantBatches([1]);
+  const trainer = new Trainer({ ...quiet, maxEpochs: 2, numSanityValSteps: 1, callbacks: timer });
+  await trainer.fit(module, { train: constantBatches([1]), val });
+  const trained = timer.timeElapsed("train");
+  assertEquals([timer.timeElapsed(), timer.timeElapsed("fit")], [trained, trained]);
+  const within = timer.timeElapsed("validate"), trial = timer.timeElapsed("sanityCheck");
+  assert(within >= 0.035 && within <= trained && trial >= 0.015, `${within} of ${trained}, ${trial}`);
+  assertEquals([timer.timeElapsed("test"), timer.timeElapsed("predict")], [0, 0]);
+  await trainer.validate(module, val);
+  await trainer.test(module, val);
+  await trainer.predict(module, val);
+  assert(timer.timeElapsed("validate") >= within + 0.015);
+  assert(timer.timeElapsed("test") >= 0.015 && timer.timeElapsed("predict") >= 0.015);
+  assertEquals(timer.timeElapsed("train"), trained);
+  assertThrows(() => timer.timeElapsed("training" as never), RangeError, 'got "training"');
+  const earlier = new Timer();
+  earlier.loadStateDict({ elapsed: { fit: 3, validate: 2, test: 1, predict: 0 } });
+  assertEquals([earlier.timeElapsed("train"), earlier.timeElapsed("sanityCheck")], [3, 0]);
+});
+
 Deno.test("time spans are told in three ways", () => {
   const spans: [TimerOptions["duration"], number][] = [["01:02:03:04", 93784], [90, 90], [
     { hours: 1, seconds: 5 },

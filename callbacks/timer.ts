@@ -1,16 +1,10 @@
 import * as z from "zod";
+import { show } from "../device/option_names.ts";
 import { writeErr } from "../platform/mod.ts";
 import { checkOptions } from "../trainer/check_options.ts";
 import { checkState } from "../trainer/check_state.ts";
 import { DURATION, duration, secondsOf } from "../trainer/duration.ts";
-import {
-  Callback,
-  type Duration,
-  type LightningModule,
-  type Stage,
-  type StateDict,
-  type Trainer,
-} from "../trainer/mod.ts";
+import { Callback, type Duration, type StateDict, type Trainer } from "../trainer/mod.ts";
 
 /** When a {@link Timer} stops training. */
 export interface TimerOptions {
@@ -30,11 +24,23 @@ const rules = {
 
 const seconds = z.number().min(0);
 const savedState = z.object({
-  elapsed: z.object({ fit: seconds, validate: seconds, test: seconds, predict: seconds }),
+  elapsed: z.object({
+    fit: seconds,
+    validate: seconds,
+    test: seconds,
+    predict: seconds,
+    sanityCheck: seconds.default(0),
+  }),
 });
 
+/** What a {@link Timer} measures: `"fit"` is training with all that is within it, `"train"` Lightning's name for it. */
+export type TimedStage = "fit" | "train" | "validate" | "test" | "predict" | "sanityCheck";
+
+type Measured = Exclude<TimedStage, "train">;
+
 /**
- * Measures how long training, validation, test and prediction take, and ends training when its time is up.
+ * Measures how long training, validation, test and prediction take, from their start hooks to their end hooks, and ends
+ * training when its time is up.
  *
  * @example
  * ```ts
@@ -47,8 +53,8 @@ const savedState = z.object({
 export class Timer extends Callback {
   readonly #limit: number;
   readonly #options: ReturnType<typeof checkOptions<typeof rules>>;
-  readonly #elapsed: Record<Stage, number> = { fit: 0, validate: 0, test: 0, predict: 0 };
-  readonly #started: Partial<Record<Stage, number>> = {};
+  readonly #elapsed: Record<Measured, number> = { fit: 0, validate: 0, test: 0, predict: 0, sanityCheck: 0 };
+  readonly #started: Partial<Record<Measured, number>> = {};
 
   /**
    * Makes the callback.
@@ -72,10 +78,20 @@ export class Timer extends Callback {
     return Number.isFinite(this.#limit);
   }
 
-  /** Seconds that a stage has taken, those before a resume included. */
-  timeElapsed(stage: Stage = "fit"): number {
-    const started = this.#started[stage];
-    return this.#elapsed[stage] + (started === undefined ? 0 : (performance.now() - started) / 1000);
+  /**
+   * Seconds that a stage has taken, those before a resume included.
+   *
+   * @param stage Which; default `"train"`, of which validations within it are a part, as they are of `"validate"`
+   * @throws {RangeError} If there is no such stage
+   */
+  timeElapsed(stage: TimedStage = "train"): number {
+    const measured = stage === "train" ? "fit" : stage, elapsed = this.#elapsed[measured];
+    if (elapsed === undefined) {
+      const names = ["train", ...Object.keys(this.#elapsed)].join(", ");
+      throw new RangeError(`Cannot tell the time of a stage: it must be one of ${names}, got ${show(stage)}`);
+    }
+    const started = this.#started[measured];
+    return elapsed + (started === undefined ? 0 : (performance.now() - started) / 1000);
   }
 
   /** Seconds left for training, or `null` without a limit. */
@@ -83,19 +99,54 @@ export class Timer extends Callback {
     return Number.isFinite(this.#limit) ? Math.max(0, this.#limit - this.timeElapsed()) : null;
   }
 
-  /** Starts the clock of a stage other than training. */
-  override setup(_trainer: Trainer, _module: LightningModule, stage: Stage): void {
-    if (stage !== "fit") this.#started[stage] = performance.now();
+  /** Stops the clocks of what did not come to its end. */
+  override teardown(): void {
+    for (const stage of Object.keys(this.#started)) this.#stop(stage as Measured);
+  }
+
+  /** Starts the clock of the trial before training. */
+  override onSanityCheckStart(): void {
+    this.#start("sanityCheck");
   }
 
   /** Stops it. */
-  override teardown(_trainer: Trainer, _module: LightningModule, stage: Stage): void {
-    this.#stop(stage);
+  override onSanityCheckEnd(): void {
+    this.#stop("sanityCheck");
+  }
+
+  /** Starts the clock of validation, within training and by itself. */
+  override onValidationStart(trainer: Trainer): void {
+    if (!trainer.sanityChecking) this.#start("validate");
+  }
+
+  /** Stops it. */
+  override onValidationEnd(trainer: Trainer): void {
+    if (!trainer.sanityChecking) this.#stop("validate");
+  }
+
+  /** Starts the clock of a test. */
+  override onTestStart(): void {
+    this.#start("test");
+  }
+
+  /** Stops it. */
+  override onTestEnd(): void {
+    this.#stop("test");
+  }
+
+  /** Starts the clock of a prediction. */
+  override onPredictStart(): void {
+    this.#start("predict");
+  }
+
+  /** Stops it. */
+  override onPredictEnd(): void {
+    this.#stop("predict");
   }
 
   /** Starts the clock of training. */
   override onTrainStart(trainer: Trainer): void {
-    this.#started.fit = performance.now();
+    this.#start("fit");
     this.#check(trainer);
   }
 
@@ -117,7 +168,7 @@ export class Timer extends Callback {
   /** Seconds that were taken. */
   override stateDict(): StateDict {
     const elapsed = Object.fromEntries(
-      Object.keys(this.#elapsed).map((stage) => [stage, this.timeElapsed(stage as Stage)]),
+      Object.keys(this.#elapsed).map((stage) => [stage, this.timeElapsed(stage as Measured)]),
     );
     return { elapsed };
   }
@@ -127,7 +178,11 @@ export class Timer extends Callback {
     Object.assign(this.#elapsed, checkState("the Timer", savedState, state).elapsed);
   }
 
-  #stop(stage: Stage): void {
+  #start(stage: Measured): void {
+    this.#started[stage] = performance.now();
+  }
+
+  #stop(stage: Measured): void {
     this.#elapsed[stage] = this.timeElapsed(stage);
     delete this.#started[stage];
   }
