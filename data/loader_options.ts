@@ -53,7 +53,7 @@ export function checkDataset(dataset: unknown): void {
   throw new TypeError(
     `Cannot make a DataLoader: a data set must be an array, have length and get(index), or be iterable, got ${
       show(dataset)
-    }`,
+    }${dataset === undefined || dataset === null ? "; if setup makes it, setup must have run before" : ""}`,
   );
 }
 

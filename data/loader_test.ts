@@ -346,6 +346,7 @@ Deno.test("data sets, samplers and functions that are none are refused, and stat
       () => new DataLoader(dataset as never),
       "a data set must be an array, have length and get(index), or be iterable, got ",
     ]),
+    [() => new DataLoader(undefined as never), "got undefined; if setup makes it, setup must have run before"],
     [() => new DataLoader([1], { sampler: {} as never }), "a sampler must have length and indices(epoch), got {}"],
     [
       () => new DataLoader([1], { batchSampler: 5 as never }),

@@ -1,6 +1,7 @@
 import type { DType } from "../tensor/dtype.ts";
 import { showShape } from "../tensor/errors.ts";
 import type { Storage } from "../tensor/storage.ts";
+import { checkTensors } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { watching } from "../tensor/watcher.ts";
 
@@ -15,6 +16,7 @@ import { watching } from "../tensor/watcher.ts";
  * @throws {RangeError} If an index that came from the host is negative, or not below `size`
  */
 export function requireIndices(op: string, index: Tensor, size: number): void {
+  checkTensors(op, index);
   if (index.dtype !== "i32" && index.dtype !== "u32") {
     throw new TypeError(`Cannot look up in ${op}: indices must be i32, they are ${index.dtype}`);
   }

@@ -10,6 +10,7 @@ import { variance } from "../kernels/reduce/var.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
+import { checkTensors } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones as fillOnes, zeros as fillZeros } from "./init.ts";
 import { checkSizes } from "./_sizes.ts";
@@ -103,6 +104,7 @@ export abstract class StatisticsNorm extends Module<[x: Tensor], Tensor> {
 
   /** Throws unless the input has one of some numbers of axes, and the channels. */
   protected checkInput(x: Tensor, ranks: readonly number[], axis: number): void {
+    checkTensors(this.constructor.name, x);
     if (ranks.includes(x.ndim) && x.shape[axis] === this.numFeatures) return;
     throw new ShapeError(
       this.constructor.name,

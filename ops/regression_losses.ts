@@ -1,6 +1,7 @@
 import { checkNames } from "../device/option_names.ts";
 import { abs, div, mul, square, sub } from "../kernels/elementwise/arithmetic.ts";
 import { clamp } from "../kernels/elementwise/choice.ts";
+import { checkTensors } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkSameShape, lossInputs, reduced, type ReductionOptions } from "./_loss.ts";
 
@@ -17,6 +18,7 @@ export interface HuberLossOptions extends ReductionOptions {
 }
 
 function difference(op: string, input: Tensor, target: Tensor): Tensor {
+  checkTensors(op, input, target);
   checkSameShape(op, input, target);
   const [a, b] = lossInputs(op, input, target);
   return sub(a, b);

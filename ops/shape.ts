@@ -2,6 +2,7 @@ import { checkNames } from "../device/option_names.ts";
 import { expand, permute, reshape, slice, transpose } from "../kernels/layout/mod.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { checkList, normalizeDim, normalizeDims, numel } from "../tensor/shape.ts";
+import { checkTensors } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Which axes become one. */
@@ -52,6 +53,7 @@ export interface RepeatInterleaveOptions {
 export function flatten(x: Tensor, options: FlattenOptions = {}): Tensor {
   checkNames("compute flatten", options, { startDim: true, endDim: true });
   const { startDim = 0, endDim = -1 } = options;
+  checkTensors("flatten", x);
   const first = normalizeDim("flatten", startDim, x.ndim), last = normalizeDim("flatten", endDim, x.ndim);
   if (last < first) {
     throw new RangeError(

@@ -1,5 +1,4 @@
 import { device, isOpen } from "../device/mod.ts";
-import { show } from "../device/option_names.ts";
 import { autocastDType, autocastInputs } from "./autocast.ts";
 import { type DType, isFloat, isHalf, promote } from "./dtype.ts";
 import { waitsForDevice } from "./before_device.ts";
@@ -7,6 +6,7 @@ import { showShape } from "./errors.ts";
 import { gradEnabled } from "./grad_mode.ts";
 import { Node, type OutputSpec } from "./node.ts";
 import { observing } from "./observer.ts";
+import { checkTensors } from "./operands.ts";
 import { numel } from "./shape.ts";
 import { type Pending, Storage } from "./storage.ts";
 import { Tensor } from "./tensor.ts";
@@ -98,12 +98,9 @@ export function applyAll<Attrs>(op: Op<Attrs, readonly Spec[]>, x: Inputs, attrs
 }
 
 function run<Attrs>(op: Op<Attrs, Spec | readonly Spec[]>, given: Inputs, attrs: Attrs): Tensor[] {
+  checkTensors(op.name, ...given);
   for (const x of given) {
-    if (x === null) continue;
-    if (!(x instanceof Tensor)) {
-      throw new TypeError(`Cannot compute ${op.name}: operand ${given.indexOf(x)} must be a tensor, got ${show(x)}`);
-    }
-    if (x.disposed) throw new Error(`Cannot use a tensor in ${op.name}: it is disposed`);
+    if (x?.disposed) throw new Error(`Cannot use a tensor in ${op.name}: it is disposed`);
   }
   // A view needs no device.
   if (!op.alias) checkDevice("compute", op.name, given);

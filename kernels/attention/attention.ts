@@ -5,6 +5,7 @@ import { ShapeError, showShapes } from "../../tensor/errors.ts";
 import { defaultGenerator, type Generator } from "../../tensor/generator.ts";
 import { applyAll } from "../../tensor/op.ts";
 import { broadcastShapes, numel, sameShape, type Shape } from "../../tensor/shape.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { to } from "../elementwise/cast.ts";
 import { reshape } from "../layout/reshape.ts";
@@ -82,6 +83,7 @@ export function scaledDotProductAttention(
   const name = "scaledDotProductAttention";
   checkNames(`attend in ${name}`, options, { ...NAMES, enableGqa: true });
   const parts = [query, key, value];
+  checkTensors(name, ...parts);
   const fail = (rule: string) => mismatch(name, rule, parts);
   if (parts.some((t) => t.ndim < 2) || parts.some((t) => t.ndim !== query.ndim)) {
     throw fail("query, key and value must have the same number of axes, two or more");

@@ -3,6 +3,7 @@ import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { gradEnabled } from "../../tensor/grad_mode.ts";
 import { apply, applyAll, type GradContext, type Inputs, type Op, type Spec } from "../../tensor/op.ts";
 import { sameShape } from "../../tensor/shape.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { add, mul, sub } from "../elementwise/arithmetic.ts";
 import { to } from "../elementwise/cast.ts";
@@ -174,6 +175,7 @@ function composedGrad(dy: Tensor, { x, needs, inputs }: GradContext, { eps, own 
 }
 
 function check(x: Tensor, options: BatchNormOptions): void {
+  checkTensors("batchNorm", x);
   if (!isFloat(x.dtype)) {
     throw new TypeError(`Cannot normalise in batchNorm: elements must be floating-point numbers, they are ${x.dtype}`);
   }

@@ -1,6 +1,7 @@
 import { checkNames } from "../../device/option_names.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../../tensor/errors.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { reshape } from "../layout/reshape.ts";
 import { convolve } from "./conv.ts";
@@ -105,6 +106,7 @@ export function conv3d(x: Tensor, weight: Tensor, options: Conv3dOptions = {}): 
 
 /** Throws unless there are as many axes as the op's inputs have, and elements are floating. */
 export function checkRanks(op: string, x: Tensor, weight: Tensor, axes: number): void {
+  checkTensors(op, x, weight);
   if ((x.ndim !== axes + 2 && x.ndim !== axes + 1) || weight.ndim !== axes + 2) {
     throw new ShapeError(
       op,

@@ -5,6 +5,7 @@ import { gradEnabled } from "../../tensor/grad_mode.ts";
 import { apply, applyAll, type GradContext, type Op, type Spec } from "../../tensor/op.ts";
 import { sameShape } from "../../tensor/shape.ts";
 import type { Storage } from "../../tensor/storage.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { watching } from "../../tensor/watcher.ts";
 import { add, div, mul, neg, sub } from "../elementwise/arithmetic.ts";
@@ -245,6 +246,7 @@ export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {})
 }
 
 function checkFloat(op: string, x: Tensor): void {
+  checkTensors(op, x);
   if (isFloat(x.dtype)) return;
   throw new TypeError(`Cannot compute ${op}: the input must be floating-point, it is ${x.dtype}`);
 }

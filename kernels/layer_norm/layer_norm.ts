@@ -4,6 +4,7 @@ import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { gradEnabled } from "../../tensor/grad_mode.ts";
 import { apply, applyAll, type GradContext, type Inputs, type Op, type Spec } from "../../tensor/op.ts";
 import { numel, sameShape, type Shape } from "../../tensor/shape.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { add, mul, sub } from "../elementwise/arithmetic.ts";
 import { rsqrt } from "../elementwise/math.ts";
@@ -182,6 +183,7 @@ function normalise(
   eps: number,
   centred: boolean,
 ): Tensor {
+  checkTensors(name, x);
   if (!isFloat(x.dtype)) {
     throw new TypeError(`Cannot normalise in ${name}: elements must be floating-point numbers, they are ${x.dtype}`);
   }

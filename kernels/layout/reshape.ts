@@ -1,6 +1,7 @@
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { checkList, checkShape, numel, sameShape, type Shape } from "../../tensor/shape.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 const reshapeOp: Op<{ shape: Shape }> = {
@@ -28,6 +29,7 @@ const reshapeOp: Op<{ shape: Shape }> = {
  * ```
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkTensors("reshape", x);
   checkList("reshape", "the shape", shape);
   const target = [...shape];
   const unknown = target.indexOf(-1);

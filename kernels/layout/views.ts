@@ -1,5 +1,6 @@
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { broadcastStrides, checkList, normalizeDim, sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { strided } from "../elementwise/view.ts";
 import { sumTo } from "../reduce/sum_to.ts";
@@ -82,6 +83,7 @@ export function clone(x: Tensor): Tensor {
  */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
   checkList("permute", "the axes", dims);
+  checkTensors("permute", x);
   const order = dims.map((dim) => normalizeDim("permute", dim, x.ndim));
   if (order.length !== x.ndim || new Set(order).size !== x.ndim) {
     throw new RangeError(
@@ -118,6 +120,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
  * ```
  */
 export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+  checkTensors("transpose", x);
   const a = normalizeDim("transpose", dim0, x.ndim), b = normalizeDim("transpose", dim1, x.ndim);
   return permute(x, x.shape.map((_, i) => i === a ? b : i === b ? a : i));
 }

@@ -3,6 +3,7 @@ import { type DType, isFloat, promote } from "../../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../../tensor/errors.ts";
 import { apply, type Op, type Spec } from "../../tensor/op.ts";
 import { broadcastShapes, numel, sameShape, type Shape } from "../../tensor/shape.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { to } from "../elementwise/cast.ts";
 import { reshape } from "../layout/reshape.ts";
@@ -131,6 +132,7 @@ export function onMatrices(
   transposed: boolean,
   product: (a: Tensor, b: Tensor) => Tensor,
 ): Tensor {
+  checkTensors(op, a, b);
   if (!isFloat(a.dtype) || !isFloat(b.dtype)) {
     throw new TypeError(`Cannot multiply matrices in ${op}: operands must be floating, got ${a.dtype} and ${b.dtype}`);
   }

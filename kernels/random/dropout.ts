@@ -3,6 +3,7 @@ import { isFloat } from "../../tensor/dtype.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import { defaultGenerator, type Generator } from "../../tensor/generator.ts";
 import { apply, type Op } from "../../tensor/op.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { add, mul } from "../elementwise/arithmetic.ts";
 import { to } from "../elementwise/cast.ts";
@@ -47,6 +48,7 @@ const dropoutOp: Op<Attrs> = {
 };
 
 function checkFloat(op: string, x: Tensor): void {
+  checkTensors(op, x);
   if (isFloat(x.dtype)) return;
   throw new TypeError(`Cannot drop elements in ${op}: the tensor must be floating-point, got ${x.dtype}`);
 }

@@ -1,6 +1,7 @@
 import { checkNames } from "../../device/option_names.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { rowsOf } from "../_rows.ts";
 import { argInto } from "./_arg.ts";
@@ -40,6 +41,7 @@ const argOp: Op<ArgAttrs> = {
 function arg(name: ArgAttrs["name"], x: Tensor, options: ArgOptions): Tensor {
   checkNames(`choose in ${name}`, options, { dim: true, keepdim: true });
   const { dim, keepdim = false } = options;
+  checkTensors(name, x);
   if (x.dtype === "bool") throw new TypeError(`Cannot compare in ${name}: elements must be numbers, they are bool`);
   const axis = dim === undefined ? null : normalizeDim(name, dim, x.ndim);
   checkNonEmpty(name, x, axis === null ? x.shape.map((_, i) => i) : x.ndim === 0 ? [] : [axis]);

@@ -2,6 +2,7 @@ import { checkNames } from "../../device/option_names.ts";
 import { type DType, isFloat, isHalf } from "../../tensor/dtype.ts";
 import { apply, type Op } from "../../tensor/op.ts";
 import { normalizeDim } from "../../tensor/shape.ts";
+import { checkTensors } from "../../tensor/operands.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { mul, neg, sub } from "../elementwise/arithmetic.ts";
 import { pointwise } from "../elementwise/define.ts";
@@ -153,6 +154,7 @@ function along(op: Op<Attrs>, x: Tensor, options: SoftmaxOptions): Tensor {
   if (options === undefined) throw new TypeError(`Cannot compute ${name}: it needs an axis, say { dim: -1 }`);
   checkNames(`compute ${name}`, options, { dim: "required" });
   const { dim } = options;
+  checkTensors(name, x);
   if (!isFloat(x.dtype)) {
     throw new TypeError(`Cannot compute ${name}: elements must be floating-point numbers, they are ${x.dtype}`);
   }
