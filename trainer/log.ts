@@ -25,7 +25,10 @@ export interface LogOptions {
   reduceFx?: Reduction;
   /** Items in the batch; default: the first axis of the batch's first tensor. */
   batchSize?: number;
-  /** Whether the loader's name or number is added where there are several; default true. */
+  /**
+   * Whether the loader's name or number is added where there are several; default true. Without it a name should belong to
+   * one loader: where several log it, callbacks see the last one's value.
+   */
   addDataloaderIdx?: boolean;
 }
 
