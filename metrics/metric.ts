@@ -8,6 +8,7 @@ import type { HostTensor } from "../tensor/host.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { tensor } from "../tensor/create.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { watching } from "../tensor/watcher.ts";
 
 /** How the state of one batch joins what was gathered before; `"cat"` is for states that are lists of tensors. */
 export type StateReduction = "sum" | "max" | "min" | "cat";
@@ -190,6 +191,10 @@ export abstract class Metric<Inputs extends readonly unknown[] = never[], Value 
     this.#batch = null;
     quietly(() => this.accumulate(...inputs));
     this.#states.updates++;
+    watching.by?.beforeReplay({}, () => {
+      this.#batch = null;
+      this.#states.updates++;
+    });
   }
 
   /** The value over all batches since the last {@link reset}. */

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { autocast, rand, randint, scope, tensor, zeros } from "../mod.ts";
+import { autocast, capture, mul, rand, randint, scope, type Tensor, tensor, zeros } from "../mod.ts";
 import { Linear, Module } from "../nn/mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
 import * as metrics from "./mod.ts";
@@ -161,4 +161,20 @@ gpuTest("labels that do not count may be anything", async () => {
   const options = { ...task, ignoreIndex: -100 };
   assertEquals(await metrics.accuracy(tensor([1, 2, 3]), tensor([1, -100, 2]), options).item(), 0.5);
   assertThrows(() => metrics.accuracy(tensor([1, 2]), tensor([1, -1]), options), RangeError, "got -1");
+});
+
+gpuTest("a metric counts the batches that a captured function takes in", async () => {
+  const found = [];
+  for (const captured of [false, true]) {
+    using mean = new MeanMetric();
+    const plain = (x: Tensor) => {
+      mean.update(x);
+      mean.update(mul(x, 2));
+    };
+    using step = capture(plain);
+    for (let i = 1; i <= 5; i++) (captured ? step : plain)(tensor([i], { dtype: "f32" }));
+    if (captured) assert(step.statistics.replays > 0, `${step.statistics.replays} replays`);
+    found.push([mean.updateCount, await mean.compute().item()]);
+  }
+  assertEquals(found, [[10, 4.5], [10, 4.5]]);
 });
