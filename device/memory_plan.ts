@@ -69,15 +69,12 @@ export function homesOf(commands: readonly Command[]): { homes: Map<Stay, Home>;
   if (copies.size === 0) return { homes, needless };
   const uses = usesOf(commands);
   for (const [into, parts] of copies) {
-    const last = parts.at(-1)!.at;
+    const last = parts.at(-1)!.at, own = uses.get(into)!, reads = own.filter(({ use }) => use !== "to");
     // It must be nothing but gathered, and then read.
-    const gathered = uses.get(into)!.every(({ use, at }) =>
-      at <= last ? use === "to" : use !== "write" && use !== "to"
-    );
-    if (!gathered || homes.has(into) || uses.get(into)!.filter(({ use }) => use === "to").length > parts.length) {
-      continue;
-    }
-    const kinds = new Map(uses.get(into)!.filter(({ use }) => use !== "to").map(({ use, at }) => [at, use]));
+    const gathered = own.length - reads.length === parts.length &&
+      reads.every(({ use, at }) => at > last && use !== "write");
+    if (!gathered || homes.has(into)) continue;
+    const kinds = new Map(reads.map(({ use, at }) => [at, use]));
     for (const { copy, at } of parts) {
       const from = copy.from as Stay, others = uses.get(from)!.filter((other) => other.at !== at);
       if (homes.has(from) || copies.has(from)) continue;

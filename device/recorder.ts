@@ -98,10 +98,9 @@ export class Recorder {
     params: Uint32Array | null,
     groups: readonly [number, number, number],
   ): void {
-    const clash = clashIn(pipeline, buffers);
-    if (clash !== null) {
+    if (clashIn(pipeline, buffers) !== null) {
       const { shapes } = this;
-      return this.apart(pipeline, buffers, clash, (apart) => {
+      return this.apart(pipeline, buffers, (apart) => {
         this.shapes = shapes;
         this.dispatch(pipeline, apart, params, groups);
       });
@@ -125,15 +124,15 @@ export class Recorder {
    *
    * @param pipeline The kernel
    * @param buffers Its storage bindings, in order
-   * @param clash What {@link clashIn} found
    * @param use Records the dispatch
    */
   apart(
     pipeline: Pipeline,
     buffers: readonly PooledBuffer[],
-    clash: GPUBuffer,
     use: (apart: readonly PooledBuffer[]) => void,
   ): void {
+    const clash = clashIn(pipeline, buffers);
+    if (clash === null) return use(buffers);
     const copies: PooledBuffer[] = [];
     use(buffers.map((buffer, i) => {
       if (buffer.gpu !== clash || pipeline.layout.key[i] !== "r") return buffer;
@@ -335,7 +334,7 @@ export class Recorder {
 }
 
 /** The buffer of which a kernel would write one part and read another, which WebGPU forbids in one dispatch. */
-export function clashIn({ layout: { key } }: Pipeline, buffers: readonly PooledBuffer[]): GPUBuffer | null {
+function clashIn({ layout: { key } }: Pipeline, buffers: readonly PooledBuffer[]): GPUBuffer | null {
   for (let i = 0; i < buffers.length; i++) {
     const { whole, gpu } = buffers[i];
     if (whole === null || key[i] === "r") continue;

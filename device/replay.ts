@@ -3,7 +3,6 @@ import { homesOf, planMemory } from "./memory_plan.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { type Bound, PARAMS_WINDOW } from "./pipelines.ts";
 import type { PooledBuffer } from "./pool.ts";
-import { clashIn } from "./recorder.ts";
 import { type Command, type DispatchCommand, isStay, type Place, type Recording, type Stay } from "./recording.ts";
 
 /** Buffers for values that do not outlive a replay: replays that never overlap share them. */
@@ -158,13 +157,10 @@ export class Replay {
         continue;
       }
       const bound = places.map((place) => typeof place === "number" ? args[place] : place);
-      const bind = (buffers: readonly PooledBuffer[]) => {
+      recorder.apart(pipeline, bound, (buffers) => {
         recorder.play(pipeline, pipelines.group(pipeline.layout, buffers, this.#params), offset, groups);
         for (const buffer of buffers) buffer.batch = recorder.batch;
-      };
-      const clash = clashIn(pipeline, bound);
-      if (clash === null) bind(bound);
-      else recorder.apart(pipeline, bound, clash, bind);
+      });
     }
     for (const buffer of this.#touched) buffer.batch = recorder.batch;
     for (const buffer of args) buffer.batch = recorder.batch;

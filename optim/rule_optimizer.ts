@@ -174,13 +174,8 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
 
   /** Moves parameters and states into common memory, where a kernel finds them all; done once. */
   #gather(rule: Rule<O>, params: readonly Tensor[]): void {
-    for (const [, some] of byType(params, ({ dtype }) => dtype)) {
-      gather(some, `parameters of ${this.constructor.name}`);
-    }
-    for (const name of rule.state) {
-      const states = params.map((p) => this.#states.get(p)!.tensors[name]);
-      for (const [, some] of byType(states, ({ dtype }) => dtype)) gather(some, name);
-    }
+    gatherAlone(params, `parameters of ${this.constructor.name}`);
+    for (const name of rule.state) gatherAlone(params.map((p) => this.#states.get(p)!.tensors[name]), name);
   }
 
   #leave(cohort: Cohort): void {
@@ -194,6 +189,13 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
     }
     this.#states.clear();
   }
+}
+
+/** Gathers what has memory of its own: in most steps nothing, which must cost nothing. */
+function gatherAlone(tensors: readonly Tensor[], label: string): void {
+  const alone = tensors.filter(({ storage }) => storage.place === null);
+  if (alone.length < 2) return;
+  for (const [, some] of byType(alone, ({ dtype }) => dtype)) gather(some, label);
 }
 
 /** Tensors by a type. (Browsers and Node have no `Map.groupBy` yet that one could count on.) */
