@@ -1,10 +1,11 @@
 /**
- * What the trainer costs beside its steps: `deno run -A bench/trainer_overhead.bench.ts [STEPS] [ROUNDS]`.
+ * What the trainer costs beside its steps: `deno run -A bench/trainer_overhead.bench.ts [PAIRS]`.
  *
- * `Trainer.fit` with its default callbacks and a CSV logger, against the same steps in a bare loop, taken in turns in one
- * process; batches are on the host for both. Medians of rounds, milliseconds a step, and the least that all processors took
- * together, which others on the machine change less; the bar is 1 % plus 20 µs. The last row is a training step without any
- * work, which leaves the trainer alone.
+ * `Trainer.fit` with its default callbacks and a CSV logger pauses every few steps for as many of a bare loop, which
+ * somebody wrote by hand, and for as many of a second one, which shows how far a loop differs from itself. Batches are on
+ * the host for all, and what is timed begins and ends with an idle device. A fit is compared with the mean of its two
+ * neighbours, so that what comes and goes on the machine meets all three. The bar is 1 % plus 20 µs. The last line is a
+ * training step without any work, which leaves the trainer alone.
  */
 import { cpuUsage } from "node:process";
 import { LambdaCallback } from "../callbacks/mod.ts";
@@ -18,7 +19,10 @@ import { type HostTensor, hostTensor } from "../tensor/host.ts";
 import { bareStep } from "../testing/bare_step.ts";
 import { LeNet, Mlp } from "./_models.ts";
 
-const [steps = 100, rounds = 7] = Deno.args.map(Number);
+const [pairs = 100] = Deno.args.map(Number);
+/** Steps that are timed together. */
+const SEGMENT = 10;
+/** Steps before the first that are timed, also of the fit that shows how long a first step takes. */
 const WARM_UP = 12;
 
 type Batch = { x: Tensor; y: Tensor };
@@ -61,7 +65,7 @@ class Idle extends Classifier {
 }
 
 /** Batches on the host, a few that come again and again. */
-function batchesOf(shape: readonly number[]): HostBatch[] {
+function batchesOf(shape: readonly number[], count: number): HostBatch[] {
   const size = shape.reduce((a, b) => a * b),
     some = Array.from({ length: 4 }, (_, k) => ({
       x: hostTensor(Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898 + k)), { dtype: "f32", shape }),
@@ -70,7 +74,7 @@ function batchesOf(shape: readonly number[]): HostBatch[] {
         shape: [shape[0]],
       }),
     }));
-  return Array.from({ length: WARM_UP + steps }, (_, i) => some[i % some.length]);
+  return Array.from({ length: count }, (_, i) => some[i % some.length]);
 }
 
 /** Milliseconds of the wall's clock and of all processors. */
@@ -84,106 +88,154 @@ function now(): Taken {
   return { wall: performance.now(), processors: (user + system) / 1000 };
 }
 
-/** What a step took, of so many between two moments. */
-function aStep(start: Taken, end: Taken, count: number): Taken {
-  return { wall: (end.wall - start.wall) / count, processors: (end.processors - start.processors) / count };
+/** Milliseconds a step, of a segment between two moments. */
+function aStep(start: Taken, end: Taken): Taken {
+  return { wall: (end.wall - start.wall) / SEGMENT, processors: (end.processors - start.processors) / SEGMENT };
 }
 
-/** A step in a loop that somebody wrote by hand. */
-async function bare(module: Classifier, batches: readonly HostBatch[], compiled: boolean): Promise<Taken> {
-  const optimizer = module.configureOptimizers();
-  using step = bareStep((batch: Batch) => module.loss(batch), optimizer, compiled);
-  let start = now();
-  for (const [i, { x, y }] of batches.entries()) {
-    if (i === WARM_UP) {
-      await device().sync();
-      start = now();
-    }
-    scope(() => void step({ x: tensor(x), y: tensor(y) }));
+/** A loop that somebody wrote by hand. */
+class BareLoop {
+  readonly #optimizer: Optimizer;
+  readonly #step: ReturnType<typeof bareStep<Batch>>;
+
+  constructor(module: Classifier, compiled: boolean) {
+    this.#optimizer = module.configureOptimizers();
+    this.#step = bareStep((batch: Batch) => module.loss(batch), this.#optimizer, compiled);
   }
-  await device().sync();
-  const taken = aStep(start, now(), steps);
-  optimizer.zeroGrad();
-  optimizer.dispose();
-  return taken;
+
+  async run(batches: readonly HostBatch[]): Promise<Taken> {
+    const start = now();
+    for (const { x, y } of batches) scope(() => void this.#step({ x: tensor(x), y: tensor(y) }));
+    await device().sync();
+    return aStep(start, now());
+  }
+
+  dispose(): void {
+    this.#step[Symbol.dispose]();
+    this.#optimizer.zeroGrad();
+    this.#optimizer.dispose();
+  }
 }
 
-/** A step in the trainer, and milliseconds until the first one is done. */
-async function fitted(
+/** Fits, and calls `atEnd` after every batch. */
+async function fit(
   module: LightningModule<Batch>,
   batches: readonly HostBatch[],
   options: TrainerOptions,
-): Promise<[step: Taken, first: number]> {
-  const folder = await makeTempDir(), times: Taken[] = [];
-  const clock = new LambdaCallback({
-    // The first batch, the last before those that are timed, and the last: only there it waits.
-    onTrainBatchEnd: (_trainer, _module, _outputs, _batch, i) => {
-      if (i !== 0 && i !== WARM_UP - 1 && i !== batches.length - 1) return;
-      return device().sync().then(() => void times.push(now()));
-    },
+  atEnd: (batch: number) => Promise<void> | void,
+): Promise<void> {
+  const folder = await makeTempDir(), logger = new CSVLogger({ saveDir: folder });
+  const clock = new LambdaCallback({ onTrainBatchEnd: (_trainer, _module, _outputs, _batch, i) => atEnd(i) });
+  const trainer = new Trainer({
+    maxEpochs: 1,
+    defaultRootDir: folder,
+    logger,
+    callbacks: clock,
+    enableModelSummary: false,
+    ...options,
   });
-  const logger = new CSVLogger({ saveDir: folder });
-  const trainer = new Trainer({ maxEpochs: 1, defaultRootDir: folder, logger, callbacks: clock, ...options });
-  const begun = performance.now();
   await trainer.fit(module, batches as never);
   for (const optimizer of trainer.optimizers) optimizer.dispose();
   await remove(folder, { recursive: true });
-  const [first, start, end] = times;
-  return [aStep(start, end, batches.length - WARM_UP), first.wall - begun];
 }
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+/** Milliseconds until the first step of a fit is done. */
+async function firstStep(module: Classifier, batches: readonly HostBatch[], compile: boolean): Promise<number> {
+  let first = 0;
+  const begun = performance.now();
+  await fit(module, batches.slice(0, WARM_UP), { compile }, async (batch) => {
+    if (batch > 0) return;
+    await device().sync();
+    first = performance.now() - begun;
+  });
+  return first;
+}
 
-const least = (values: readonly number[]) => Math.min(...values).toFixed(3);
+/** What steps took in the trainer, in a bare loop and in another one, in turns. */
+async function inTurns(make: () => Classifier, batches: readonly HostBatch[], compile: boolean): Promise<Taken[][]> {
+  const modules = [make(), make(), make()], loops = modules.slice(1).map((module) => new BareLoop(module, compile));
+  const taken: Taken[][] = [[], [], []];
+  for (const loop of loops) await loop.run(batches.slice(0, WARM_UP));
+  let start = now();
+  await fit(modules[0], batches, { compile }, async (batch) => {
+    const timed = batch + 1 - WARM_UP;
+    if (timed < 0 || timed % SEGMENT !== 0) return;
+    await device().sync();
+    if (timed > 0) {
+      taken[0].push(aStep(start, now()));
+      const order = timed / SEGMENT % 2 === 0 ? [0, 1] : [1, 0];
+      for (const k of order) taken[k + 1].push(await loops[k].run(batches.slice(0, SEGMENT)));
+    }
+    start = now();
+  });
+  for (const loop of loops) loop.dispose();
+  for (const module of modules) module.dispose();
+  return taken;
+}
+
+const sorted = (values: readonly number[]) => values.toSorted((a, b) => a - b);
+
+const median = (values: readonly number[]) => sorted(values)[values.length >> 1];
+
+/** The median, and where it lies with 95 % of certainty: an interval between ranks, whatever the distribution. */
+function medianWithin(values: readonly number[]): string {
+  const all = sorted(values), reach = 0.98 * Math.sqrt(all.length);
+  const low = Math.max(0, Math.floor(all.length / 2 - reach)),
+    high = Math.min(all.length - 1, Math.ceil(all.length / 2 + reach));
+  const [from, at, to] = [all[low], median(all), all[high]].map((ms) => (1000 * ms).toFixed(0));
+  return `${at} (${from} to ${to})`;
+}
 
 await init();
 const columns = [
   "step",
-  "bare",
-  "fit",
-  "least of both",
-  "over, median of rounds",
-  "bar",
-  "processors, least",
-  "first step",
+  "bare, ms",
+  "fit, ms",
+  "fit over bare, µs",
+  "bare over bare, µs",
+  "bar, µs",
+  "processors over bare, µs",
+  "first step, ms",
 ];
-console.log(`| ${columns.join(" | ")} |\n| --- ${"| --: ".repeat(columns.length - 1)}|`);
+const rows: string[] = [];
 const MODELS = [
   { name: "MLP 784-256-128-10, batch 128", make: () => new Classifier(new Mlp()), shape: [128, 784] },
   { name: "LeNet-5, batch 64", make: () => new Classifier(new LeNet()), shape: [64, 1, 28, 28] },
 ];
 for (const { name, make, shape } of MODELS) {
-  const batches = batchesOf(shape);
+  const batches = batchesOf(shape, WARM_UP + pairs * SEGMENT);
   for (const compile of [false, true]) {
-    const module = make(), alone: Taken[] = [], inTrainer: Taken[] = [], firsts: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const fit = async () => {
-        const [step, first] = await fitted(module, batches, { compile });
-        inTrainer.push(step);
-        firsts.push(first);
-      };
-      if (round % 2 === 1) await fit();
-      alone.push(await bare(module, batches, compile));
-      if (round % 2 === 0) await fit();
-    }
-    const walls = [alone, inTrainer].map((taken) => taken.map(({ wall }) => wall));
-    const processors = [alone, inTrainer].map((taken) => least(taken.map(({ processors }) => processors)));
-    const [a, b] = walls.map(median), over = median(walls[0].map((ms, round) => walls[1][round] - ms));
+    const module = make(),
+      firsts = [await firstStep(module, batches, compile), await firstStep(module, batches, compile)];
+    module.dispose();
+    const [fitted, bare, again] = await inTurns(make, batches, compile);
+    const over = (some: readonly Taken[], others: readonly (readonly Taken[])[], what: keyof Taken) =>
+      medianWithin(
+        some.map((taken, i) => taken[what] - others.reduce((sum, other) => sum + other[i][what], 0) / others.length),
+      );
+    const [ofBare, ofFit] = [bare, fitted].map((some) => median(some.map(({ wall }) => wall)));
     const cells = [
       `${name}, ${compile ? "captured" : "eager"}`,
-      a.toFixed(3),
-      b.toFixed(3),
-      walls.map(least).join(" / "),
-      `${(1000 * over).toFixed(0)} µs`,
-      `${(10 * a + 20).toFixed(0)} µs`,
-      processors.join(" / "),
-      `${firsts[0].toFixed(0)}, then ${median(firsts).toFixed(0)} ms`,
+      ofBare.toFixed(2),
+      ofFit.toFixed(2),
+      over(fitted, [bare, again], "wall"),
+      over(again, [bare], "wall"),
+      (10 * ofBare + 20).toFixed(0),
+      over(fitted, [bare, again], "processors"),
+      firsts.map((ms) => ms.toFixed(0)).join(", then "),
     ];
-    console.log(`| ${cells.join(" | ")} |`);
-    module.dispose();
+    rows.push(`| ${cells.join(" | ")} |`);
   }
 }
-const idle = new Idle(), many = Array.from({ length: 4000 + WARM_UP }, () => ({ x: 1, y: 2 })) as never;
-await fitted(idle, many, {});
-const [alone] = await fitted(idle, many, {});
-console.log(`\nThe trainer alone, with default callbacks and a logger: ${(1000 * alone.wall).toFixed(1)} µs a step`);
+const IDLE_STEPS = 4000, idle = new Idle();
+const many = Array.from({ length: WARM_UP + IDLE_STEPS }, () => ({ x: 1, y: 2 })) as never;
+let alone = 0;
+for (let time = 0; time < 2; time++) {
+  let start = 0;
+  await fit(idle, many, {}, (batch) => {
+    if (batch === WARM_UP - 1) start = performance.now();
+    if (batch === WARM_UP + IDLE_STEPS - 1) alone = (performance.now() - start) / IDLE_STEPS;
+  });
+}
+console.log(`\n| ${columns.join(" | ")} |\n| --- ${"| --: ".repeat(columns.length - 1)}|\n${rows.join("\n")}`);
+console.log(`\nThe trainer alone, with default callbacks and a logger: ${(1000 * alone).toFixed(1)} µs a step`);

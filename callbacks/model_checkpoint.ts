@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { cwd, exists, joinPath, remove, writeErr } from "../platform/mod.ts";
 import { checkState } from "../trainer/check_state.ts";
-import { requireOurs, sweep } from "../trainer/checkpoint_folder.ts";
+import { requireOurs, requireWritable, sweep } from "../trainer/checkpoint_folder.ts";
 import {
   Callback,
   type CheckpointCallback,
@@ -134,10 +134,12 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     return true;
   }
 
-  /** Chooses the folder, and clears it of what a process that died while it saved has left. */
+  /** Chooses the folder, which must take files, and clears it of what a process that died while it saved has left. */
   override async setup(trainer: Trainer, _module: LightningModule, stage: Stage): Promise<void> {
     this.#folder = this.#folderFor(trainer);
-    if (stage === "fit") await sweep(this.#folder);
+    if (stage !== "fit") return;
+    await requireWritable(this.#folder);
+    await sweep(this.#folder);
   }
 
   /** The `last` of an earlier process in this folder. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Callback, CheckpointError, readCheckpoint, Trainer, type TrainerOptions } from "../lightning.ts";
 import { mean, type Tensor } from "../mod.ts";
-import { basename, exists, joinPath, listDir, makeDir, remove } from "../platform/mod.ts";
+import { basename, exists, FileError, joinPath, listDir, makeDir, remove, writeFile } from "../platform/mod.ts";
 import { constantBatches, inFolder, MemoryLogger, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { ModelCheckpoint, type ModelCheckpointOptions } from "./model_checkpoint.ts";
 
@@ -306,6 +306,24 @@ inOwn("an error leaves a checkpoint of the state before it, if that is asked for
   const none = joinPath(folder, "none");
   await assertRejects(() => saves(none, { filename: "{step}" }, {}, new Fails()), Error, "broken");
   assertEquals(await listDir(none), ["step=3.ckpt"]);
+});
+
+inOwn("a folder that takes no files is told before the first batch", async (folder) => {
+  class Counts extends Scripted {
+    batches = 0;
+    override trainingStep(x: Tensor): Tensor {
+      this.batches++;
+      return super.trainingStep(x);
+    }
+  }
+  const file = joinPath(folder, "file"), dirpath = joinPath(file, "a", "b"), module = new Counts();
+  await writeFile(file, "");
+  await assertRejects(
+    () => saves(dirpath, {}, {}, module),
+    FileError,
+    `Cannot save checkpoints: a part of the path is not a folder, path is ${dirpath}`,
+  );
+  assertEquals([module.batches, await listDir(folder)], [0, ["file"]]);
 });
 
 inOwn("an interruption leaves last at the latest step", async (folder) => {

@@ -2,6 +2,7 @@ import {
   basename,
   dirname,
   exists,
+  FileError,
   isAlive,
   joinPath,
   linkFile,
@@ -152,6 +153,24 @@ export async function sweep(folder: string, checkpoint: string = ""): Promise<vo
       if (names.includes(original)) await remove(path, { recursive: true });
       else await rename(path, joinPath(folder, original));
     }
+  }
+}
+
+/**
+ * Throws if a folder, or the one in which it will be made, does not take files: better before training than after it.
+ *
+ * @param folder Where checkpoints will lie
+ * @throws {FileError} With the system's reason
+ */
+export async function requireWritable(folder: string): Promise<void> {
+  let place = joinPath(folder);
+  while (!await exists(place) && dirname(place) !== place) place = dirname(place);
+  const probe = joinPath(place, `.probe-${processId()}-${crypto.randomUUID().slice(0, 8)}`);
+  try {
+    await makeDir(probe);
+    await remove(probe);
+  } catch (error) {
+    throw new FileError("save checkpoints", folder, (error as Error).cause);
   }
 }
 

@@ -39,6 +39,8 @@ export class FitLoop {
   #cursor: Cursor | null = null;
   /** Whether no batch of the running epoch had a loss; `null` before there was one. */
   #lossless: boolean | null = null;
+  /** Optimizer steps before the running epoch, or the part of it that is left. */
+  #stepAtEpoch = 0;
   /** Where the training loader stands, or has to go on. */
   #loaderState: object | null;
   #beforeValidation: BeforeValidation | null = null;
@@ -216,6 +218,7 @@ export class FitLoop {
     let skip = 0;
     loader.setEpoch?.(progress.epoch);
     this.#lossless = null;
+    this.#stepAtEpoch = progress.globalStep;
     if (first === 0) {
       Object.assign(progress, { midEpoch: true, batchInEpoch: 0, lastBatch: false, windowBatches: 0 });
       reporter.fitStore.reset();
@@ -309,7 +312,19 @@ export class FitLoop {
     }
     if (over) await stepPlateauSchedulers(this.#run, "epoch");
     await reporter.writeEpochRow();
-    if (over) finishEpoch(progress);
+    if (over) {
+      this.#tellNoStep();
+      finishEpoch(progress);
+    }
+  }
+
+  /** Says that an end which was asked for does not come nearer, where there is no other. */
+  #tellNoStep(): void {
+    const { maxSteps } = this.#options, { globalStep } = this.#progress, { trainer } = this.#run;
+    if (maxSteps < 0 || trainer.maxEpochs !== Infinity || globalStep !== this.#stepAtEpoch) return;
+    this.#run.warn(
+      `no optimizer stepped in an epoch: the ${maxSteps} steps of maxSteps are no nearer, and maxEpochs sets no end`,
+    );
   }
 
   #validationDue(): boolean {

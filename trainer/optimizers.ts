@@ -186,6 +186,13 @@ export async function configureOptimizers(run: Run): Promise<void> {
   if (optimizers.length === 0) {
     run.warn(`${name} has no optimizer, configureOptimizers gave none: no weight will change`);
   }
+  const own = new Set<unknown>(module.parameters());
+  for (const { constructor, paramGroups } of own.size === 0 ? [] : optimizers) {
+    if (paramGroups.some(({ params }) => params.some((param) => own.has(param)))) continue;
+    run.warn(
+      `${name} trains nothing with its ${constructor.name}: none of the parameters that it updates are the module's`,
+    );
+  }
   run.optimizers = optimizers;
   run.ownedSteps = optimizers.length === 0
     ? [{ optimizer: null, own: null }]

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { GradientAccumulationScheduler, LambdaCallback } from "../callbacks/mod.ts";
 import { Trainer, type TrainerOptions } from "../lightning.ts";
 import { type Tensor, tensor } from "../mod.ts";
+import { SGD } from "../optim/mod.ts";
 import { joinPath } from "../platform/mod.ts";
 import { written } from "../testing/stderr.ts";
 import { cloudLoader, constantBatches, inFolder, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
@@ -82,6 +83,32 @@ trainerTest("a trainer that was not told when to end says when it does", async (
   assertEquals(await fit({ maxEpochs: -1 }), []);
   assertEquals(await fit({ maxSteps: 2 }), []);
   assertEquals(await fit({ maxTime: 60 }), []);
+});
+
+trainerTest("an optimizer that has none of the module's parameters is told", async () => {
+  class Elsewhere extends Slope {
+    override configureOptimizers() {
+      return own(new SGD(new Slope().parameters(), { lr: 1 }));
+    }
+  }
+  assertEquals(await warnings(new Elsewhere(), { train }), [
+    "Warning: Elsewhere trains nothing with its SGD: none of the parameters that it updates are the module's",
+  ]);
+});
+
+trainerTest("steps that do not come nearer to maxSteps are told where nothing else ends training", async () => {
+  class Idles extends Slope {
+    override automaticOptimization = false;
+    override trainingStep(): void {}
+    override onTrainEpochEnd(): void {
+      if (this.currentEpoch === 2) this.trainer.shouldStop = true;
+    }
+  }
+  const said =
+    "Warning: no optimizer stepped in an epoch: the 3 steps of maxSteps are no nearer, and maxEpochs sets no end";
+  assertEquals(await warnings(new Idles(), { train }, { maxEpochs: -1, maxSteps: 3 }), [said]);
+  assertEquals(await warnings(new Idles(), { train }, { maxEpochs: 4, maxSteps: 3 }), []);
+  assertEquals(await warnings(new Slope(), { train }, { maxEpochs: -1, maxSteps: 3 }), []);
 });
 
 trainerTest("a loader without a batch is skipped, and named", async () => {
