@@ -43,7 +43,7 @@ async function readConfig(path: string | null): Promise<Tree> {
   if (path === null || path === "") throw new UsageError("Cannot read --config: it must name a file");
   let text: string;
   try {
-    text = await readText(path);
+    text = await readText(path, "read --config");
   } catch (error) {
     if (error instanceof FileError) throw new UsageError(error.message);
     throw error;

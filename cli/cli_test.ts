@@ -144,7 +144,7 @@ Deno.test("words that are no options, files that are no YAML, and classes that a
         `--ckptPath: Cannot load the checkpoint ${folder}/none.ckpt`,
       ],
       [["test", "--model=Mlp", "--ckptPath=best"], '--ckptPath must be a checkpoint\'s folder, got "best"'],
-      [["fit", "--config", joinPath(folder, "none.yaml")], "no such file or folder"],
+      [["fit", "--config", joinPath(folder, "none.yaml")], "Cannot read --config: no such file or folder"],
       [["fit", "--model=constructor"], '--model must be "Mlp" or "Line", got "constructor"'],
       [
         ["fit", "--model=Mlp", "--trainer.callbacks=[{classPath: EarlyStopping, initArgs: {patience: -1}}]"],

@@ -1,3 +1,4 @@
+import { readFile } from "../platform/mod.ts";
 import { DataError } from "./errors.ts";
 
 /** Whether bytes begin as gzip does (RFC 1952). */
@@ -55,4 +56,17 @@ export async function gunzip(
     at += part.length;
   }
   return whole;
+}
+
+/**
+ * Reads a file, compressed by gzip or not: its first bytes tell.
+ *
+ * @param path The file
+ * @param task What the user asked for, for the error's text
+ * @throws {DataError} if its gzip is damaged
+ * @throws {FileError} if it cannot be read
+ */
+export async function readUnpacked(path: string, task: string): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await readFile(path, { task });
+  return isGzip(bytes) ? await gunzip(bytes, path) : bytes;
 }

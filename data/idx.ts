@@ -1,8 +1,7 @@
-import { readFile } from "../platform/mod.ts";
 import { showShape } from "../tensor/errors.ts";
 import { type HostTensor, hostTensor } from "../tensor/host.ts";
 import { DataError } from "./errors.ts";
-import { gunzip, isGzip } from "./gzip.ts";
+import { readUnpacked } from "./gzip.ts";
 
 /** Element types of the format by their code, with the width of an element. */
 const TYPES: Readonly<Record<number, { name: string; width: number }>> = {
@@ -96,6 +95,5 @@ export function parseIdx(bytes: Uint8Array<ArrayBuffer>, file: string = "<bytes>
  * ```
  */
 export async function readIdx(path: string): Promise<IdxTensor> {
-  const bytes = await readFile(path);
-  return parseIdx(isGzip(bytes) ? await gunzip(bytes, path) : bytes, path);
+  return parseIdx(await readUnpacked(path, "read an IDX file in readIdx"), path);
 }

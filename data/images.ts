@@ -80,7 +80,7 @@ export async function loadImageSet(
   const read = async (file: DataFile) => {
     const path = joinPath(folder, file.name);
     const found = await exists(path) ? path : `${path}.gz`;
-    const bytes = await readFile(await exists(found) ? found : path);
+    const bytes = await readFile(await exists(found) ? found : path, { task: `load ${set.title}` });
     const content = isGzip(bytes) ? await gunzip(bytes, found, file.bytes) : bytes;
     if (content.length !== file.bytes) {
       const rule = `its size must be ${file.bytes} bytes, it is ${content.length}`;

@@ -29,7 +29,8 @@ async function readFully(file: FileHandle, into: Uint8Array, position: number): 
  * Reads a file, or a part of it.
  *
  * @param path The file
- * @param options `offset` of the first byte (default 0) and `length` in bytes (default: to the end)
+ * @param options `offset` of the first byte (default 0) and `length` in bytes (default: to the end); `task`: what the user
+ *   asked for, for the error's text
  * @returns The bytes, in a buffer of their own
  * @throws {FileError} When it cannot be read
  * @throws {RangeError} When the part asked for ends behind the file's end
@@ -44,11 +45,10 @@ async function readFully(file: FileHandle, into: Uint8Array, position: number): 
  */
 export async function readFile(
   path: string,
-  options: { offset?: number; length?: number } = {},
+  options: { offset?: number; length?: number; task?: string } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const task = "read a file in readFile";
+  const { offset = 0, length, task = "read a file in readFile" } = options;
   const { open } = fs(task);
-  const { offset = 0, length } = options;
   return await attempt(task, path, async () => {
     const file = await open(path, "r");
     try {
@@ -75,11 +75,12 @@ export async function readFile(
  * Reads a text file in UTF-8.
  *
  * @param path The file
+ * @param task What the user asked for, for the error's text
  * @returns Its text
  * @throws {FileError} When it cannot be read
  */
-export async function readText(path: string): Promise<string> {
-  return new TextDecoder().decode(await readFile(path));
+export async function readText(path: string, task?: string): Promise<string> {
+  return new TextDecoder().decode(await readFile(path, { task }));
 }
 
 async function writeParts(file: FileHandle, content: FileContent): Promise<void> {

@@ -61,6 +61,7 @@ Deno.test("file errors name the operation, the rule and the path, and keep the c
       FileError,
       `Cannot read a file in readFile: no such file or folder, path is ${missing}`,
     );
+    await assertRejects(() => readFile(missing, { task: "look" }), FileError, "Cannot look: no such file or folder");
     assertEquals(error.code, "ENOENT");
     assertEquals(error.path, missing);
     assertInstanceOf(error.cause, Error);

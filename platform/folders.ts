@@ -70,11 +70,11 @@ export async function exists(path: string): Promise<boolean> {
  * Size, kind and age of a file or folder.
  *
  * @param path The file or folder; a link is followed
+ * @param task What the user asked for, for the error's text
  * @returns What is known of it
  * @throws {FileError} When there is none
  */
-export async function stat(path: string): Promise<FileInfo> {
-  const task = "look at a file in stat";
+export async function stat(path: string, task: string = "look at a file in stat"): Promise<FileInfo> {
   const { stat } = fs(task);
   return await attempt(task, path, async () => {
     const info = await stat(path);

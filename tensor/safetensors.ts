@@ -22,7 +22,7 @@
  */
 
 import { show } from "../device/option_names.ts";
-import { FileError, readFile, stat, writeFileAtomic } from "../platform/mod.ts";
+import { readFile, stat, writeFileAtomic } from "../platform/mod.ts";
 import {
   headerLength,
   MAX_HEADER_BYTES,
@@ -196,19 +196,10 @@ interface Reader {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-/** The size of a file, which a user named as one of tensors. */
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (error instanceof FileError) throw new FileError("read the safetensors file", path, error.cause);
-    throw error;
-  }
-}
-
 async function openSource(source: string | Blob): Promise<Reader> {
   const file = typeof source === "string" ? source : source instanceof File ? source.name : "<blob>";
-  const size = typeof source === "string" ? await sizeOf(source) : source.size;
+  const task = "read the safetensors file";
+  const size = typeof source === "string" ? (await stat(source, task)).size : source.size;
   return {
     file,
     size,
@@ -216,7 +207,7 @@ async function openSource(source: string | Blob): Promise<Reader> {
       let bytes: Uint8Array;
       try {
         bytes = typeof source === "string"
-          ? await readFile(source, { offset, length })
+          ? await readFile(source, { offset, length, task })
           : new Uint8Array(await source.slice(offset, offset + length).arrayBuffer());
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;

@@ -124,5 +124,8 @@ export async function parseArrow(
  * ```
  */
 export async function readArrow(path: string, options: { columns?: readonly string[] } = {}): Promise<Table> {
-  return await parseArrow(await readFile(path), { ...options, file: path });
+  return await parseArrow(await readFile(path, { task: "read an Arrow file in readArrow" }), {
+    ...options,
+    file: path,
+  });
 }

@@ -1,7 +1,6 @@
 import { checkNames } from "../../device/option_names.ts";
-import { readFile } from "../../platform/mod.ts";
 import { DataError } from "../errors.ts";
-import { gunzip, isGzip } from "../gzip.ts";
+import { readUnpacked } from "../gzip.ts";
 import { type Column, Table } from "./table.ts";
 import { decodeUtf8 } from "./text.ts";
 
@@ -202,7 +201,6 @@ function toNumber(text: string): number {
  * ```
  */
 export async function readCsv(path: string, options: Omit<CsvOptions, "file"> = {}): Promise<Table> {
-  const bytes = await readFile(path);
-  const text = decodeUtf8(isGzip(bytes) ? await gunzip(bytes, path) : bytes, path);
-  return parseCsv(text, { ...options, file: path });
+  const bytes = await readUnpacked(path, "read a CSV file in readCsv");
+  return parseCsv(decodeUtf8(bytes, path), { ...options, file: path });
 }

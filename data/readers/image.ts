@@ -84,7 +84,7 @@ export async function decodeImage(
  * ```
  */
 export async function readImage(path: string, options: ImageOptions = {}): Promise<HostTensor<"u8">> {
-  return await decodeImage(await readFile(path), { ...options, file: path });
+  return await decodeImage(await readFile(path, { task: "read an image in readImage" }), { ...options, file: path });
 }
 
 interface ImageSize {

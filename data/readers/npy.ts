@@ -136,5 +136,5 @@ function rowMajorPlaces(shape: readonly number[]): (i: number) => number {
  * ```
  */
 export async function readNpy(path: string): Promise<HostTensor> {
-  return parseNpy(await readFile(path), path);
+  return parseNpy(await readFile(path, { task: "read a NumPy array in readNpy" }), path);
 }

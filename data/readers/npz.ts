@@ -69,5 +69,5 @@ export async function parseNpz(
  * ```
  */
 export async function readNpz(path: string, options: { limit?: number } = {}): Promise<Record<string, HostTensor>> {
-  return await parseNpz(await readFile(path), { ...options, file: path });
+  return await parseNpz(await readFile(path, { task: "read NumPy arrays in readNpz" }), { ...options, file: path });
 }

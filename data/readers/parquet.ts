@@ -149,8 +149,8 @@ export async function parseParquet(
  * ```
  */
 export async function readParquet(path: string, options: ParquetOptions = {}): Promise<Table> {
-  const { size: byteLength } = await stat(path);
+  const task = "read a Parquet file in readParquet", { size: byteLength } = await stat(path, task);
   const slice = async (start: number, end = byteLength) =>
-    (await readFile(path, { offset: start, length: end - start })).buffer;
+    (await readFile(path, { offset: start, length: end - start, task })).buffer;
   return await readSource({ byteLength, slice }, path, options);
 }

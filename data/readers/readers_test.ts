@@ -1,10 +1,12 @@
 // Files that NumPy, pandas, PyArrow and Pillow wrote (tests/fixtures/data/make.py), whole and damaged.
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { makeTempDir, readFile, readText, remove, writeFile } from "../../platform/mod.ts";
+import { FileError, makeTempDir, readFile, readText, remove, writeFile } from "../../platform/mod.ts";
 import type { HostTensor } from "../../tensor/host.ts";
 import { DataError } from "../errors.ts";
 import { parseArrow, parseCsv, parseNpy, parseNpz, parseParquet, type Table } from "./mod.ts";
-import { decodeImage, fileLines, readArrow, readCsv, readNpy, readNpz, readParquet, readTextFile } from "./mod.ts";
+import { decodeImage, fileLines, readArrow, readCsv, readImage, readNpy } from "./mod.ts";
+import { readNpz, readParquet, readTextFile } from "./mod.ts";
+import { readIdx } from "../idx.ts";
 
 const path = (name: string) => new URL(`../../tests/fixtures/data/${name}`, import.meta.url).pathname;
 type Numbers = { shape: number[]; values: number[] };
@@ -156,6 +158,25 @@ Deno.test("CSV in its varieties, and what it refuses, by line", () => {
     ["a\n1\n", { types: { b: "number" } }, "types must name its columns a, got b"],
   ];
   for (const [text, options, message] of refused) assertThrows(() => parseCsv(text, options), DataError, message);
+});
+
+Deno.test("a file that is not there is told in the words of who asked for it", async () => {
+  const lines = async (file: string) => await Array.fromAsync(fileLines(file));
+  const readers: [what: string, read: (file: string) => Promise<unknown>][] = [
+    ["an Arrow file in readArrow", readArrow],
+    ["a CSV file in readCsv", readCsv],
+    ["an IDX file in readIdx", readIdx],
+    ["an image in readImage", readImage],
+    ["lines in fileLines", lines],
+    ["a NumPy array in readNpy", readNpy],
+    ["NumPy arrays in readNpz", readNpz],
+    ["a Parquet file in readParquet", readParquet],
+    ["a text file in readTextFile", readTextFile],
+  ];
+  for (const [what, read] of readers) {
+    const { message } = await assertRejects(() => read("absent"), FileError);
+    assertEquals(message, `Cannot read ${what}: no such file or folder, path is absent`);
+  }
 });
 
 Deno.test("damaged files are errors that name the file: cut off anywhere, with any byte changed", async () => {

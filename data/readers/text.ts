@@ -1,6 +1,6 @@
 import { readFile, stat } from "../../platform/mod.ts";
 import { DataError } from "../errors.ts";
-import { gunzip, isGzip } from "../gzip.ts";
+import { readUnpacked } from "../gzip.ts";
 
 /**
  * Decodes UTF-8, strictly.
@@ -30,8 +30,7 @@ export function decodeUtf8(bytes: Uint8Array, file: string): string {
  * ```
  */
 export async function readTextFile(path: string): Promise<string> {
-  const bytes = await readFile(path);
-  return decodeUtf8(isGzip(bytes) ? await gunzip(bytes, path) : bytes, path);
+  return decodeUtf8(await readUnpacked(path, "read a text file in readTextFile"), path);
 }
 
 /** How much of a file is read at once, unless the caller says otherwise. */
@@ -66,11 +65,11 @@ export function fileLines(path: string, options: { chunk?: number } = {}): Async
 }
 
 async function* linesOf(path: string, chunk: number): AsyncGenerator<string, void> {
-  const { size } = await stat(path);
+  const task = "read lines in fileLines", { size } = await stat(path, task);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let rest = "";
   for (let offset = 0; offset < size; offset += chunk) {
-    const bytes = await readFile(path, { offset, length: Math.min(chunk, size - offset) });
+    const bytes = await readFile(path, { offset, length: Math.min(chunk, size - offset), task });
     let text: string;
     try {
       text = decoder.decode(bytes, { stream: offset + chunk < size });
