@@ -128,9 +128,8 @@ export class Spool<Item> {
  * @throws {TypeError} If the file is none
  */
 export async function readSpool<Item>(path: string): Promise<SpoolHeader & { items: Item[]; sent: number }> {
-  const [head, ...rest] = (await readText(path, "replay a spool in replaySpool")).split("\n").slice(0, -1).map((line) =>
-    JSON.parse(line)
-  );
+  const text = await readText(path, "replay a spool in replaySpool");
+  const [head, ...rest] = text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
   if (typeof head?.service !== "string") throw new TypeError(`Cannot read ${path}: it is no spool of a logger`);
   const notes = rest.filter((line) => "sent" in line), note = notes.at(-1);
   return {
