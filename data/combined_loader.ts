@@ -78,6 +78,10 @@ export class CombinedLoader implements Loader {
   /** Tells every loader the epoch. A state that was loaded stays if it is of the same epoch. */
   setEpoch(epoch: number): void {
     if (this.#resume?.epoch !== epoch) this.#resume = null;
+    if (this.#epoch !== epoch) {
+      this.#walks = [];
+      this.#current = 0;
+    }
     this.#epoch = epoch;
     for (const loader of this.#list) loader.setEpoch?.(epoch);
   }

@@ -52,7 +52,20 @@ Deno.test("a state taken after any batch goes on as if nothing had happened, in 
   for (const mode of ["max_size_cycle", "max_size", "min_size", "sequential"] as const) {
     const whole = await Array.fromAsync(make(mode));
     assertEquals(whole.length, make(mode).length, mode);
+    const later = make(mode);
+    later.setEpoch(1);
+    const wholeLater = await Array.fromAsync(later);
     for (let stop = 1; stop < whole.length; stop++) {
+      const again = make(mode), gotLater: unknown[] = [];
+      await Array.fromAsync(again);
+      again.setEpoch(1);
+      for await (const batch of again) if (gotLater.push(batch) === stop) break;
+      const resumed = make(mode);
+      resumed.setEpoch(1);
+      await resumed.loadStateDict(JSON.parse(JSON.stringify(again.stateDict())));
+      gotLater.push(...await Array.fromAsync(resumed));
+      assertEquals(gotLater, wholeLater, `${mode}, stopped after ${stop} batches of the second epoch`);
+
       const first = make(mode), got: unknown[] = [];
       first.setEpoch(0);
       for await (const batch of first) if (got.push(batch) === stop) break;

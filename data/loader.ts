@@ -151,11 +151,13 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
     }
     this.#nextEpoch = epoch;
     if (this.#resume?.epoch !== epoch) this.#resume = null;
+    // Where the epoch before has ended is no place in this one.
+    if (this.#at?.epoch !== epoch) this.#at = null;
   }
 
   /** Where the latest iteration stands: batches made ahead but not handed out do not count. */
   stateDict(): DataLoaderState {
-    return { ...(this.#resume ?? this.#at ?? this.#startOf(0)) };
+    return { ...(this.#resume ?? this.#at ?? this.#startOf(this.#nextEpoch)) };
   }
 
   /**
