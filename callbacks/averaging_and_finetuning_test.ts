@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { LightningModule, Trainer, type TrainerOptions } from "../lightning.ts";
+import { type Callback, LightningModule, Trainer, type TrainerOptions } from "../lightning.ts";
 import { mean, type Tensor } from "../mod.ts";
 import { BatchNorm1d, Linear } from "../nn/mod.ts";
 import { type Optimizer, SGD, StepLR } from "../optim/mod.ts";
@@ -220,6 +220,34 @@ trainerTest(
   },
 );
 
+trainerTest(
+  "a checkpoint of the moment in which the backbone wakes is resumed from, and a new fit freezes it again",
+  async () => {
+    await inFolder(async (folder) => {
+      const finetuning = () => new BackboneFinetuning({ unfreezeBackboneAtEpoch: 1 });
+      const save = new LambdaCallback({
+        onTrainEpochStart: async (trainer) => {
+          await trainer.saveCheckpoint(joinPath(folder, `start${trainer.currentEpoch}`));
+        },
+      });
+      const run = async (module: Headed, callbacks: Callback[], ckptPath?: string) => {
+        await new Trainer({ ...quiet, maxEpochs: 3, callbacks }).fit(module, loader(), { ckptPath });
+        return await module.backbone.weight.array();
+      };
+      const used = finetuning(), whole = await run(new Headed(), [used, save]);
+      for (const epoch of [1, 2]) {
+        assertEquals(await run(new Headed(), [finetuning()], joinPath(folder, `start${epoch}`)), whole);
+      }
+      const rates: number[] = [];
+      const look = new LambdaCallback({
+        onTrainBatchEnd: ({ optimizers: [{ paramGroups }] }) => void rates.push(paramGroups.length),
+      });
+      await run(new Headed(), [used, look]);
+      assertEquals([rates[0], rates.at(-1)], [1, 2]);
+    });
+  },
+);
+
 /** Share of zeros among the weights of a module's two layers. */
 async function zeros(module: Net): Promise<number[]> {
   const shares: number[] = [];
@@ -245,6 +273,14 @@ trainerTest("the smallest weights are cut away epoch by epoch, and stay away", a
   assertEquals(seen.map(whole), [...new Array(6).fill(0), ...new Array(6).fill(0.5), ...new Array(6).fill(0.75)]);
   assertEquals(pruning.sparsity, whole(await zeros(module)));
   assertEquals(pruning.sparsity, 98 / 112);
+});
+
+trainerTest("weights of 16 bits are pruned, too", async () => {
+  const module = new Net();
+  const callbacks = new ModelPruning({ pruningFn: "l1_unstructured", parameterNames: ["weight"] });
+  await new Trainer({ ...quiet, maxEpochs: 2, precision: "bf16-true", callbacks }).fit(module, loader());
+  const [first, second] = await zeros(module);
+  assertEquals(64 * first + 48 * second, 84);
 });
 
 trainerTest("lottery tickets begin again, and a resumed run has masks and beginnings", async () => {

@@ -8,7 +8,10 @@ import { Callback, type LightningModule, type Stage, type StateDict, type Traine
 /** One module, or several. */
 export type Modules = Module | readonly Module[];
 
-const savedState = z.object({ groups: z.array(z.array(z.array(z.string()))) });
+const savedState = z.object({
+  groups: z.array(z.array(z.array(z.string()))),
+  epoch: z.int().min(-1).default(-1), // older checkpoints have none
+});
 
 /**
  * Trains parts of a model from later epochs on: override {@link freezeBeforeTraining}, which runs before the optimizer is made,
@@ -36,6 +39,8 @@ const savedState = z.object({ groups: z.array(z.array(z.array(z.string()))) });
 export abstract class BaseFinetuning extends Callback {
   /** For each optimizer the groups that were added, as names of parameters. */
   #groups: string[][][] = [];
+  /** The latest epoch that was let begin: one that is resumed at its very start has its changes. */
+  #epoch = -1;
 
   /** Freezes what is not trained from the beginning. */
   abstract freezeBeforeTraining(module: LightningModule): void;
@@ -44,8 +49,10 @@ export abstract class BaseFinetuning extends Callback {
   abstract finetuneFunction(module: LightningModule, epoch: number, optimizer: Optimizer, optimizerIdx: number): void;
 
   /** Freezes, before the optimizer is made. */
-  override setup(_trainer: Trainer, module: LightningModule, stage: Stage): void {
-    if (stage === "fit") this.freezeBeforeTraining(module);
+  override setup(trainer: Trainer, module: LightningModule, stage: Stage): void {
+    if (stage !== "fit") return;
+    if (trainer.batchesSeen === 0) [this.#groups, this.#epoch] = [[], -1]; // of an earlier trainer
+    this.freezeBeforeTraining(module);
   }
 
   /** Adds the groups again that a resumed run had. */
@@ -62,6 +69,8 @@ export abstract class BaseFinetuning extends Callback {
 
   /** Lets the epoch begin. */
   override onTrainEpochStart(trainer: Trainer, module: LightningModule): void {
+    if (trainer.currentEpoch <= this.#epoch) return;
+    this.#epoch = trainer.currentEpoch;
     const names = new Map([...module.namedParameters()].map(([name, parameter]) => [parameter as unknown, name]));
     for (const [i, optimizer] of trainer.optimizers.entries()) {
       const before = optimizer.paramGroups.length;
@@ -73,12 +82,12 @@ export abstract class BaseFinetuning extends Callback {
 
   /** The groups that were added. */
   override stateDict(): StateDict {
-    return { groups: this.#groups };
+    return { groups: this.#groups, epoch: this.#epoch };
   }
 
   /** Takes them back. */
   override loadStateDict(state: StateDict): void {
-    this.#groups = checkState(`the ${this.constructor.name}`, savedState, state).groups;
+    ({ groups: this.#groups, epoch: this.#epoch } = checkState(`the ${this.constructor.name}`, savedState, state));
   }
 
   /** Stops gradients of modules; with `trainBn` (default) those of their batch normalisation go on. */

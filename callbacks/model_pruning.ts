@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { to } from "../kernels/elementwise/cast.ts";
 import { copyInto } from "../kernels/elementwise/copy_into.ts";
 import { mul } from "../kernels/elementwise/arithmetic.ts";
 import { writeErr } from "../platform/mod.ts";
@@ -232,7 +233,7 @@ export class ModelPruning extends Callback {
     if (!parameter.requiresGrad) return;
     this.#undo.push(parameter.registerHook((gradient) => {
       track(gradient); // what a hook sees is its own to free
-      return mul(gradient, kept);
+      return to(mul(gradient, kept), gradient.dtype);
     }));
   }
 

@@ -40,6 +40,17 @@ gpuTest("averages follow, are swapped in and out, and are saved", async () => {
   assertThrows(() => new AveragedModel(model, { decay: 2 }), RangeError, "decay");
 });
 
+gpuTest("the first weights are taken to the bit, whatever the average began with", async () => {
+  for (const decay of [0.9, null]) {
+    using model = new Tiny();
+    copyInto(model.weight, 1e8);
+    using average = new AveragedModel(model, { decay });
+    copyInto(model.weight, 0.1);
+    average.updateParameters(model);
+    assertEquals(await average.averages.get("weight")!.array(), await model.weight.array());
+  }
+});
+
 gpuTest("equal weights give the mean", async () => {
   using model = new Tiny();
   using swa = new AveragedModel(model);

@@ -1,5 +1,9 @@
 import type { Rule } from "./rule.ts";
 
+/** The first value is taken as it is: what the average held before must not round it. */
+const UPDATE = `
+  p = select(p + share * (g - p), g, share == 1.0);`;
+
 /** Options of a running average of weights. */
 export interface AverageOptions {
   /** Share of the old average that is kept; `null` weighs all values equally. */
@@ -13,8 +17,7 @@ export const equalAverage: Rule<AverageOptions> = {
   numbers: {},
   derived: { share: "1.0 / t" },
   counted: true,
-  update: `
-  p += share * (g - p);`,
+  update: UPDATE,
 };
 
 /** a ← δa + (1 − δ)x, and a ← x at first. */
@@ -24,6 +27,5 @@ export const exponentialAverage: Rule<AverageOptions> = {
   numbers: { fresh: (o) => 1 - (o.decay ?? 0) },
   derived: { share: "select(fresh, 1.0, t == 1.0)" },
   counted: true,
-  update: `
-  p += share * (g - p);`,
+  update: UPDATE,
 };
