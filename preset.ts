@@ -27,8 +27,8 @@ setDefaults({
       ? [new ModelCheckpoint()]
       : [],
   ],
-  loggers: (options) => {
-    if (hasFiles) return [new CSVLogger({ saveDir: options.defaultRootDir })];
+  loggers: () => {
+    if (hasFiles) return [new CSVLogger()];
     tell();
     return [];
   },

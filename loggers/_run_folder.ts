@@ -3,7 +3,7 @@ import { claimDir, joinPath, listDir, makeDir } from "../platform/mod.ts";
 
 /** Where a logger of files writes. */
 export interface RunFolderOptions {
-  /** The folder that holds all runs; default the current one. */
+  /** The folder that holds all runs; default the trainer's `defaultRootDir`. */
   saveDir?: string;
   /** The experiment, a folder in it; default `"fulgurite_logs"`. */
   name?: string;
@@ -15,12 +15,14 @@ export interface RunFolderOptions {
 export class RunFolder {
   /** The experiment. */
   readonly name: string;
-  readonly #root: string;
+  readonly #saveDir: string | null;
+  #rootDir = ".";
   #version: string | null;
   #opening: Promise<void> | null = null;
 
   /** @throws {TypeError} If something is no path or name */
-  constructor({ saveDir = ".", name = "fulgurite_logs", version }: RunFolderOptions) {
+  constructor(options: RunFolderOptions) {
+    const { saveDir = ".", name = "fulgurite_logs", version } = options;
     for (const [option, value] of Object.entries({ saveDir, name })) {
       if (typeof value !== "string") {
         throw new TypeError(`Cannot choose the folder of a run: ${option} must be a text, got ${show(value)}`);
@@ -32,7 +34,7 @@ export class RunFolder {
       );
     }
     this.name = name;
-    this.#root = joinPath(saveDir, name);
+    this.#saveDir = options.saveDir ?? null;
     this.#version = version === undefined ? null : typeof version === "number" ? `version_${version}` : version;
   }
 
@@ -44,6 +46,15 @@ export class RunFolder {
   /** The path. */
   get path(): string {
     return joinPath(this.#root, this.version);
+  }
+
+  get #root(): string {
+    return joinPath(this.#saveDir ?? this.#rootDir, this.name);
+  }
+
+  /** Has the run lie below a trainer's folder, unless another was chosen or it is there already. */
+  setRootDir(folder: string): void {
+    if (this.#opening === null) this.#rootDir = folder;
   }
 
   /** Chooses the run and makes its folder, once. */

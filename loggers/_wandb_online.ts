@@ -33,8 +33,8 @@ export class WandbService implements Service<OnlineItem> {
   /** The server's address. */
   readonly base: string;
   readonly gap: number = 500;
-  readonly kept: string;
   readonly #run: RunInfo;
+  readonly #folder: () => string;
   #config: Readonly<Record<string, unknown>>;
   #stream: string | null = null;
   /** Lines of the history that the service has: a request that is repeated writes the same lines. */
@@ -44,13 +44,17 @@ export class WandbService implements Service<OnlineItem> {
   /**
    * @param base The server's address
    * @param run The run
-   * @param folder Where everything is kept, too
+   * @param folder Says where everything is kept, too
    */
-  constructor(base: string, run: RunInfo, folder: string) {
+  constructor(base: string, run: RunInfo, folder: () => string) {
     this.base = base;
-    this.kept = `\`wandb sync ${folder}\` uploads what is missing`;
+    this.#folder = folder;
     this.#run = run;
     this.#config = run.config;
+  }
+
+  get kept(): string {
+    return `\`wandb sync ${this.#folder()}\` uploads what is missing`;
   }
 
   get title(): string {

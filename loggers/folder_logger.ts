@@ -46,6 +46,11 @@ export abstract class FolderLogger implements Logger {
     return this.#folder.path;
   }
 
+  /** Has the run's folder lie below a trainer's, unless `saveDir` was given. */
+  setRootDir(folder: string): void {
+    this.#folder.setRootDir(folder);
+  }
+
   /**
    * Chooses the run's folder and makes it; called when training begins, so that every file of the run goes there.
    *

@@ -25,7 +25,7 @@ import { flattened, json } from "./_values.ts";
 
 /** What all loggers that send to a service have in common. */
 export interface RemoteLoggerOptions {
-  /** The folder for what could not be sent; default `"fulgurite_logs"`. */
+  /** The folder for what could not be sent; default `fulgurite_logs` in the trainer's `defaultRootDir`. */
   saveDir?: string;
   /** Stands before the name of each metric; default nothing. */
   prefix?: string;
@@ -59,14 +59,15 @@ let spools = 0;
  */
 export abstract class RemoteLogger implements Logger {
   readonly #service: RunService;
-  readonly #outbox: Outbox<Item>;
-  readonly #unsent: string;
+  readonly #saveDir: string | null;
+  #rootDir = ".";
+  /** `null` before the run begins. */
+  #outbox: Outbox<Item> | null = null;
   readonly #prefix: string;
   readonly #logModel: boolean | "all";
   readonly #flushSeconds: number;
   readonly #params = new Map<string, string>();
   readonly #checkpoints = new Set<string>();
-  #opened = false;
   #ended = false;
 
   /**
@@ -77,7 +78,7 @@ export abstract class RemoteLogger implements Logger {
    * @throws {TypeError} If an option is wrong
    */
   constructor(service: RunService, options: RemoteLoggerOptions) {
-    const { saveDir = "fulgurite_logs", prefix = "", logModel = false, flushSeconds = 10 } = options;
+    const { saveDir = null, prefix = "", logModel = false, flushSeconds = 10 } = options;
     if (logModel !== "all" && typeof logModel !== "boolean") {
       throw new TypeError(`Cannot make a ${new.target.name}: logModel must be true, false or "all", got ${logModel}`);
     }
@@ -86,14 +87,7 @@ export abstract class RemoteLogger implements Logger {
     this.#prefix = prefix;
     this.#logModel = logModel;
     this.#flushSeconds = flushSeconds;
-    this.#unsent = joinPath(saveDir, "unsent");
-    const path = joinPath(this.#unsent, `${service.kind}-${Date.now()}-${processId()}-${spools++}.jsonl`);
-    const spool = runtime === "browser"
-      ? null
-      : new Spool<Item>(path, () => ({ service: service.kind, run: service.run }));
-    const abort = new AbortController();
-    const send = sender(service.base, () => service.headers(), abort.signal);
-    this.#outbox = new Outbox(service, send, abort, spool);
+    this.#saveDir = saveDir;
   }
 
   /** The experiment or project. */
@@ -113,14 +107,21 @@ export abstract class RemoteLogger implements Logger {
 
   /** Entries that are not sent yet. */
   get unsent(): number {
-    return this.#outbox.left;
+    return this.#outbox?.left ?? 0;
+  }
+
+  get #unsent(): string {
+    return joinPath(this.#saveDir ?? joinPath(this.#rootDir, "fulgurite_logs"), "unsent");
+  }
+
+  /** Has what could not be sent lie below a trainer's folder, unless `saveDir` was given. */
+  setRootDir(folder: string): void {
+    if (this.#outbox === null) this.#rootDir = folder;
   }
 
   /** Begins the run; it does not wait for the server. */
   open(): void {
-    if (this.#opened) return;
-    this.#opened = true;
-    this.#outbox.put(...this.#service.opening());
+    this.#begun();
   }
 
   /** Sends a row, in the background. */
@@ -188,7 +189,7 @@ export abstract class RemoteLogger implements Logger {
    * `flushSeconds`; what it did not take then stays in the file that a warning names.
    */
   async finalize(status: string): Promise<void> {
-    if (!this.#opened || this.#ended) return;
+    if (this.#outbox === null || this.#ended) return;
     this.#ended = true;
     for (const path of this.#checkpoints) await this.#sendCheckpoint(path, false);
     this.#put({ kind: "end", status, time: Date.now() });
@@ -196,8 +197,20 @@ export abstract class RemoteLogger implements Logger {
   }
 
   #put(...items: readonly Item[]): void {
-    this.open();
-    this.#outbox.put(...items);
+    this.#begun().put(...items);
+  }
+
+  #begun(): Outbox<Item> {
+    if (this.#outbox !== null) return this.#outbox;
+    const service = this.#service, abort = new AbortController();
+    const path = joinPath(this.#unsent, `${service.kind}-${Date.now()}-${processId()}-${spools++}.jsonl`);
+    const spool = runtime === "browser"
+      ? null
+      : new Spool<Item>(path, () => ({ service: service.kind, run: service.run }));
+    const send = sender(service.base, () => service.headers(), abort.signal);
+    this.#outbox = new Outbox(service, send, abort, spool);
+    this.#outbox.put(...service.opening());
+    return this.#outbox;
   }
 
   #file(what: FileKind, name: string, { step, caption }: MediaPoint, ending: string, bytes: Uint8Array): void {

@@ -28,7 +28,7 @@ import {
 
 /** What a {@link WandbLogger} writes, and where. */
 export interface WandbLoggerOptions {
-  /** The folder that gets a folder `wandb`; default the current one. */
+  /** The folder that gets a folder `wandb`; default the trainer's `defaultRootDir`. */
   saveDir?: string;
   /** The project; default `"fulgurite_logs"`. */
   project?: string;
@@ -81,9 +81,12 @@ interface Entry {
  */
 export class WandbLogger implements Logger {
   readonly #run: RunInfo;
-  readonly #folder: string;
+  readonly #saveDir: string | null;
+  #rootDir = ".";
+  readonly #folderName: string;
   readonly #prefix: string;
-  readonly #file: GrowingFile;
+  /** `null` before the run begins. */
+  #file: GrowingFile | null = null;
   readonly #entries: Outlet<Entry> = new Outlet("WandbLogger", (entries) => this.#write(entries));
   readonly #outbox: Outbox<OnlineItem> | null;
   readonly #flushSeconds: number;
@@ -112,7 +115,7 @@ export class WandbLogger implements Logger {
       },
       ...{ prefix: "text", offline: "flag", flushSeconds: "checked" },
     });
-    const { saveDir = ".", project = "fulgurite_logs", entity = null, name = null, tags = [], config = {} } = options;
+    const { saveDir = null, project = "fulgurite_logs", entity = null, name = null, tags = [], config = {} } = options;
     const id = options.id ?? randomId();
     if (!/^[\w-]{1,64}$/.test(id)) {
       throw new TypeError(`Cannot make a WandbLogger: id must have letters, digits, "_" and "-" only, got "${id}"`);
@@ -123,10 +126,10 @@ export class WandbLogger implements Logger {
     const time = now.toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
     const { offline = true, flushSeconds = 10 } = options;
     checkSeconds("make a WandbLogger", "flushSeconds", flushSeconds);
-    this.#folder = joinPath(saveDir, "wandb", `${offline ? "offline-run" : "run"}-${time}-${id}`);
+    this.#saveDir = saveDir;
+    this.#folderName = `${offline ? "offline-run" : "run"}-${time}-${id}`;
     this.#flushSeconds = flushSeconds;
-    this.#outbox = offline ? null : outboxOf(this.#run, this.#folder);
-    this.#file = new GrowingFile(joinPath(this.#folder, `run-${id}.wandb`));
+    this.#outbox = offline ? null : outboxOf(this.#run, () => this.logDir);
   }
 
   /** The project. */
@@ -141,7 +144,12 @@ export class WandbLogger implements Logger {
 
   /** The run's folder. */
   get logDir(): string {
-    return this.#folder;
+    return joinPath(this.#saveDir ?? this.#rootDir, "wandb", this.#folderName);
+  }
+
+  /** Has the run's folder lie below a trainer's, unless `saveDir` was given. */
+  setRootDir(folder: string): void {
+    if (this.#opening === null) this.#rootDir = folder;
   }
 
   /**
@@ -229,12 +237,14 @@ export class WandbLogger implements Logger {
   #tellOfMedia(): void {
     if (this.#outbox === null || this.#toldOfMedia) return;
     this.#toldOfMedia = true;
-    writeErr(`Warning: WandbLogger sends no pictures and tables; \`wandb sync ${this.#folder}\` uploads them\n`);
+    writeErr(`Warning: WandbLogger sends no pictures and tables; \`wandb sync ${this.logDir}\` uploads them\n`);
   }
 
   async #begin(): Promise<void> {
-    await makeDir(joinPath(this.#folder, "files"));
-    if (await exists(this.#file.path)) throw new Error(`Cannot begin a run in ${this.#folder}: there is one already`);
+    const path = joinPath(this.logDir, `run-${this.version}.wandb`);
+    await makeDir(joinPath(this.logDir, "files"));
+    if (await exists(path)) throw new Error(`Cannot begin a run in ${this.logDir}: there is one already`);
+    this.#file = new GrowingFile(path);
     void this.#entries.give(
       { record: headerRecord() },
       { record: runRecord(this.#run) },
@@ -274,7 +284,8 @@ export class WandbLogger implements Logger {
 
   /** Writes records; each has a number, which none loses and none gets twice. */
   async #write(entries: readonly Entry[]): Promise<void> {
-    const size = await this.#file.size(), pieces = size === 0 ? [HEADER] : [];
+    const out = this.#file!; // records come when the run has begun
+    const size = await out.size(), pieces = size === 0 ? [HEADER] : [];
     let offset = size === 0 ? HEADER.length : size, number = this.#records;
     for (const { record, file } of entries) {
       if (file !== undefined) await this.#writeFile(file);
@@ -282,12 +293,12 @@ export class WandbLogger implements Logger {
       pieces.push(bytes);
       offset += bytes.length;
     }
-    await this.#file.append(joined(pieces));
+    await out.append(joined(pieces));
     this.#records = number;
   }
 
   async #writeFile({ path, bytes }: NonNullable<Entry["file"]>): Promise<void> {
-    const whole = joinPath(this.#folder, "files", path);
+    const whole = joinPath(this.logDir, "files", path);
     await makeDir(dirname(whole));
     await writeFile(whole, bytes);
   }
@@ -298,7 +309,7 @@ export class WandbLogger implements Logger {
  *
  * @throws {TypeError} If there is no key in the environment
  */
-function outboxOf(run: RunInfo, folder: string): Outbox<OnlineItem> {
+function outboxOf(run: RunInfo, folder: () => string): Outbox<OnlineItem> {
   const task = "make a WandbLogger with offline: false";
   if (!env("WANDB_API_KEY")) throw new TypeError(`Cannot ${task}: set WANDB_API_KEY in the environment`);
   const base = addressOf(task, "WANDB_BASE_URL", env("WANDB_BASE_URL") || "https://api.wandb.ai", "WANDB_API_KEY");

@@ -8,7 +8,7 @@ export interface Defaults {
   /** Callbacks to add to the user's, given the user's. */
   callbacks(options: ResolvedOptions, given: readonly Callback[]): Callback[];
   /** The logger for `logger: true`. */
-  loggers(options: ResolvedOptions): Logger[];
+  loggers(): Logger[];
 }
 
 /** Nothing is added before a preset is installed. */
@@ -100,11 +100,14 @@ export async function openLoggers(loggers: readonly Logger[]): Promise<void> {
  * @throws {TypeError} If one is there twice: it would get each row twice
  */
 export function loggersOf(options: ResolvedOptions): readonly Logger[] {
-  if (typeof options.logger === "boolean") return options.logger ? defaults.loggers(options) : [];
-  const loggers = [options.logger].flat();
+  const { logger: given, defaultRootDir } = options;
+  const loggers = given === true ? defaults.loggers() : given === false ? [] : [given].flat();
   const twice = loggers.find((logger, i) => loggers.indexOf(logger) !== i);
-  if (twice === undefined) return loggers;
-  throw new TypeError(
-    `Cannot make a Trainer: each logger must be given once, a ${twice.constructor.name} is there twice`,
-  );
+  if (twice !== undefined) {
+    throw new TypeError(
+      `Cannot make a Trainer: each logger must be given once, a ${twice.constructor.name} is there twice`,
+    );
+  }
+  for (const logger of loggers) logger.setRootDir?.(defaultRootDir);
+  return loggers;
 }
