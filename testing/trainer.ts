@@ -1,7 +1,7 @@
 /** What tests of the trainer share: small models, data, a logger that remembers, folders. */
 import { ArrayDataset, DataLoader, type DataLoaderOptions } from "../data/mod.ts";
-import { LightningModule, type Logger, type LogPoint, type OptimizerConfig } from "../lightning.ts";
-import type { TrainerOptions } from "../lightning.ts";
+import { LightningModule, type Loader, type Logger, type LogPoint, type OptimizerConfig } from "../lightning.ts";
+import { Trainer, type TrainerOptions } from "../lightning.ts";
 import { crossEntropy, type Device, mean, mul, relu, type Tensor, tensor } from "../mod.ts";
 import { Dropout, Linear, Parameter } from "../nn/mod.ts";
 import { AdamW, type Optimizer, SGD, StepLR } from "../optim/mod.ts";
@@ -122,6 +122,19 @@ export class Slope extends LightningModule<Tensor> {
   value(): Promise<number> {
     return this.weight.item();
   }
+}
+
+/** Trains a Slope on batches of these values and returns the trainer. */
+export async function fit(
+  module: Slope,
+  values: readonly number[] | Iterable<unknown>,
+  options: TrainerOptions = {},
+  entry: Parameters<Trainer["fit"]>[2] = {},
+): Promise<Trainer> {
+  const trainer = new Trainer({ ...quiet, maxEpochs: 1, ...options });
+  const numbers = Array.isArray(values) && values.every((value) => typeof value === "number");
+  await trainer.fit(module, numbers ? constantBatches(values) : values as Loader, entry);
+  return trainer;
 }
 
 /** Points [N, 4] and classes [N] from 0 to 2. */
