@@ -290,7 +290,7 @@ export class FitLoop {
       if (run.mustStop() || (this.#validationDue() && !await this.#validate())) return;
       progress.place = "validated";
     }
-    if (run.schedulers.length > 0) await stepPlateauSchedulers(run, "step");
+    if (run.schedulers.length > 0 && progress.windowBatches === 0) await stepPlateauSchedulers(run, "step");
     progress.place = "batch";
   }
 
@@ -310,7 +310,7 @@ export class FitLoop {
       await reporter.refresh();
       await hooks.monitoring("onTrainEpochEnd");
     }
-    if (over) await stepPlateauSchedulers(this.#run, "epoch");
+    if (progress.lastBatch) await stepPlateauSchedulers(this.#run, "epoch");
     await reporter.writeEpochRow();
     if (over) {
       this.#tellNoStep();

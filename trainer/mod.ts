@@ -25,7 +25,7 @@ export {
 } from "./checkpoint.ts";
 export { type Defaults, setDefaults } from "./defaults.ts";
 export { LightningModule, type ModuleHost } from "./lightning_module.ts";
-export type { ModuleHooks, StepOutput } from "./module_hooks.ts";
+export type { LossOutput, ModuleHooks, StepOutput } from "./module_hooks.ts";
 export type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./optimizer_config.ts";
 export type {
   CombinedLoadersFor,

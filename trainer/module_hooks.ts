@@ -5,8 +5,22 @@ import type { Callback } from "./callback.ts";
 import type { CheckpointData } from "./checkpoint.ts";
 import type { ConfiguredOptimizers } from "./optimizer_config.ts";
 
+/** A loss with what else a training step gives. */
+export interface LossOutput {
+  /** The loss: one number. */
+  loss: Tensor;
+  /**
+   * The items (tokens, say) that the loss is a sum over. Then the gradients of an accumulation window are divided by the
+   * items of all its batches, in place of the number of batches: a mean over items, however they lie in batches. A tensor
+   * with one element stays on the device; in a compiled step a number is that of the recording.
+   */
+  count?: Tensor | number;
+  /** What hooks may want to know. */
+  [key: string]: unknown;
+}
+
 /** What a training step gives: the loss, an object with it, or nothing to skip the batch. */
-export type StepOutput = Tensor | { loss: Tensor; [key: string]: unknown } | null | undefined | void;
+export type StepOutput = Tensor | LossOutput | null | undefined | void;
 
 /**
  * The methods of a module that the trainer calls where they are there: its steps, where its data and optimizers come from, and

@@ -1,11 +1,12 @@
 import { show } from "../device/option_names.ts";
-import { div, mul } from "../kernels/mod.ts";
+import { div, mul, to } from "../kernels/mod.ts";
 import { LBFGS, type Optimizer } from "../optim/mod.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { lastly, then } from "./_then.ts";
 import type { StepOutput } from "./module_hooks.ts";
+import { countOf } from "./item_counts.ts";
 import type { Step } from "./loaders.ts";
 import type { OwnedStep } from "./optimizers.ts";
 import type { Run } from "./run.ts";
@@ -94,12 +95,15 @@ export class Optimization {
     const run = this.#run;
     const given = own === null ? run.runStep("trainingStep", batch, step.index) : run.runOwn(own, batch, step.index);
     return then(given as StepOutput | Promise<StepOutput>, (outputs) => {
-      const loss = run.skipBackward ? null : lossOf(outputs);
+      const loss = run.skipBackward ? null : lossOf(outputs), which = run.optimizers.indexOf(optimizer!);
+      const count = loss === null || run.trainer.options.lightningCompat ? null : countOf(outputs);
       const clears = this.#windowBefore === 0 && optimizer !== null && !run.skipBackward;
+      if (clears) run.counts.begin(which);
       const cleared = clears ? this.#zeroGrad(optimizer, step) : undefined;
       return then(cleared, () => {
-        const scaled = loss === null ? null : this.#scaled(loss, step);
+        const scaled = loss === null || count !== null ? loss : this.#scaled(loss, step);
         return then(scaled === null ? undefined : run.backward(scaled), () => {
+          if (loss !== null) run.counts.take(which, count);
           run.progress.windowBatches = this.#windowBefore + 1;
           return scaled === loss ? outputs : withLoss(outputs, scaled!.detach());
         });
@@ -119,11 +123,14 @@ export class Optimization {
     );
   }
 
-  /** What follows the last backward of a window: an average over the batches really in it, and clipping. */
+  /** What follows the last backward of a window: an average over the batches really in it, or their items, and clipping. */
   #finishGradients(optimizer: Optimizer): void | Promise<void> {
-    const { hooks, module, trainer: { options, accumulateGradBatches }, progress: { windowBatches } } = this.#run;
-    const missing = accumulateGradBatches - windowBatches;
-    if (missing > 0 && !Number.isFinite(this.#trainBatches) && !options.lightningCompat) {
+    const { hooks, module, optimizers, trainer: { options, accumulateGradBatches } } = this.#run;
+    const { windowBatches } = this.#run.progress;
+    const missing = accumulateGradBatches - windowBatches,
+      items = this.#run.counts.factor(optimizers.indexOf(optimizer));
+    if (items !== null) scaleGradients(optimizer, items);
+    else if (missing > 0 && !Number.isFinite(this.#trainBatches) && !options.lightningCompat) {
       scaleGradients(optimizer, accumulateGradBatches / windowBatches);
     }
     this.#run.unscale(optimizer);
@@ -175,12 +182,12 @@ function withLoss(outputs: StepOutput, loss: Tensor): StepOutput {
   return outputs instanceof Tensor ? loss : { ...outputs as object, loss };
 }
 
-function scaleGradients(optimizer: Optimizer, factor: number): void {
+function scaleGradients(optimizer: Optimizer, factor: Tensor | number): void {
   noGrad(() => {
     for (const parameter of optimizer.paramGroups.flatMap((group) => group.params)) {
       const { grad } = parameter;
       if (grad === null) continue;
-      parameter.grad = keep(mul(grad, factor));
+      parameter.grad = keep(to(mul(grad, factor), grad.dtype));
       grad.dispose();
     }
   });

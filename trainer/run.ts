@@ -9,6 +9,7 @@ import { mustBeForemost, type Occupant } from "./_exclusive.ts";
 import { lastly, then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
 import { HookTable } from "./hooks.ts";
+import type { ItemCounts } from "./item_counts.ts";
 import { LightningModule, type ModuleHost } from "./lightning_module.ts";
 import type { EvalLoadersFor, TrainLoadersFor } from "./loader_types.ts";
 import { listLoaders, type NamedLoader, type Step } from "./loaders.ts";
@@ -70,6 +71,7 @@ export interface RunParts {
   readonly callbacks: readonly Callback[];
   readonly progress: FitProgress;
   readonly reporter: Reporter;
+  readonly counts: ItemCounts;
   readonly saves: SaveQueue;
   readonly signal: AbortSignal | null;
   readonly occupant: Occupant;
@@ -88,6 +90,7 @@ export class Run implements ModuleHost {
   readonly hooks: HookTable;
   readonly precision: Precision;
   readonly profiler: Profiler | null;
+  readonly counts: ItemCounts;
   readonly saves: SaveQueue;
   readonly pace: Pace = new Pace();
   readonly given: GivenLoaders;
@@ -127,12 +130,15 @@ export class Run implements ModuleHost {
   readonly undo: (() => void)[] = [];
 
   /** @param parts What the entry point works on */
-  constructor({ trainer, module, data, given, callbacks, progress, reporter, saves, signal, occupant }: RunParts) {
+  constructor(
+    { trainer, module, data, given, callbacks, progress, reporter, counts, saves, signal, occupant }: RunParts,
+  ) {
     this.trainer = trainer;
     this.module = module;
     this.data = data;
     this.progress = progress;
     this.reporter = reporter;
+    this.counts = counts;
     this.saves = saves;
     this.hooks = new HookTable(reporter, trainer, module, callbacks);
     this.precision = trainer.precision;

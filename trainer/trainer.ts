@@ -104,12 +104,18 @@ export class Trainer extends TrainerStatus {
           `Cannot resume from ${ckptPath}: it must hold training, it holds weights only`,
         );
       }
+      // A window that was open when an earlier fit ended between two batches goes on, with its gradients.
+      const inWindow = state === null && work.loop?.randomBeforeBatch === null && work.progress.windowBatches > 0;
       const goesOn = state?.progress ?? work.progress, from = state === null ? work.loop?.loaderState : state.loader;
       const loop = work.loop = new FitLoop(run, goesOn.midEpoch ? from ?? null : null);
       await configureOptimizers(run);
       if (this.options.enableAutologHparams) await logHyperparameters(run, this.loggers);
       await run.hooks.call("onFitStart");
-      module.zeroGrad();
+      if (inWindow) work.counts.wake();
+      else {
+        module.zeroGrad();
+        work.counts.dispose();
+      }
       if (state !== null) restoreTraining(run, state);
       await loop.go();
       await work.reporter.flush();
@@ -309,6 +315,7 @@ export class Trainer extends TrainerStatus {
         callbacks,
         progress: work.progress,
         reporter: work.reporter,
+        counts: work.counts,
         saves: this.#saves,
         signal: options.signal ?? null,
         occupant,
@@ -324,6 +331,7 @@ export class Trainer extends TrainerStatus {
       work.reporter.startClock(work.progress.seconds);
       work.reporter.clearProgressBar();
       work.state = await enter(run, stage, this.loggers, () => body(run));
+      await work.counts.rest();
       await this.precision.rest();
     } catch (error) {
       work.state = "failed";
@@ -339,14 +347,16 @@ export class Trainer extends TrainerStatus {
 
   /** After an error nothing stays on the device. Between two batches the state is whole: it can still be saved. */
   async #leaveDevice(): Promise<void> {
-    const { progress, loop, reporter: { fitStore } } = this.#work;
+    const { progress, loop, counts, reporter: { fitStore } } = this.#work;
     try {
       if (progress.midEpoch && loop?.randomBeforeBatch === null) await fitStore.moveToHost();
       else fitStore.reset();
+      await counts.rest();
       await this.precision.rest();
     } catch {
       // The device is lost, which the run's own error says.
       fitStore.reset();
+      counts.dispose();
       this.precision.dispose();
     }
   }

@@ -6,6 +6,7 @@ import type { Callback, CheckpointCallback } from "./callback.ts";
 import { checkMedia, checkNumbers } from "./check_logged.ts";
 import { callbacksOf, loggersOf } from "./defaults.ts";
 import type { FitLoop } from "./fit_loop.ts";
+import { ItemCounts } from "./item_counts.ts";
 import type { Logger, MediaPoint, Table } from "./logger.ts";
 import type { ResolvedSchedulerConfig } from "./optimizers.ts";
 import { DEFAULT_EPOCHS, type ResolvedOptions, resolveOptions, type TrainerOptions } from "./options.ts";
@@ -33,6 +34,7 @@ export interface TrainerWork {
   isTrial: boolean;
   readonly progress: FitProgress;
   readonly reporter: Reporter;
+  readonly counts: ItemCounts;
 }
 
 /** What a trainer works on, for what may change it: the trainer, and trials before its training. */
@@ -84,6 +86,7 @@ export abstract class TrainerStatus implements DataModuleTrainer {
       isTrial: false,
       progress,
       reporter: new Reporter(loggers, logEveryNSteps, progress),
+      counts: new ItemCounts(),
     };
   }
 

@@ -16,6 +16,7 @@ import type { LightningModule } from "./lightning_module.ts";
 import type { Run } from "./run.ts";
 
 const count = z.number().int().min(0);
+const hostTensor = z.custom<HostTensor<DType>>(isHostTensor);
 const record = z.record(z.string(), z.unknown());
 const numbers = z.record(z.string(), z.number().or(z.nan()).or(z.literal([Infinity, -Infinity])));
 
@@ -36,7 +37,9 @@ const trainingState = z.object({
   }),
   optimizers: z.array(record),
   lrSchedulers: z.array(record),
-  gradients: z.record(z.string(), z.custom<HostTensor<DType>>(isHostTensor)),
+  gradients: z.record(z.string(), hostTensor),
+  /** Items in the open accumulation window, by the optimizer's number. */
+  counts: z.record(z.string(), hostTensor).default({}),
   loader: record.nullable(),
   callbackMetrics: numbers,
   metricSteps: z.record(z.string(), count),
@@ -80,6 +83,7 @@ export function captureState(
     optimizers: run.optimizers.map((optimizer) => optimizer.stateDict()),
     lrSchedulers: run.schedulers.map(({ scheduler }) => scheduler.stateDict()),
     gradients: progress.windowBatches > 0 ? gradientsOf(run) : {},
+    counts: progress.windowBatches > 0 ? run.counts.stateDict() : {},
     loader: progress.midEpoch ? loop?.loaderState ?? null : null,
     callbackMetrics: { ...reporter.callbackMetrics },
     metricSteps: { ...reporter.metricSteps },
@@ -173,6 +177,7 @@ export function restoreTraining(run: Run, state: TrainingState): void {
     }
     parameter.grad = keep(tensor(gradient));
   }
+  run.counts.loadStateDict(state.counts);
   Object.assign(progress, state.progress);
   const metrics = metricsOf(module);
   for (const metric of metrics.values()) if (metric.updateCount > 0) metric.reset();
