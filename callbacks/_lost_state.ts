@@ -4,6 +4,7 @@ import type { Callback } from "../trainer/mod.ts";
 export function lostState(callback: Callback, what: string): Error {
   return new Error(
     `Cannot save a checkpoint of ${callback.constructor.name}: ${what} must be in it, but went when fit was left before its ` +
-      "end; a ModelCheckpoint with saveLast, or with saveOnException, saves it in time",
+      "end; a ModelCheckpoint with saveLast, or with saveOnException, saves it in time; { weightsOnly: true } saves the " +
+      "weights as they are",
   );
 }

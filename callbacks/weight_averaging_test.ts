@@ -71,3 +71,16 @@ trainerTest("checkpoints hold the average, and a resumed run goes on with both",
     assertEquals(await resumed.value(), await whole.value());
   });
 });
+
+trainerTest("a signal after the last batch's epoch interrupts nothing: training ends with the average", async () => {
+  for (const hook of ["onTrainEpochEnd", "onTrainEnd"]) {
+    const controller = new AbortController();
+    const callbacks = [
+      new LambdaCallback({ [hook]: () => controller.abort() }),
+      new EMAWeightAveraging({ decay: 0.5 }),
+    ];
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, callbacks }), module = new Slope();
+    await trainer.fit(module, constantBatches([1, 2, 3, 4]), { signal: controller.signal });
+    assertEquals([trainer.state, await module.value()], ["finished", -7], hook);
+  }
+});

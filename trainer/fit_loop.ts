@@ -46,6 +46,8 @@ export class FitLoop {
   #beforeValidation: BeforeValidation | null = null;
   /** While a batch is not done: the random numbers before it. */
   #randomBefore: RandomState | null = null;
+  /** Batches in the accumulation window before it. */
+  #windowBefore = 0;
 
   /**
    * @param run The run
@@ -98,12 +100,15 @@ export class FitLoop {
     pipelines.sideBySide++;
     try {
       await hooks.call("onTrainStart");
-      if (this.#options.validateAtStart && progress.batchesSeen === 0) await this.#validate(() => {});
+      if (this.#options.validateAtStart && progress.batchesSeen === 0 && !progress.midEpoch) {
+        await this.#validate(() => {});
+      }
       while (!this.#finished()) await run.timed("runTrainingEpoch", () => this.#epoch());
       // A save that began earlier is none of this moment.
       if (run.interrupted) await run.saves.settle();
       const written = run.saves.written;
-      if (!this.#reachedEnd()) {
+      if (this.#reachedEnd()) run.complete = true;
+      else {
         run.cutShort = true;
         await hooks.callbacks("onInterrupt");
       }
@@ -202,6 +207,8 @@ export class FitLoop {
       }
       return progress.lastBatch;
     } finally {
+      // A batch that failed is trained again, and counted then.
+      if (this.#randomBefore !== null) progress.windowBatches = this.#windowBefore;
       this.#loaderState = this.loaderState;
       this.#cursor = null;
       run.reporter.leaveBatch();
@@ -235,6 +242,7 @@ export class FitLoop {
     const run = this.#run, progress = this.#progress;
     const { hooks, reporter, module } = run;
     this.#randomBefore = defaultGenerator.state;
+    this.#windowBefore = progress.windowBatches;
     defaultGenerator.startStep();
     const moved = run.transfer(step.batch, 0, this.loaders.train.loader);
     const batch = moved instanceof Promise ? await moved : moved;

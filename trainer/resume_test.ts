@@ -143,6 +143,33 @@ trainerTest("an interrupted fit goes on in the same process with the next batch 
   });
 });
 
+trainerTest("a batch that failed after its gradients is trained again by the run that resumes", async () => {
+  await inFolder(async (folder) => {
+    const { LambdaCallback, ModelCheckpoint } = await import("../callbacks/mod.ts");
+    const scenario: Scenario = {
+      module: () => new Net(),
+      train: shuffled,
+      options: { validateAtStart: true },
+      val: validation,
+    };
+    seedEverything(1);
+    const whole = await fit(scenario, folder, new MemoryLogger(), {});
+    const fails = new LambdaCallback({
+      onBeforeOptimizerStep: ({ globalStep }) => {
+        if (globalStep === 7) throw new Error("out of luck");
+      },
+    });
+    const keeps = new ModelCheckpoint({ dirpath: folder, saveLast: true, saveOnException: true });
+    seedEverything(1);
+    const cut = { callbacks: [fails, keeps], enableCheckpointing: true };
+    await assertRejects(() => fit(scenario, folder, new MemoryLogger(), cut), Error, "out of luck");
+    seedEverything(99);
+    const resumed = await fit(scenario, folder, new MemoryLogger(), {}, keeps.lastModelPath);
+    assertEquals(resumed.model, whole.model);
+    assertEquals(resumed.state.training.progress, whole.state.training.progress);
+  });
+});
+
 trainerTest("dropout and order are part of what is compared", async () => {
   await inFolder(async (folder) => {
     const scenario: Scenario = { module: () => new Net(), train: shuffled };

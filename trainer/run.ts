@@ -126,6 +126,8 @@ export class Run implements ModuleHost {
   #stopWaiting: (() => void) | null = null;
   /** Set by a loop that ended early because it had to. */
   cutShort = false;
+  /** Set by fit when training has come to its end: nobody can interrupt it any more. */
+  complete = false;
   /** What has to be undone when the run ends. */
   readonly undo: (() => void)[] = [];
 

@@ -118,7 +118,8 @@ export abstract class TrainerStatus implements DataModuleTrainer {
 
   /** Whether Ctrl-C or a signal ends the run after the present batch. */
   get interrupted(): boolean {
-    return this.#work.run?.mustStop() ?? false;
+    const { run } = this.#work;
+    return run !== null && !run.complete && run.mustStop();
   }
 
   /** Optimizer steps so far; with several optimizers one a batch. */
