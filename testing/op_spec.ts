@@ -119,7 +119,7 @@ export function roundTo(dtype: DType, values: ArrayLike<number>): Float64Array {
     case "bf16":
       return Float64Array.from(bf16ToF32(f32ToBf16(values)));
     case "f32":
-      return Float64Array.from(values, Math.fround);
+      return new Float64Array(new Float32Array(values));
     case "bool":
       return Float64Array.from(values, (v) => v === 0 ? 0 : 1);
     default:

@@ -126,15 +126,17 @@ export function reduce(
   return array(keepdim ? kept : x.shape.filter((_, axis) => !axes.has(axis)), groups.map(f));
 }
 
-/** Applies a function to every row along an axis; a row keeps its length. */
+/** Applies a function to every row along an axis; a row keeps its length. Its array is reused between calls. */
 export function mapRows(x: NDArray, f: (row: Float64Array) => ArrayLike<number>, dim = -1): NDArray {
   const axis = axisOf(dim, x.shape.length);
   const step = strides(x.shape)[axis] ?? 1;
   const length = x.shape[axis] ?? 1;
   const data = new Float64Array(x.data.length);
+  const input = new Float64Array(length);
   for (let start = 0; start < data.length; start++) {
     if (Math.floor(start / step) % length !== 0) continue;
-    const row = f(Float64Array.from({ length }, (_, k) => x.data[start + k * step]));
+    for (let k = 0; k < length; k++) input[k] = x.data[start + k * step];
+    const row = f(input);
     for (let k = 0; k < length; k++) data[start + k * step] = row[k];
   }
   return { shape: x.shape, data };
@@ -177,16 +179,19 @@ export function matmul(a: NDArray, b: NDArray): NDArray {
   const [n, k] = left.shape.slice(-2);
   const m = right.shape.at(-1) as number;
   const batch = broadcastShape(left.shape.slice(0, -2), right.shape.slice(0, -2));
-  const place = (x: NDArray, index: readonly number[], row: number, column: number) => {
-    const lead = batch.length - (x.shape.length - 2);
-    const own = x.shape.slice(0, -2).map((size, axis) => size === 1 ? 0 : index[axis + lead]);
-    return at(x, [...own, row, column]);
+  /** Where the matrix of a batch index begins. */
+  const start = ({ shape }: NDArray, index: readonly number[]) => {
+    const axes = shape.length - 2, lead = batch.length - axes;
+    let matrix = 0;
+    for (let axis = 0; axis < axes; axis++) {
+      matrix = matrix * shape[axis] + (shape[axis] === 1 ? 0 : index[axis + lead]);
+    }
+    return matrix * shape[axes] * shape[axes + 1];
   };
   const full = build([...batch, n, m], (index) => {
+    const row = start(left, index) + index[batch.length] * k, column = start(right, index) + index[batch.length + 1];
     let sum = 0;
-    for (let i = 0; i < k; i++) {
-      sum += place(left, index, index[batch.length], i) * place(right, index, i, index[batch.length + 1]);
-    }
+    for (let i = 0; i < k; i++) sum += left.data[row + i] * right.data[column + i * m];
     return sum;
   });
   return reshape(full, [...batch, ...(a.shape.length === 1 ? [] : [n]), ...(b.shape.length === 1 ? [] : [m])]);

@@ -121,7 +121,7 @@ async function compareDerivatives<A>(
   const named = inputs.map((input, i) => ({ input, i })).filter(({ input }) => input.grad);
   // An op without a gradient shows itself here, and not by passing.
   if (smooth.length === 0) return ["no output requires gradients, although inputs do"];
-  const weights = want.map(({ data }, i) => roundTo(outputs[i].dtype, Float64Array.from(data, () => draws.normal())));
+  const weights = want.map(({ data }, i) => roundTo(outputs[i].dtype, data.map(() => draws.normal())));
   const gradOutputs = smooth.map(({ output, i }) =>
     tensor(Float32Array.from(weights[i]), { dtype: output.dtype, shape: [...output.shape] })
   );
@@ -140,7 +140,7 @@ async function compareDerivatives<A>(
     const shape = grads[k]?.shape ?? input.value.shape;
     if (shape.join() !== input.value.shape.join()) return `${label} has shape [${shape.join(", ")}]`;
     if (g.length === 0) return [];
-    const direction = Float64Array.from(input.value.data, () => draws.normal());
+    const direction = input.value.data.map(() => draws.normal());
     const moved = (step: number) =>
       inputs.map(({ value }, j) =>
         j === i ? { shape: value.shape, data: value.data.map((x, e) => x + step * direction[e]) } : value
