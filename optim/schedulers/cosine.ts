@@ -52,7 +52,9 @@ export class CosineAnnealingLR extends LRScheduler {
     if (t === 0) return this.current;
     if (this.stepCount === 1) return this.closedForm();
     if ((t - 1 - tMax) % (2 * tMax) === 0) {
-      return this.current.map((lr, i) => lr + (this.baseLrs[i] - min) * (1 - Math.cos(Math.PI / tMax)) / 2);
+      // A group that was added later has no rate to begin from.
+      const rise = (1 - Math.cos(Math.PI / tMax)) / 2;
+      return this.current.map((lr, i) => lr + ((this.baseLrs[i] ?? min) - min) * rise);
     }
     const ratio = (1 + Math.cos(Math.PI * t / tMax)) / (1 + Math.cos(Math.PI * (t - 1) / tMax));
     return this.current.map((lr) => ratio * (lr - min) + min);

@@ -138,12 +138,11 @@ export class OneCycleLR extends LRScheduler {
     });
     const { end, from, to, momentumUp } = this.#phases[at];
     const part = (t - start) / (end - start);
-    return this.optimizer.paramGroups.map((group, i) => {
-      const rates = this.#rates[i];
+    return this.#rates.map((rates, i) => {
       if (this.#cycleMomentum) {
         const { baseMomentum: low, maxMomentum: high } = rates;
         setMomentum(
-          group,
+          this.optimizer.paramGroups[i],
           momentumUp === null ? high : momentumUp ? this.#anneal(low, high, part) : this.#anneal(high, low, part),
         );
       }
@@ -277,7 +276,8 @@ export class SWALR extends LRScheduler {
     if (this.#epochs === 0) t = Math.max(1, t);
     const share = (step: number) => this.#shape(Math.max(0, Math.min(1, step / Math.max(1, this.#epochs))));
     const before = share(t - 1), now = share(t);
-    return this.current.map((lr, i) => {
+    // Groups that were added later are not annealed, nor in a run that resumes with them.
+    return this.current.slice(0, this.baseLrs.length).map((lr, i) => {
       const end = this.#swaLrs[i];
       const first = before === 1 ? end : (lr - before * end) / (1 - before);
       return end * now + first * (1 - now);

@@ -245,7 +245,8 @@ export class MultiplicativeLR extends LRScheduler {
 
   /** Rates by group for the present step. */
   protected override rates(): number[] {
-    return this.current.map((lr, i) => this.lastEpoch > 0 ? lr * this.#lambdas[i](this.lastEpoch) : lr);
+    const { current, lastEpoch } = this;
+    return this.#lambdas.map((lambda, i) => lastEpoch > 0 ? current[i] * lambda(lastEpoch) : current[i]);
   }
 }
 

@@ -3,17 +3,20 @@ import {
   ChainedScheduler,
   ConstantLR,
   CosineAnnealingLR,
+  CosineAnnealingWarmRestarts,
   CyclicLR,
   ExponentialLR,
   LambdaLR,
   LinearLR,
   linearWarmup,
   type LRScheduler,
+  MultiplicativeLR,
   OneCycleLR,
   ReduceLROnPlateau,
   type ScheduledGroup,
   SequentialLR,
   StepLR,
+  SWALR,
 } from "./mod.ts";
 
 function groups(...lrs: number[]): { paramGroups: ScheduledGroup[] } {
@@ -98,4 +101,27 @@ Deno.test("options that make no sense are refused", () => {
   const schedulers = [new StepLR(a, { stepSize: 1 }), new StepLR(b, { stepSize: 1 })];
   assertThrows(() => new SequentialLR(a, { schedulers, milestones: [1] }), RangeError, "same optimizer");
   assertThrows(() => new SequentialLR(a, { schedulers: [schedulers[0]], milestones: [1] }), RangeError, "milestones");
+});
+
+Deno.test("a group that is added later keeps its rate, or follows: it never gets one that is no number", () => {
+  const kinds: ((optimizer: ReturnType<typeof groups>) => LRScheduler)[] = [
+    (optimizer) => new CosineAnnealingLR(optimizer, { tMax: 3 }),
+    (optimizer) => new CosineAnnealingWarmRestarts(optimizer, { t0: 3 }),
+    (optimizer) => new MultiplicativeLR(optimizer, { lrLambda: () => 0.5 }),
+    (optimizer) => new LambdaLR(optimizer, { lrLambda: (step) => 0.5 ** step }),
+    (optimizer) => new OneCycleLR(optimizer, { maxLr: 1, totalSteps: 20 }),
+    (optimizer) => new CyclicLR(optimizer, { baseLr: 0.1, maxLr: 1, stepSizeUp: 2 }),
+    (optimizer) => new SWALR(optimizer, { swaLr: 0.5, annealEpochs: 3 }),
+  ];
+  for (const [kind, make] of kinds.entries()) {
+    const alone = groups(1), grown = groups(1);
+    const schedules = [make(alone), make(grown)];
+    for (let step = 0; step < 10; step++) {
+      if (step === 2) grown.paramGroups.push({ lr: 0.25, momentum: 0.9 });
+      for (const scheduler of schedules) scheduler.step();
+      assertEquals(grown.paramGroups[0], alone.paramGroups[0], `schedule ${kind}`);
+      const later = grown.paramGroups[1]?.lr ?? 0;
+      assert(later >= 0 && later <= 0.25, `schedule ${kind}, step ${step}: ${later}`);
+    }
+  }
 });
