@@ -1,4 +1,4 @@
-import { checkObject } from "../device/option_names.ts";
+import { checkOptions } from "../trainer/check_options.ts";
 import {
   Callback,
   type LightningDataModule,
@@ -10,6 +10,7 @@ import {
   type TrainerData,
   Tuner,
 } from "../trainer/mod.ts";
+import { lrRules, sizeRules } from "../trainer/tuner/tuner.ts";
 
 /**
  * Looks for a learning rate when training begins, and trains with it. A resumed run has its rate already.
@@ -30,11 +31,11 @@ export class LearningRateFinder extends Callback {
    * Makes the callback.
    *
    * @param options Which rates are tried; as for `Tuner.lrFind`
+   * @throws {TypeError} Naming each option that is wrong
    */
   constructor(options: LrFindOptions = {}) {
     super();
-    checkObject("make a LearningRateFinder", options, "minLr");
-    this.#options = options;
+    this.#options = checkOptions("a LearningRateFinder", lrRules, options);
   }
 
   /** What was found, `null` before. */
@@ -74,11 +75,11 @@ export class BatchSizeFinder extends Callback {
    * Makes the callback.
    *
    * @param options Which sizes are tried; as for `Tuner.scaleBatchSize`
+   * @throws {TypeError} Naming each option that is wrong
    */
   constructor(options: ScaleBatchSizeOptions = {}) {
     super();
-    checkObject("make a BatchSizeFinder", options, "mode", true);
-    this.#options = options;
+    this.#options = checkOptions("a BatchSizeFinder", sizeRules, options);
   }
 
   /** What was found, `null` before. */

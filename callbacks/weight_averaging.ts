@@ -1,4 +1,4 @@
-import { checkObject } from "../device/option_names.ts";
+import * as z from "zod";
 import { AveragedModel, type AveragedModelOptions } from "../optim/mod.ts";
 import { hostTensor, isHostTensor } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -12,6 +12,12 @@ import {
   type Stage,
   type Trainer,
 } from "../trainer/mod.ts";
+import { checkOptions } from "../trainer/check_options.ts";
+
+const rules = {
+  decay: [z.number().min(0).max(1).nullable().default(null), "a number from 0 to 1 or null"],
+  useBuffers: [z.boolean().default(false), "true or false"],
+} as const;
 
 /** Where a checkpoint keeps the trained weights while its own are the average. */
 const RAW = "currentModelState", COUNT = "averagedUpdates";
@@ -49,11 +55,11 @@ export class WeightAveraging extends Callback {
    * Makes the callback.
    *
    * @param options Kind of average: equal weights, or with `decay` exponential; whether buffers are averaged too
+   * @throws {TypeError} Naming each option that is wrong
    */
   constructor(options: AveragedModelOptions = {}) {
     super();
-    checkObject("make a WeightAveraging", options, "decay");
-    this.#options = options;
+    this.#options = checkOptions("a WeightAveraging", rules, options);
   }
 
   /** Whether the average has taken in weights. */

@@ -1,4 +1,4 @@
-import { show, unknownOption } from "../device/option_names.ts";
+import { nearest, show, unknownOption } from "../device/option_names.ts";
 import { trainerRules } from "../trainer/options.ts";
 import { classSpec } from "./_flags.ts";
 import { isTree, type Tree, valueAt } from "./_tree.ts";
@@ -73,7 +73,7 @@ export class ConfigCheck {
       if (choice === null) continue;
       this.#checkOptions(`--${section}`, (registry as AnyRegistry)[choice.classPath], choice.initArgs, linked);
     }
-    if (chosen.lrScheduler !== null && chosen.optimizer === null) {
+    if (chosen.lrScheduler !== null && (given.optimizer ?? null) === null) {
       this.problems.push("--lrScheduler needs an --optimizer beside it, there is none");
     }
     const { seedEverything = 0, ckptPath = null } = given;
@@ -89,8 +89,10 @@ export class ConfigCheck {
     return { seedEverything, ckptPath, trainer, ...chosen, lrScheduler } as Config;
   }
 
-  #wrong(option: string, allowed: string, value: unknown): void {
-    this.problems.push(`${option} must be ${allowed}, got ${value === undefined ? "nothing" : show(value)}`);
+  #wrong(option: string, allowed: string, value: unknown, names: readonly string[] = []): void {
+    const meant = typeof value === "string" ? nearest(value, names) : null;
+    const got = value === undefined ? "nothing" : show(value);
+    this.problems.push(`${option} must be ${allowed}, got ${got}${meant === null ? "" : `, ${meant} is the nearest`}`);
   }
 
   /** A class of a registry; `needed` where one has to be given. */
@@ -109,7 +111,7 @@ export class ConfigCheck {
     if (foreign.length > 0) return null;
     const { classPath = names.length === 1 ? names[0] : undefined, initArgs = {} } = value;
     if (typeof classPath !== "string" || !Object.hasOwn(registry, classPath)) {
-      this.#wrong(`--${section}`, names.map(show).join(" or ") || leftOut(section), classPath);
+      this.#wrong(`--${section}`, names.map(show).join(" or ") || leftOut(section), classPath, names);
       return null;
     }
     if (!isTree(initArgs)) {

@@ -1,5 +1,5 @@
 import { FileError, readText } from "../platform/mod.ts";
-import { isTree, merge, readYaml, type Tree, treeOf, UsageError } from "./_tree.ts";
+import { isTree, merge, readYaml, type Tree, treeOf, UsageError, valueAt } from "./_tree.ts";
 
 /** What a command line says. */
 export interface Words {
@@ -14,15 +14,18 @@ const CLASSES = new Set(["model", "data", "optimizer", "lrScheduler"]);
 
 /**
  * Reads a command line after its subcommand: `--config FILE`, and options such as `--trainer.maxEpochs=3`, whose values are
- * YAML. A flag without a value is true.
+ * YAML. A flag without a value is true; `+=` adds to the list that earlier words gave.
  *
  * @throws {UsageError} For words that are none of these
  */
 export async function readFlags(words: readonly string[]): Promise<Words> {
   let tree: Tree = {}, help = false, printConfig = false;
   for (let i = 0; i < words.length; i++) {
-    const [, name, equals, given] = /^--([\w.-]+)(=?)([\s\S]*)$/.exec(words[i]) ?? [];
-    if (name === undefined) throw new UsageError(`Cannot understand ${words[i]}: options begin with two dashes`);
+    const [, name, equals = "", given] = /^--([\w.-]+)(?:(\+?=)([\s\S]*))?$/.exec(words[i]) ?? [];
+    if (name === undefined) {
+      const rule = words[i].startsWith("--") ? "it must be --name or --name=value" : "options begin with two dashes";
+      throw new UsageError(`Cannot understand ${words[i]}: ${rule}`);
+    }
     if (name === "help") help = true;
     else if (name === "print-config" || name === "printConfig") printConfig = true;
     else {
@@ -31,8 +34,9 @@ export async function readFlags(words: readonly string[]): Promise<Words> {
       const text = takesNext ? words[++i] : equals === "" ? null : given;
       if (name === "config") tree = merge(tree, normal(await readConfig(text)));
       else {
-        const value = text === null ? true : readYaml(text, `--${name}`);
-        tree = merge(tree, normal(treeOf(name.split("."), value)));
+        const value = text === null ? true : readYaml(text, `--${name}`), path = pathOf(name);
+        const added = equals === "+=" ? [valueAt(tree, path) ?? [], value].flat() : value;
+        tree = merge(tree, normal(treeOf(path, added)));
       }
     }
   }
@@ -65,8 +69,17 @@ function normal(tree: Tree): Tree {
   );
 }
 
-/** Keys of a class that are not its options. */
-const OWN = ["classPath", "initArgs"], SCHEDULING = ["interval", "frequency", "monitor"];
+/** Where an option stands: `model.lr` is one of the class. */
+function pathOf(name: string): string[] {
+  const [section, option, ...rest] = name.split(".");
+  if (option === undefined) return [section];
+  return [section, ...CLASSES.has(section) && !ownKeys(section).includes(option) ? ["initArgs"] : [], option, ...rest];
+}
+
+/** Keys of a class that are not its options; a scheduler also says when it is stepped. */
+function ownKeys(section: string): string[] {
+  return ["classPath", "initArgs", ...section === "lrScheduler" ? ["interval", "frequency", "monitor"] : []];
+}
 
 /**
  * A class with options: by its name, or with options beside it, or in full.
@@ -77,8 +90,7 @@ const OWN = ["classPath", "initArgs"], SCHEDULING = ["interval", "frequency", "m
 export function classSpec(value: unknown, section: string): unknown {
   if (typeof value === "string") return { classPath: value };
   if (!isTree(value)) return value;
-  const own = section === "lrScheduler" ? [...OWN, ...SCHEDULING] : OWN;
-  const entries = Object.entries(value), beside = entries.filter(([key]) => !own.includes(key));
+  const own = ownKeys(section), entries = Object.entries(value), beside = entries.filter(([key]) => !own.includes(key));
   if (beside.length === 0) return value;
   const { initArgs } = value;
   return {

@@ -10,6 +10,7 @@ import { ConfigCheck } from "./_config.ts";
 import { usage } from "./_help.ts";
 import type { Program } from "./program.ts";
 import { registered } from "./registry.ts";
+import { standardCallbacks } from "./standard.ts";
 import { standardOptimizers } from "./standard_optimizers.ts";
 
 const PROGRAM = new URL("../testing/cli_program.ts", import.meta.url).pathname;
@@ -104,18 +105,21 @@ Deno.test("mistakes are named with option, value and what is allowed, all at onc
   assertEquals([code, stdout], [2, ""]);
   assertEquals(stderr.trimEnd().split("\n"), [
     "--colour: there is no option colour",
-    `--optimizer must be ${Object.keys(standardOptimizers).map((name) => `"${name}"`).join(" or ")}, got "Adams"`,
+    `--optimizer must be ${
+      Object.keys(standardOptimizers).map((name) => `"${name}"`).join(" or ")
+    }, got "Adams", Adam is the nearest`,
     "--model.batchSize must be left out: it follows from --data.batchSize",
     "--model.width must be a whole number from 1 on, got 0",
     '--model.lr must be a number above 0, got "fast"',
     "--model.depth: there is no option depth",
     "--data.batchSize must be a whole number from 1 on, up to 64, got 100",
     "--lrScheduler.stepSize must be a whole number from 1 on, got nothing",
-    "--lrScheduler needs an --optimizer beside it, there is none",
     "--seedEverything must be a whole number from 0 on, or false, got -1",
     '--trainer.maxEpochs must be a whole number from 0 on, -1 for no end, or null, got "many"',
     "--trainer.maxEpoch: there is no option maxEpoch, maxEpochs is the nearest",
-    '--trainer.callbacks.0 must be "EarlyStopping" or "LearningRateMonitor" or "ModelCheckpoint" or "Timer", got "EarlyStop"',
+    `--trainer.callbacks.0 must be ${
+      Object.keys(standardCallbacks).map((name) => `"${name}"`).join(" or ")
+    }, got "EarlyStop", EarlyStopping is the nearest`,
   ]);
 });
 
@@ -130,6 +134,7 @@ Deno.test("words that are no options, files that are no YAML, and classes that a
     const words: [string[], string][] = [
       [["--config", loop], `Cannot read ${loop}: a value must not hold itself`],
       [["model.lr=3"], "Cannot understand model.lr=3: options begin with two dashes"],
+      [["--trainer.maxEpochs:3"], "Cannot understand --trainer.maxEpochs:3: it must be --name or --name=value"],
       [["--config", bad], `Cannot read ${bad}: it must be YAML`],
       [["--config", sly], "a name must not be __proto__"],
       [["--config", list], "it must hold names and values"],
@@ -158,6 +163,26 @@ Deno.test("words that are no options, files that are no YAML, and classes that a
       assert(!stderr.includes("    at "), stderr);
     }
   });
+});
+
+Deno.test("+= adds to a list, whatever form it has", async () => {
+  const { tree } = await readFlags([
+    ...["--trainer.callbacks=Timer", "--trainer.callbacks+=LearningRateMonitor"],
+    ...["--trainer.callbacks+={ classPath: EarlyStopping, monitor: loss }", "--model=Net", "--model.sizes+=[4, 8]"],
+    ...["--model.sizes+=16", "--trainer.logger=CSVLogger", "--trainer.logger+=[JSONLLogger]"],
+  ]);
+  assertEquals(tree, {
+    model: { classPath: "Net", initArgs: { sizes: [4, 8, 16] } },
+    trainer: {
+      callbacks: ["Timer", "LearningRateMonitor", { classPath: "EarlyStopping", monitor: "loss" }],
+      logger: [{ classPath: "CSVLogger" }, "JSONLLogger"],
+    },
+  });
+});
+
+Deno.test("a scheduler needs an optimizer beside it", async () => {
+  const { code, stderr } = await run("fit", "--model=Mlp", "--lrScheduler=ExponentialLR", "--lrScheduler.gamma=0.5");
+  assertEquals([code, stderr], [2, "--lrScheduler needs an --optimizer beside it, there is none\n"]);
 });
 
 Deno.test("the help comes from the schemas", async () => {

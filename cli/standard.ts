@@ -1,23 +1,52 @@
 import {
+  BackboneFinetuning,
+  BatchSizeFinder,
+  DeviceStatsMonitor,
   EarlyStopping,
+  EMAWeightAveraging,
+  GradientAccumulationScheduler,
+  LearningRateFinder,
   LearningRateMonitor,
   ModelCheckpoint,
-  type ModelCheckpointOptions,
+  ModelPruning,
+  ModelSummary,
+  OnExceptionCheckpoint,
+  ProgressBar,
+  RichProgressBar,
+  SpikeDetection,
+  StochasticWeightAveraging,
   Timer,
+  WeightAveraging,
 } from "../callbacks/mod.ts";
 import { CometLogger, CSVLogger, JSONLLogger, MLflowLogger, TensorBoardLogger, WandbLogger } from "../loggers/mod.ts";
 import type { Callback, Logger } from "../trainer/mod.ts";
 import { anyOptions, registered, type Registry } from "./registry.ts";
 
-/** Callbacks that most programs offer; they check their options themselves. */
+/** An entry for a callback that checks its options itself. */
+function callback(Class: new (options: never) => Callback): Registry<Callback>[string] {
+  return registered(anyOptions, (options): Callback => new Class(options as never));
+}
+
+/** Every callback that is made of plain options: not those of functions, `LambdaCallback` and `ThroughputMonitor`. */
 export const standardCallbacks: Registry<Callback> = {
-  EarlyStopping: registered(anyOptions, (options): Callback => new EarlyStopping(options as never)),
-  LearningRateMonitor: registered(anyOptions, (options): Callback => new LearningRateMonitor(options as never)),
-  ModelCheckpoint: registered(
-    anyOptions,
-    (options): Callback => new ModelCheckpoint(options as ModelCheckpointOptions),
-  ),
-  Timer: registered(anyOptions, (options): Callback => new Timer(options as never)),
+  BackboneFinetuning: callback(BackboneFinetuning),
+  BatchSizeFinder: callback(BatchSizeFinder),
+  DeviceStatsMonitor: callback(DeviceStatsMonitor),
+  EarlyStopping: callback(EarlyStopping),
+  EMAWeightAveraging: callback(EMAWeightAveraging),
+  GradientAccumulationScheduler: callback(GradientAccumulationScheduler),
+  LearningRateFinder: callback(LearningRateFinder),
+  LearningRateMonitor: callback(LearningRateMonitor),
+  ModelCheckpoint: callback(ModelCheckpoint),
+  ModelPruning: callback(ModelPruning),
+  ModelSummary: callback(ModelSummary),
+  OnExceptionCheckpoint: callback(OnExceptionCheckpoint),
+  ProgressBar: callback(ProgressBar),
+  RichProgressBar: callback(RichProgressBar),
+  SpikeDetection: callback(SpikeDetection),
+  StochasticWeightAveraging: callback(StochasticWeightAveraging),
+  Timer: callback(Timer),
+  WeightAveraging: callback(WeightAveraging),
 };
 
 /** Loggers that most programs offer; they check their options themselves. */

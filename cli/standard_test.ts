@@ -1,18 +1,20 @@
 // The standard registries against the classes they offer: all of them, with their own options and defaults.
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as z from "zod";
+import * as callbacks from "../callbacks/mod.ts";
 import * as optim from "../optim/mod.ts";
 import { type Tensor, zeros } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
 import { ConfigCheck, defaultsOf } from "./_config.ts";
 import { readFlags } from "./_flags.ts";
 import { usage } from "./_help.ts";
-import { registered, standardOptimizers, standardSchedulers } from "./mod.ts";
+import { Callback } from "../trainer/mod.ts";
+import { registered, standardCallbacks, standardOptimizers, standardSchedulers } from "./mod.ts";
 import type { Program } from "./program.ts";
 
 /** Names of what inherits from a class. */
-const heirs = (parent: { prototype: object }) =>
-  Object.entries(optim).flatMap(([name, value]) =>
+const heirs = (parent: { prototype: object }, from: object = optim) =>
+  Object.entries(from).flatMap(([name, value]) =>
     typeof value === "function" && value.prototype instanceof (parent as unknown as new () => object) ? [name] : []
   );
 
@@ -32,6 +34,26 @@ gpuTest("the options of an optimizer's entry are those of its class, with the sa
     assertEquals(defaultsOf(entry), { ...defaults } as unknown as Record<string, unknown>, name);
     const made = entry.make(entry.options.parse({}), parameters);
     assertEquals([made.constructor, { ...made.defaults }], [Class, { ...defaults }], name);
+  }
+});
+
+/** Options that a callback cannot do without. */
+const NEEDED_BY_CALLBACKS: Readonly<Record<string, object>> = {
+  EarlyStopping: { monitor: "loss" },
+  GradientAccumulationScheduler: { 0: 2 },
+  ModelPruning: { pruningFn: "l1_unstructured" },
+  OnExceptionCheckpoint: { dirpath: "runs" },
+  StochasticWeightAveraging: { swaLrs: 0.1 },
+};
+
+Deno.test("every callback that is made of plain options has its entry", () => {
+  const bases = ["BaseFinetuning", "BasePredictionWriter"], ofFunctions = ["LambdaCallback", "ThroughputMonitor"];
+  const wanted = heirs(Callback, callbacks).filter((name) => ![...bases, ...ofFunctions].includes(name)).sort();
+  assertEquals(Object.keys(standardCallbacks).sort(), wanted);
+  for (const [name, { options, make }] of Object.entries(standardCallbacks)) {
+    const made = make(options.parse(NEEDED_BY_CALLBACKS[name] ?? {}));
+    assertEquals(made.constructor, callbacks[name as "Timer"], name);
+    assertThrows(() => make(options.parse({ colour: "blue" })), Error, name, name);
   }
 });
 

@@ -77,7 +77,7 @@ function asJson(value: object): string {
 }
 
 /** The name that was probably meant: written in snake_case, shortened, spelled out, or with a slip or two. */
-function nearest(name: string, names: readonly string[]): string | null {
+export function nearest(name: string, names: readonly string[]): string | null {
   const words = name.replace(/_+([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const lower = words.toLowerCase(), initials = words.replace(/(?<=.)[a-z]+/g, "").toLowerCase();
   let best: string | null = null, least = Math.min(3, Math.floor(name.length / 3) + 1);

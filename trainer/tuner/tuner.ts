@@ -30,7 +30,8 @@ export interface ScaleBatchSizeOptions {
 const positive = z.number().positive();
 const count = z.int().min(1);
 const COUNT = "a whole number from 1 on";
-const lrRules = {
+/** The options of a search for a learning rate. */
+export const lrRules = {
   minLr: [positive.default(1e-8), "a number above 0"],
   maxLr: [positive.default(1), "a number above 0"],
   numTraining: [count.default(100), COUNT],
@@ -39,7 +40,8 @@ const lrRules = {
   updateAttr: [z.boolean().default(true), "true or false"],
   attrName: [z.string().default(""), "the name of an attribute"],
 } as const;
-const sizeRules = {
+/** The options of a search for a batch size. */
+export const sizeRules = {
   mode: [z.enum(["power", "binsearch"]).default("power"), '"power" or "binsearch"'],
   stepsPerTrial: [count.default(3), COUNT],
   initVal: [count.default(2), COUNT],
