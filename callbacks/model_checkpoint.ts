@@ -120,8 +120,14 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
 
   /** Tells checkpoints of different metrics and moments apart. */
   override get stateKey(): string {
-    const { monitor, mode, everyNTrainSteps, everyNEpochs, trainTimeInterval } = this.#options;
-    return `ModelCheckpoint${JSON.stringify({ monitor, mode, everyNTrainSteps, everyNEpochs, trainTimeInterval })}`;
+    const { monitor, mode, everyNTrainSteps, everyNEpochs, trainTimeInterval, everyNBatches } = this.#options;
+    const triggers = {
+      everyNTrainSteps,
+      everyNEpochs,
+      trainTimeInterval,
+      ...everyNBatches > 0 ? { everyNBatches } : {},
+    };
+    return `ModelCheckpoint${JSON.stringify({ monitor, mode, ...triggers })}`;
   }
 
   /** It reads what other callbacks logged. */
@@ -161,16 +167,17 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     this.#validated = this.#pending = false;
   }
 
-  /** Saves after steps or seconds. */
+  /** Saves after steps, batches or seconds. */
   override async onTrainBatchEnd(trainer: Trainer): Promise<void> {
-    const { everyNTrainSteps, trainTimeInterval, monitor } = this.#options;
+    const { everyNTrainSteps, everyNBatches, trainTimeInterval, monitor } = this.#options;
     const { globalStep } = trainer, stepped = globalStep !== this.#latestStep;
     this.#latestStep = globalStep;
     const isNew = globalStep > 0 && globalStep !== this.#lastSavedStep;
     const bySteps = everyNTrainSteps > 0 && stepped && globalStep % everyNTrainSteps === 0 && isNew;
     const byTime = trainTimeInterval > 0 && isNew &&
       performance.now() - this.#lastSaveTime >= 1000 * trainTimeInterval;
-    if (!bySteps && !byTime) return;
+    const byBatches = everyNBatches > 0 && isNew && trainer.batchesSeen % everyNBatches === 0;
+    if (!bySteps && !byBatches && !byTime) return;
     if (monitor !== null && trainer.validationFollows) {
       this.#pending = true;
       await this.#saveLast(trainer);

@@ -1,6 +1,9 @@
 import * as z from "zod";
+import { show } from "../device/option_names.ts";
 import { checkOptions } from "../trainer/check_options.ts";
+import type { Every } from "../trainer/amounts.ts";
 import { DURATION, type Duration, duration, secondsOf } from "../trainer/duration.ts";
+import { EVERY, every } from "../trainer/interval.ts";
 
 /** When and what a `ModelCheckpoint` saves. */
 export interface ModelCheckpointOptions {
@@ -31,6 +34,8 @@ export interface ModelCheckpointOptions {
   trainTimeInterval?: Duration;
   /** Save after so many epochs; default 1 where no other trigger is given. */
   everyNEpochs?: number;
+  /** Save at the ends of this interval, which says its unit; in place of the three above. */
+  every?: Every;
   /** At the end of a training epoch, or after validation; default: by when the trainer validates. */
   saveOnTrainEpochEnd?: boolean;
   /** Write `name=` before each number; default true. */
@@ -61,6 +66,7 @@ const rules = {
   everyNTrainSteps: [count.default(0), "a whole number from 0 on"],
   trainTimeInterval: [duration.transform(secondsOf).default(0), DURATION],
   everyNEpochs: [count.nullable().default(null), "a whole number from 0 on"],
+  every: [every.nullable().default(null), EVERY],
   saveOnTrainEpochEnd: [z.boolean().nullable().default(null), "true or false"],
   autoInsertMetricName: flag(true),
   enableVersionCounter: flag(true),
@@ -69,7 +75,10 @@ const rules = {
 } as const;
 
 /** The options with their defaults. */
-export type CheckedOptions = ReturnType<typeof checkOptions<typeof rules>> & { readonly everyNEpochs: number };
+export type CheckedOptions = ReturnType<typeof checkOptions<typeof rules>> & {
+  readonly everyNEpochs: number;
+  readonly everyNBatches: number;
+};
 
 /**
  * Checks options of a `ModelCheckpoint`, each and together.
@@ -78,18 +87,25 @@ export type CheckedOptions = ReturnType<typeof checkOptions<typeof rules>> & { r
  */
 export function checkedOptions(options: ModelCheckpointOptions): CheckedOptions {
   const checked = checkOptions("a ModelCheckpoint", rules, options);
-  const { everyNTrainSteps, trainTimeInterval, monitor, saveTopK } = checked;
-  const everyNEpochs = checked.everyNEpochs ?? (everyNTrainSteps || trainTimeInterval ? 0 : 1);
-  if ([everyNTrainSteps, trainTimeInterval, everyNEpochs].filter((every) => every > 0).length > 1) {
+  const { everyNTrainSteps, trainTimeInterval, monitor, saveTopK, every } = checked;
+  const everyNEpochs = checked.everyNEpochs ?? (everyNTrainSteps || trainTimeInterval || every ? 0 : 1);
+  if ([everyNTrainSteps, trainTimeInterval, everyNEpochs, every?.every ?? 0].filter((n) => n > 0).length > 1) {
     throw new TypeError(
-      "Cannot make a ModelCheckpoint: everyNTrainSteps, trainTimeInterval and everyNEpochs exclude each other, got " +
-        `${everyNTrainSteps}, ${trainTimeInterval} and ${everyNEpochs}`,
+      "Cannot make a ModelCheckpoint: everyNTrainSteps, trainTimeInterval, everyNEpochs and every exclude each other, got " +
+        `${everyNTrainSteps}, ${trainTimeInterval}, ${everyNEpochs} and ${show(every)}`,
     );
   }
+  const of = (unit: Every["unit"]) => every?.unit === unit ? every.every : 0;
   if (monitor === null && saveTopK > 1) {
     throw new TypeError(
       `Cannot make a ModelCheckpoint: saveTopK must be -1, 0 or 1 without a monitor, got ${saveTopK}`,
     );
   }
-  return { ...checked, everyNEpochs };
+  return {
+    ...checked,
+    everyNTrainSteps: everyNTrainSteps || of("step"),
+    trainTimeInterval: trainTimeInterval || of("second"),
+    everyNEpochs: everyNEpochs || of("epoch"),
+    everyNBatches: of("batch"),
+  };
 }

@@ -1,6 +1,6 @@
 // When it saves, what it keeps, and how it names that.
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { Callback, readCheckpoint, type Trainer } from "../lightning.ts";
+import { Callback, type Every, readCheckpoint, type Trainer } from "../lightning.ts";
 import { basename, exists, joinPath, listDir, remove } from "../platform/mod.ts";
 import { inOwn, saves, Scripted, stepsOf } from "../testing/model_checkpoint.ts";
 import { inFolder, MemoryLogger } from "../testing/trainer.ts";
@@ -43,6 +43,19 @@ inOwn("a name that is taken gets a version", async (folder) => {
   assertEquals(await stepsOf(folder, ["best.ckpt", "best-v1.ckpt", "best-v2.ckpt"]), [3, 6, 9]);
   const same = await saves(joinPath(folder, "same"), { filename: "best", enableVersionCounter: false });
   assertEquals(same.files, ["best.ckpt"]);
+});
+
+inOwn("an interval may say its unit (D7)", async (folder) => {
+  const units: [Every, number[]][] = [
+    [{ every: 2, unit: "batch" }, [2, 4, 6, 8]],
+    [{ every: 4, unit: "step" }, [4, 8]],
+    [{ every: 2, unit: "epoch" }, [6]],
+    [{ every: 1e-9, unit: "second" }, [1, 2, 3, 4, 5, 6, 7, 8, 9]],
+  ];
+  for (const [every, steps] of units) {
+    const { files } = await saves(joinPath(folder, every.unit), { every, saveTopK: -1, filename: "{step:02d}" });
+    assertEquals(files, steps.map((step) => `step=0${step}.ckpt`), every.unit);
+  }
 });
 
 inOwn("the best of a metric are kept", async (folder) => {
@@ -232,7 +245,9 @@ Deno.test("options that are wrong are named", () => {
     refusal({ mode: "least" }),
     'Cannot make a ModelCheckpoint: mode must be "min" or "max", got "least"',
   );
-  assertStringIncludes(refusal({ everyNEpochs: 1, everyNTrainSteps: 2 }), "exclude each other, got 2, 0 and 1");
+  assertStringIncludes(refusal({ everyNEpochs: 1, everyNTrainSteps: 2 }), "exclude each other, got 2, 0, 1 and null");
+  assertStringIncludes(refusal({ everyNEpochs: 1, every: { every: 2, unit: "step" } }), "got 0, 0, 1 and {");
+  assertStringIncludes(refusal({ every: { every: 2 } }), "every must be { every, unit: ");
   assertStringIncludes(refusal({ save_last: true }), "there is no option save_last, saveLast is the nearest");
   assertStringIncludes(refusal({ filename: "{loss:x}" }), 'must look like .2f, .3e or 02d, got "x"');
 });

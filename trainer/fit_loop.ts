@@ -264,11 +264,8 @@ export class FitLoop {
     this.#lossless = (this.#lossless ?? true) && module.automaticOptimization &&
       (outputs === null || outputs === undefined);
     this.#count(step);
-    if (this.#optimization.closesWindow(step)) {
-      progress.steppedBatches++;
-      await stepSchedulers(run, "step");
-    }
-    if (step.last) await stepSchedulers(run, "epoch");
+    if (this.#optimization.closesWindow(step)) progress.steppedBatches++;
+    if (run.schedulers.length > 0) await stepSchedulers(run);
     this.validationFollows = this.#validationDue();
     const ended = hooks.call("onTrainBatchEnd", outputs, batch, step.index);
     if (ended instanceof Promise) await ended;
@@ -294,11 +291,11 @@ export class FitLoop {
   async #afterBatch(): Promise<void> {
     const run = this.#run, progress = this.#progress;
     if (progress.place === "batchEnd") {
-      if (progress.windowBatches === 0) run.reporter.writeStepRow();
+      run.reporter.writeStepRow();
       if (run.mustStop() || (this.#validationDue() && !await this.#validate())) return;
       progress.place = "validated";
     }
-    if (run.schedulers.length > 0 && progress.windowBatches === 0) await stepPlateauSchedulers(run, "step");
+    if (run.schedulers.length > 0) await stepPlateauSchedulers(run, "batch");
     progress.place = "batch";
   }
 

@@ -1,4 +1,5 @@
 import type { Awaitable } from "../data/mod.ts";
+import type { Every } from "./amounts.ts";
 import type { LRScheduler, Optimizer } from "../optim/mod.ts";
 import type { StepOutput } from "./module_hooks.ts";
 
@@ -6,9 +7,9 @@ import type { StepOutput } from "./module_hooks.ts";
 export interface LRSchedulerConfig {
   /** The scheduler. */
   scheduler: LRScheduler;
-  /** When: after each optimizer step, or after each epoch; default `"epoch"`. */
-  interval?: "step" | "epoch";
-  /** Every so many intervals; default 1. */
+  /** When: after each optimizer step, after each epoch, or `{ every, unit }`; default `"epoch"`. */
+  interval?: "step" | "epoch" | Every;
+  /** Every so many steps (counted in batches of the epoch, as in Lightning) or epochs; default 1. */
   frequency?: number;
   /** The metric for a scheduler that reacts to one (ReduceLROnPlateau). */
   monitor?: string;

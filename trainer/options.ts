@@ -6,6 +6,7 @@ import { Callback } from "./callback.ts";
 import { checkOptions, type OptionRules } from "./check_options.ts";
 import { DURATION, type Duration, duration, secondsOf, SPAN } from "./duration.ts";
 import { fromEnvironment } from "./environment.ts";
+import { EVERY, every } from "./interval.ts";
 import { type Logger, NoLogger } from "./logger.ts";
 import { type PrecisionName, PRECISIONS } from "./precision.ts";
 import { Profiler, type ProfilerName, PROFILERS } from "./profiler/mod.ts";
@@ -18,10 +19,6 @@ const amount = z.union([
   z.strictObject({ fraction: z.number().min(0).max(1) }),
 ]).default({ fraction: 1 });
 const AMOUNT = "a count of batches from 0 on, a share below 1, or { fraction } from 0 to 1";
-const every = z.union([
-  z.strictObject({ every: count.min(1), unit: z.enum(["batch", "step", "epoch"]) }),
-  z.strictObject({ every: z.number().positive(), unit: z.literal("second") }),
-]);
 const flag = (preset: boolean) => [z.boolean().default(preset), "true or false"] as const;
 const logger = z.custom<Logger>((value) => typeof (value as Logger | null)?.logMetrics === "function");
 const callback = z.custom<Callback>((value) => value instanceof Callback);
@@ -70,7 +67,7 @@ const rules = {
   deterministic: [z.boolean().or(z.literal("warn")).default(false), 'true, false or "warn"'],
   benchmark: flag(false),
   inferenceMode: flag(true),
-  logEveryNSteps: [count.default(50), COUNT],
+  logEveryNSteps: [count.or(every).default(50), `${COUNT}, or ${EVERY}`],
   logger: [z.union([z.boolean(), logger, z.array(logger)]).default(true), "true, false, a logger or a list of loggers"],
   callbacks: [z.union([callback, z.array(callback)]).default([]), "a Callback or a list of them"],
   enableCheckpointing: flag(true),
@@ -158,8 +155,8 @@ export interface TrainerOptions {
    * validation inside fit always leaves it at `noGrad`. Default true.
    */
   inferenceMode?: boolean;
-  /** A row of step metrics after so many optimizer steps; 0: no step rows. Default 50. */
-  logEveryNSteps?: number;
+  /** A row of step metrics after so many optimizer steps, or `{ every, unit }`; 0: no step rows. Default 50. */
+  logEveryNSteps?: number | Every;
   /** Loggers; true (default): a CSV logger, false: none. */
   logger?: boolean | Logger | Logger[];
   /** Callbacks. */

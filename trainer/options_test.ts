@@ -31,7 +31,7 @@ Deno.test("an option that is wrong is named, with what is allowed and what it go
     [{ gradientClipVal: 0 }, "gradientClipVal must be a number above 0 or null, got 0"],
     [{ gradientClipVal: NaN }, "gradientClipVal must be a number above 0 or null, got NaN"],
     [{ gradientClipAlgorithm: "l2" }, 'gradientClipAlgorithm must be "norm" or "value", got "l2"'],
-    [{ logEveryNSteps: 0.5 }, "logEveryNSteps must be a whole number from 0 on, got 0.5"],
+    [{ logEveryNSteps: 0.5 }, 'logEveryNSteps must be a whole number from 0 on, or { every, unit: "batch"'],
     [{ logger: {} }, "logger must be true, false, a logger or a list of loggers, got {}"],
     [{ callbacks: [3] }, "callbacks must be a Callback or a list of them, got [3]"],
     [{ callbacks: new Date() }, "got an object of Date"],

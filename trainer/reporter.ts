@@ -1,5 +1,7 @@
 import type { StateDict } from "../data/mod.ts";
 import type { Metric } from "../metrics/mod.ts";
+import type { Every } from "./amounts.ts";
+import { Interval } from "./interval.ts";
 import type { Loggable, LogOptions } from "./log.ts";
 import type { Logger, LogPoint, MediaPoint } from "./logger.ts";
 import { LoggerLine } from "./logger_line.ts";
@@ -35,7 +37,7 @@ export class Reporter {
   /** What training has logged in the running epoch. */
   readonly fitStore: MetricStore = new MetricStore();
   readonly #lines: readonly LoggerLine[];
-  readonly #every: number;
+  readonly #every: number | Interval;
   readonly #progress: FitProgress;
   #target: Target = { store: this.fitStore, phase: null };
   #hook = "";
@@ -54,12 +56,12 @@ export class Reporter {
 
   /**
    * @param loggers Who takes rows
-   * @param every Optimizer steps between two step rows, 0 for none
+   * @param every When step rows come: after so many optimizer steps, 0 for none, or at the ends of an interval
    * @param progress The trainer's counters
    */
-  constructor(loggers: readonly Logger[], every: number, progress: FitProgress) {
+  constructor(loggers: readonly Logger[], every: number | Every, progress: FitProgress) {
     this.#lines = loggers.map((logger) => new LoggerLine(logger, (error) => this.#failure ??= { error }));
-    this.#every = every;
+    this.#every = typeof every === "number" ? every : new Interval(every);
     this.#progress = progress;
   }
 
@@ -83,6 +85,7 @@ export class Reporter {
   startClock(seconds: number): void {
     this.#seconds = seconds;
     this.#started = performance.now();
+    if (this.#every instanceof Interval) this.#every.restart();
   }
 
   /** Seconds of training until now. */
@@ -159,10 +162,14 @@ export class Reporter {
     this.#publish(await readValues(() => store.callbackValues()), globalStep, made);
   }
 
-  /** Begins to write a row of step metrics when one is due. Throws what went wrong with an earlier row. */
+  /** After a batch: begins to write a row of step metrics when one is due. Throws what went wrong with an earlier row. */
   writeStepRow(): void {
     this.#throwFailure();
-    if (this.#every === 0 || this.#progress.steppedBatches % this.#every !== 0) return;
+    const every = this.#every, { steppedBatches, windowBatches } = this.#progress;
+    if (every instanceof Interval) {
+      if (!every.isOver(this.#progress)) return;
+      every.restart();
+    } else if (every === 0 || windowBatches > 0 || steppedBatches % every !== 0) return;
     this.#writeLater(this.#point(), true);
   }
 
@@ -183,9 +190,15 @@ export class Reporter {
     ).finally(() => this.#readingBar = false);
   }
 
-  /** Whether the running window of batches ends with a step row. */
-  get stepRowComes(): boolean {
-    return this.#every > 0 && (this.#progress.steppedBatches + 1) % this.#every === 0;
+  /**
+   * Whether the running window of batches ends with a step row.
+   *
+   * @param lastBatch Whether the running batch is the last of its epoch
+   */
+  stepRowComes(lastBatch: boolean): boolean {
+    const every = this.#every;
+    if (every instanceof Interval) return every.comes(this.#progress, lastBatch);
+    return every > 0 && (this.#progress.steppedBatches + 1) % every === 0;
   }
 
   /** Writes a row of numbers that are known; its step is that of the running batch. */

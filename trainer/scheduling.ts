@@ -1,22 +1,31 @@
 import { writeErr } from "../platform/mod.ts";
 import { then } from "./_then.ts";
+import { Interval, isEvery } from "./interval.ts";
 import type { ResolvedSchedulerConfig } from "./optimizers.ts";
+import type { FitProgress } from "./progress.ts";
 import type { Run } from "./run.ts";
 
-/** The moments at which schedulers are stepped. */
-type Interval = "step" | "epoch";
+/** The moments at which schedulers are stepped: after batches, and at the end of whole epochs. */
+type Moment = "batch" | "epoch";
 
-/** Steps the schedulers that follow the count of steps or epochs. With manual optimization the module does it. */
-export function stepSchedulers(run: Run, interval: Interval): void | Promise<void> {
+/** The intervals of schedulers that have a unit of their own, with their clocks. */
+const intervals = new WeakMap<ResolvedSchedulerConfig, Interval>();
+
+/**
+ * After a batch: steps the schedulers that follow the count of steps, of batches or seconds, and with the last batch those of
+ * epochs. With manual optimization the module does it.
+ */
+export function stepSchedulers(run: Run): void | Promise<void> {
+  const configs = [...due(run, "batch", false), ...run.progress.lastBatch ? due(run, "epoch", false) : []];
   let stepped: void | Promise<void> = undefined;
-  for (const config of due(run, interval, false)) stepped = then(stepped, () => stepOne(run, config, null));
+  for (const config of configs) stepped = then(stepped, () => stepOne(run, config, null));
   return stepped;
 }
 
 /** Steps the schedulers that react to a metric. */
-export async function stepPlateauSchedulers(run: Run, interval: Interval): Promise<void> {
-  const configs = due(run, interval, true);
-  if (configs.length > 0 && interval === "step") await run.reporter.refresh();
+export async function stepPlateauSchedulers(run: Run, moment: Moment): Promise<void> {
+  const configs = due(run, moment, true);
+  if (configs.length > 0 && moment === "batch") await run.reporter.refresh();
   for (const config of configs) {
     const { callbackMetrics } = run.reporter;
     const metric = callbackMetrics[config.monitor!];
@@ -32,13 +41,27 @@ export async function stepPlateauSchedulers(run: Run, interval: Interval): Promi
   }
 }
 
-function due(run: Run, interval: Interval, plateau: boolean): ResolvedSchedulerConfig[] {
+function due(run: Run, moment: Moment, plateau: boolean): ResolvedSchedulerConfig[] {
   const { module, progress, schedulers } = run;
   if (!module.automaticOptimization || schedulers.length === 0) return NONE;
-  const at = interval === "step" ? progress.batchInEpoch : progress.epoch + 1;
   return schedulers.filter((config) =>
-    config.interval === interval && config.reduceOnPlateau === plateau && at % config.frequency === 0
+    config.reduceOnPlateau === plateau && momentOf(config) === moment && isDue(config, progress)
   );
+}
+
+function momentOf({ interval }: ResolvedSchedulerConfig): Moment {
+  return interval === "epoch" || (isEvery(interval) && interval.unit === "epoch") ? "epoch" : "batch";
+}
+
+function isDue(config: ResolvedSchedulerConfig, progress: FitProgress): boolean {
+  const { interval, frequency } = config;
+  if (interval === "epoch") return (progress.epoch + 1) % frequency === 0;
+  if (interval === "step") return progress.windowBatches === 0 && progress.batchInEpoch % frequency === 0;
+  let own = intervals.get(config);
+  if (own === undefined) intervals.set(config, own = new Interval(interval));
+  const over = own.isOver(progress);
+  if (over) own.restart();
+  return over;
 }
 
 const NONE: ResolvedSchedulerConfig[] = [];

@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { LambdaCallback } from "../callbacks/mod.ts";
-import { type LRSchedulerConfig, Trainer, type TrainerOptions } from "../lightning.ts";
-import type { Tensor } from "../mod.ts";
+import { type Every, type LRSchedulerConfig, Trainer, type TrainerOptions } from "../lightning.ts";
+import { mean, type Tensor } from "../mod.ts";
 import { ReduceLROnPlateau, SGD, StepLR } from "../optim/mod.ts";
 import { written } from "../testing/stderr.ts";
-import { constantBatches, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
+import { constantBatches, MemoryLogger, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
 /** A Slope with a scheduler, which notes after which batch it was stepped. */
 class Scheduled extends Slope {
@@ -60,6 +60,49 @@ trainerTest(
     }
   },
 );
+
+trainerTest("an interval may say its unit, for schedulers as for rows and validations (D7)", async () => {
+  const units: [Every, number[]][] = [
+    [{ every: 3, unit: "batch" }, [3, 6, 9]],
+    [{ every: 2, unit: "step" }, [4, 7, 10]],
+    [{ every: 2, unit: "epoch" }, [10]],
+    [{ every: 1e-9, unit: "second" }, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
+    [{ every: 3600, unit: "second" }, []],
+  ];
+  for (const [interval, wanted] of units) {
+    for (const monitor of [undefined, "loss"]) {
+      assertEquals(
+        await stepsOf({ interval, monitor }, { accumulateGradBatches: 2 }),
+        wanted,
+        JSON.stringify(interval),
+      );
+    }
+    const rows: number[] = [], foreseen: number[] = [], logger = new MemoryLogger();
+    const callbacks = new LambdaCallback({
+      onTrainBatchStart: (trainer) => void (trainer.logsThisBatch && foreseen.push(trainer.batchesSeen + 1)),
+    });
+    await stepsOf({}, { accumulateGradBatches: 2, logEveryNSteps: interval, logger, callbacks });
+    for (const { at, metrics } of logger.rows) if ("loss" in metrics) rows.push(at.batch);
+    assertEquals(rows, wanted, JSON.stringify(interval));
+    assertEquals(wanted.filter((batch) => !foreseen.includes(batch)), [], `foreseen ${foreseen}`);
+  }
+  class Idles extends Slope {
+    override automaticOptimization = false;
+    override trainingStep(x: Tensor, batchIdx: number): null {
+      this.log("loss", mean(x));
+      if (batchIdx === 1) (this.optimizers() as SGD).step();
+      return null;
+    }
+  }
+  const logger = new MemoryLogger(), logEveryNSteps: Every = { every: 1, unit: "step" };
+  await new Trainer({ ...quiet, maxEpochs: 1, logger, logEveryNSteps }).fit(new Idles(), train);
+  assertEquals(logger.rows.map(({ at }) => at.batch), [2]);
+  const wrong = 'interval must be "epoch", "step" or { every, unit: ';
+  await assertRejects(() => stepsOf({ interval: { every: 0, unit: "step" } }), TypeError, wrong);
+  await assertRejects(() => stepsOf({ interval: "batch" as never }), TypeError, wrong);
+  const twice = { interval: units[0][0], frequency: 2 };
+  await assertRejects(() => stepsOf(twice), TypeError, "frequency must be left out where interval has a unit, got 2");
+});
 
 trainerTest("a metric that a scheduler waits for must be there, unless strict is off", async () => {
   const config = { monitor: "accuracy", name: "rate" };

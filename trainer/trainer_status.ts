@@ -339,7 +339,7 @@ export abstract class TrainerStatus implements DataModuleTrainer {
 
   /** Whether a row of step metrics is due after the running batch. */
   get logsThisBatch(): boolean {
-    return this.#work.reporter.stepRowComes;
+    return this.#work.reporter.stepRowComes(this.isLastBatch);
   }
 
   /** Reads what the running loop has logged so far into {@link callbackMetrics}; it waits for the device. */

@@ -1,4 +1,5 @@
-import { type Every, shareOf } from "./amounts.ts";
+import { shareOf } from "./amounts.ts";
+import { Interval, isEvery } from "./interval.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { FitProgress } from "./progress.ts";
 
@@ -15,10 +16,7 @@ export class ValidationTiming {
   /** Batches between validations; 0 for none, `Infinity` for the end of epochs. */
   readonly #everyBatches: number = 0;
   readonly #everyEpochs: number | null;
-  readonly #every: Every | null = null;
-  #lastTime = performance.now();
-  /** What was decided after the latest batch: the clock must not change it. */
-  #decided = { batch: -1, due: false };
+  readonly #every: Interval | null = null;
 
   /**
    * @param options The trainer's
@@ -30,7 +28,7 @@ export class ValidationTiming {
     this.#everyEpochs = checkValEveryNEpoch;
     if (!any) return;
     if (isEvery(valCheckInterval)) {
-      this.#every = valCheckInterval;
+      this.#every = new Interval(valCheckInterval);
       return;
     }
     const share = shareOf(valCheckInterval);
@@ -54,7 +52,7 @@ export class ValidationTiming {
 
   /** Notes a validation: intervals of time begin anew. */
   validated(): void {
-    this.#lastTime = performance.now();
+    this.#every?.restart();
   }
 
   /**
@@ -69,22 +67,8 @@ export class ValidationTiming {
     if (batches === 0 && this.#every === null) return false;
     if (epochs !== null && (epoch + 1) % epochs !== 0) return false;
     if (stopping) return true;
-    if (this.#every !== null) return this.#isDueBy(this.#every, progress);
+    if (this.#every !== null) return this.#every.isOver(progress);
     if (!Number.isFinite(batches)) return lastBatch;
     return (epochs === null ? batchesSeen : batchInEpoch) % batches === 0;
   }
-
-  #isDueBy({ every, unit }: Every, { epoch, batchesSeen, globalStep, lastBatch, windowBatches }: FitProgress): boolean {
-    if (unit === "batch") return batchesSeen % every === 0;
-    if (unit === "step") return windowBatches === 0 && globalStep > 0 && globalStep % every === 0;
-    if (unit === "epoch") return lastBatch && (epoch + 1) % every === 0;
-    if (this.#decided.batch !== batchesSeen) {
-      this.#decided = { batch: batchesSeen, due: performance.now() - this.#lastTime >= 1000 * every };
-    }
-    return this.#decided.due;
-  }
-}
-
-function isEvery(interval: ResolvedOptions["valCheckInterval"]): interval is Every {
-  return typeof interval === "object" && "every" in interval;
 }
