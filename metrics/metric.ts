@@ -25,9 +25,6 @@ type Values = Map<string, Buffer | Tensor[]>;
 
 const JOIN = { sum: add, max: maximum, min: minimum } as const;
 
-/** Copies of values that a checkpoint holds: lists are joined along their first axis. */
-export type MetricState = ReadonlyMap<string, Tensor> | ReadonlyMap<string, HostTensor<DType>>;
-
 /**
  * The states of one metric, or of several that share them: all a metric remembers lies here, on the device.
  */

@@ -25,35 +25,20 @@ export {
 } from "./calibration.ts";
 export { MetricCollection, type MetricCollectionOptions, type Metrics } from "./collection.ts";
 export * from "./confusion_matrix.ts";
-export {
-  ConcordanceCorrCoef,
-  concordanceCorrCoef,
-  ExplainedVariance,
-  explainedVariance,
-  type Moments,
-  MomentsMetric,
-  type Multioutput,
-  type MultioutputOptions,
-  PearsonCorrCoef,
-  pearsonCorrCoef,
-  R2Score,
-  r2Score,
-  type R2ScoreOptions,
-  SpearmanCorrCoef,
-  spearmanCorrCoef,
-} from "./correlation.ts";
+export * from "./correlation.ts";
 export type { Counts } from "./_average.ts";
 export { CurveMetric, type Points, type Scored, type ThresholdOptions } from "./_curves.ts";
+export { type Moments, MomentsMetric } from "./_moments.ts";
 export { StatScoresMetric } from "./_stat_scores.ts";
+export type { Texts } from "./_texts.ts";
+export * from "./bleu.ts";
 export * from "./curves.ts";
+export * from "./edit_distance.ts";
+export * from "./explained_variance.ts";
 export * from "./image.ts";
 export { Metric, type StateReduction } from "./metric.ts";
+export * from "./perplexity.ts";
 export {
-  CosineSimilarity,
-  cosineSimilarity,
-  KLDivergence,
-  klDivergence,
-  type KLDivergenceOptions,
   LogCoshError,
   logCoshError,
   MeanAbsoluteError,
@@ -67,11 +52,9 @@ export {
   MeanSquaredLogError,
   meanSquaredLogError,
   type OutputOptions,
-  RowMetric,
-  type RowReductionOptions,
   SymmetricMeanAbsolutePercentageError,
   symmetricMeanAbsolutePercentageError,
 } from "./regression.ts";
+export * from "./rows.ts";
 export * from "./stat_scores.ts";
 export type { Average, BinaryTask, MulticlassTask, MultilabelTask, ResolvedTask, Task, TaskRules } from "./task.ts";
-export * from "./text.ts";

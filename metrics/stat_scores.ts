@@ -17,6 +17,11 @@ export type FBetaOptions = Task & ZeroDivisionOptions & {
   beta: number;
 };
 
+function shareOfRight(task: Task["task"], { tp, fp, tn, fn }: Counts): Tensor {
+  if (task === "multiclass") return safeDivide(tp, add(tp, fn));
+  return safeDivide(add(tp, tn), add(add(tp, tn), add(fp, fn)));
+}
+
 /**
  * The share of right decisions. The default average is `"micro"`.
  *
@@ -48,9 +53,8 @@ export class Accuracy extends StatScoresMetric {
   }
 
   /** (tp + tn) / all, and for classes tp / (tp + fn). */
-  protected override score({ tp, fp, tn, fn }: Counts): Tensor {
-    if (this.task.task === "multiclass") return safeDivide(tp, add(tp, fn));
-    return safeDivide(add(tp, tn), add(add(tp, tn), add(fp, fn)));
+  protected override score(counts: Counts): Tensor {
+    return shareOfRight(this.task.task, counts);
   }
 }
 
@@ -269,11 +273,8 @@ export class HammingDistance extends StatScoresMetric {
   }
 
   /** 1 − accuracy. */
-  protected override score({ tp, fp, tn, fn }: Counts): Tensor {
-    const right = this.task.task === "multiclass"
-      ? safeDivide(tp, add(tp, fn))
-      : safeDivide(add(tp, tn), add(add(tp, tn), add(fp, fn)));
-    return sub(1, right);
+  protected override score(counts: Counts): Tensor {
+    return sub(1, shareOfRight(this.task.task, counts));
   }
 }
 
