@@ -164,6 +164,11 @@ trainerTest("a module without what training needs is refused", async () => {
     TypeError,
     "data must have train, val, test or predict, got training",
   );
+  await assertRejects(
+    () => new Trainer(quiet).fit(new Slope(), { train: [], clean: [], noisy: [] } as never),
+    TypeError,
+    "got clean; loaders with names stand in one of them, { val: { clean: … } }",
+  );
 });
 
 trainerTest("the trainer of a module that has none is an error that says so", () => {

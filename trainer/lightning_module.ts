@@ -299,8 +299,8 @@ export abstract class LightningModule<Batch = any> extends Module {
     this.#toggles.toggle(optimizer, this.trainer.optimizers);
   }
 
-  /** Ends what {@link toggleOptimizer} began. */
-  untoggleOptimizer(): void {
+  /** Ends what {@link toggleOptimizer} began; one optimizer is toggled at a time, so that it need not be said which. */
+  untoggleOptimizer(_optimizer?: Optimizer): void {
     this.#toggles.untoggle();
   }
 

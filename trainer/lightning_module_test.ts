@@ -197,7 +197,7 @@ trainerTest("a toggled optimizer's parameters alone want gradients, also after a
       this.#note();
       this.toggleOptimizer(first);
       this.#note();
-      this.untoggleOptimizer();
+      this.untoggleOptimizer(first); // as in Lightning; there is one that can be meant
       this.#note();
       assertThrows(() =>
         this.toggledOptimizer(second, () => {

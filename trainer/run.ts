@@ -50,7 +50,11 @@ export function givenLoaders(stage: Stage, data: GivenLoaders | Loader | readonl
   }
   for (const key of Object.keys(data)) {
     if (!["train", "val", "test", "predict"].includes(key)) {
-      throw new TypeError(`Cannot ${stage}: data must have train, val, test or predict, got ${key}`);
+      const kind = stage === "test" || stage === "predict" ? stage : "val";
+      throw new TypeError(
+        `Cannot ${stage}: data must have train, val, test or predict, got ${key}; loaders with names stand in one of them, ` +
+          `{ ${kind}: { ${key}: … } }`,
+      );
     }
   }
   return data as GivenLoaders;

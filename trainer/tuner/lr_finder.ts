@@ -1,4 +1,4 @@
-import { writeFile } from "../../platform/mod.ts";
+import { dirname, makeDir, writeFile } from "../../platform/mod.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Callback } from "../callback.ts";
 import type { LightningModule } from "../lightning_module.ts";
@@ -84,11 +84,12 @@ export class LrFinder {
   }
 
   /**
-   * Writes {@link plot} to a file.
+   * Writes {@link plot} to a file, whose folder is made where there is none.
    *
    * @param path The file, by custom `*.svg`
    */
   async savePlot(path: string): Promise<void> {
+    await makeDir(dirname(path));
     await writeFile(path, this.plot());
   }
 }

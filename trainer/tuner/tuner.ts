@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { CombinedLoader, DataLoader, LightningDataModule } from "../../data/mod.ts";
 import { device, OutOfMemoryError } from "../../device/mod.ts";
+import { writeErr } from "../../platform/mod.ts";
 import { checkOptions } from "../check_options.ts";
 import type { LightningModule } from "../lightning_module.ts";
 import type { TrainerData } from "../entry_call.ts";
@@ -133,7 +134,11 @@ export class Tuner {
     );
     const finder = new LrFinder(trial.lrs, trial.losses, rates.mode);
     const found = finder.suggestion();
-    if (updateAttr && found !== null && state !== "interrupted") {
+    if (state === "interrupted") return finder;
+    this.#tell(
+      `Learning rate: ${found === null ? "none" : `${found.toPrecision(4)},`} found in ${finder.lrs.length} steps`,
+    );
+    if (updateAttr && found !== null) {
       for (const { owner, name } of holders) owner[name] = found;
     }
     return finder;
@@ -178,11 +183,13 @@ export class Tuner {
         const trainer = await tryTraining({ trainer: this.#trainer, module, data, steps: stepsPerTrial });
         if (trainer.state === "interrupted") return "interrupted";
         samples = samplesOf(workOf(trainer).loop?.loaders.train.loader);
+        this.#tell(`Batch size ${size} fits`);
         return trainer.numTrainingBatches <= 1 ? "all" : "fits";
       } catch (error) {
         const cause = error instanceof Error && error.cause instanceof OutOfMemoryError ? error.cause : error;
-        if (cause instanceof OutOfMemoryError) return cause;
-        throw error;
+        if (!(cause instanceof OutOfMemoryError)) throw error;
+        this.#tell(`Batch size ${size} is more than memory holds`);
+        return cause;
       } finally {
         await device().sync().catch(() => {}); // what went wrong in the trial is known
         device().pool.trim();
@@ -196,8 +203,14 @@ export class Tuner {
       } finally {
         resize((i) => found ?? first[i]);
       }
+      if (found !== null) this.#tell(`Batch size: ${found}`);
       return found ?? first[0];
     });
+  }
+
+  /** Says how far a search is, where a bar would be shown. */
+  #tell(line: string): void {
+    if (this.#trainer.options.enableProgressBar) writeErr(`${line}\n`);
   }
 }
 

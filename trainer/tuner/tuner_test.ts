@@ -5,8 +5,10 @@ import { OutOfMemoryError } from "../../device/mod.ts";
 import { LightningDataModule, LightningModule, LrFinder, type LrFindOptions, Trainer, Tuner } from "../../lightning.ts";
 import { mean, mul, rand, randomState, type Tensor } from "../../mod.ts";
 import { Linear } from "../../nn/mod.ts";
+import { joinPath, readText } from "../../platform/mod.ts";
 import { type Optimizer, SGD } from "../../optim/mod.ts";
-import { clouds, constantBatches, Net, own, quiet, Slope, trainerTest } from "../../testing/trainer.ts";
+import { written } from "../../testing/stderr.ts";
+import { clouds, constantBatches, inFolder, Net, own, quiet, Slope, trainerTest } from "../../testing/trainer.ts";
 
 /** A parabola: (w − 1)² · x, with the rate as an attribute. */
 class Parabola extends Slope {
@@ -203,4 +205,37 @@ trainerTest("the callback finds a size before the loaders are made", async () =>
   const trainer = new Trainer({ ...quiet, maxEpochs: 1, callbacks: finder });
   await trainer.fit(new Net(), data);
   assertEquals([finder.optimalBatchSize, data.batchSize, trainer.globalStep], [16, 16, 4]);
+});
+
+trainerTest("where a bar would be shown, a search says what it found; a plot's folder is made", async (device) => {
+  const tuner = new Tuner(new Trainer({ ...quiet, enableProgressBar: true })), module = new Parabola({ start: 3 });
+  const rates = { minLr: 1e-3, maxLr: 1, numTraining: 40 };
+  assertEquals(
+    await written(async () => {
+      const finder = await tuner.lrFind(module, constantBatches([1]), rates);
+      await inFolder(async (folder) => {
+        await finder.savePlot(joinPath(folder, "plots", "lr.svg"));
+        assertStringIncludes(await readText(joinPath(folder, "plots", "lr.svg")), "<svg");
+      });
+    }),
+    [`Learning rate: ${module.lr.toPrecision(4)}, found in 40 steps`],
+  );
+  const none = { numTraining: 5, updateAttr: false };
+  assertEquals(await written(() => tuner.lrFind(module, constantBatches([1]), none)), [
+    "Learning rate: none found in 5 steps",
+  ]);
+  const data = new Wide();
+  await device.sync();
+  device.pool.trim();
+  device.pool.limit = device.memory().liveBytes + 3 * 2 ** 20;
+  try {
+    const lines = await written(() => tuner.scaleBatchSize(new Hungry(), data, { initVal: 8 }));
+    assertEquals(lines.slice(0, 1), ["Batch size 8 fits"]);
+    assertEquals(lines.slice(-2), [
+      `Batch size ${2 * data.batchSize} is more than memory holds`,
+      `Batch size: ${data.batchSize}`,
+    ]);
+  } finally {
+    device.pool.limit = Infinity;
+  }
 });
