@@ -1,5 +1,6 @@
 import { show } from "../device/option_names.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
+import { batchSourceOf, reseeded, upcomingOf } from "./_batch_source.ts";
 import { Prefetcher, type ProduceBatch, type ProducedBatch } from "./_prefetch.ts";
 import { type AnyWalk, BatchWalk, readSamples, SampleFailure } from "./_read_batch.ts";
 import { buffersIn, StagingPool } from "./_staging.ts";
@@ -10,7 +11,7 @@ import { crossDataset, type CrossedDataset } from "./define_dataset.ts";
 import { checkDataset, checkLoaderOptions, type DataLoaderOptions } from "./loader_options.ts";
 import { SubsetRandomSampler, WeightedRandomSampler } from "./random_samplers.ts";
 import { ReadContext } from "./read_context.ts";
-import { BatchSampler, type BatchSource, RandomSampler, SequentialSampler } from "./sampler.ts";
+import { BatchSampler, type BatchSource, RandomSampler } from "./sampler.ts";
 
 /** What a `DataLoader` reads: samples by number, an array of them, or samples or records that come one after the other. */
 export type AnyDataset<T, C> =
@@ -36,9 +37,10 @@ export interface DataLoaderState {
  * Reads a data set in batches, one pass an iteration, as PyTorch's `DataLoader` does.
  *
  * Batches are arrays on the host (`HostTensor` in the form of the samples); the trainer moves them to the GPU. The order is a
- * pure function of seed and epoch; without the option `seed` it is the global one when the epoch begins. An iteration belongs to the epoch told to `setEpoch`, else to the one after the epoch of
- * the iteration before, counted from 0. Upcoming batches are made between the turns of the event loop in which the GPU is
- * awaited, or with `numWorkers` in other threads, with the same result.
+ * pure function of seed and epoch; without the option `seed` the seed is the global one when the epoch begins. An iteration
+ * belongs to the epoch told to `setEpoch`, else to the one after the epoch of the iteration before, counted from 0. Upcoming
+ * batches are made between the turns of the event loop in which the GPU is awaited, or with `numWorkers` in other threads,
+ * with the same result.
  *
  * @typeParam T A sample
  * @typeParam C What samples become in a batch, before `transform`
@@ -191,7 +193,7 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
     this.#at = place;
     const { prefetch = 2, numWorkers = 0, prefetchFactor = 2 } = this.#options, { seed, epoch } = start;
     const at = new ReadContext({ seed, epoch, take: (bytes) => this.#staging.take(bytes) });
-    const source = this.#sourceBy(seed);
+    const source = this.#options.shuffle && this.#batches !== null ? reseeded(this.#batches, seed) : this.#batches;
     const produce = this.#crossed !== null
       ? this.#inWorkers(this.#crossed, source, start, at)
       : source !== null && isIndexed(this.dataset)
@@ -240,22 +242,6 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
     return { epoch, batches: 0, samples: 0, seed: this.#options.seed ?? defaultGenerator.seed };
   }
 
-  /** The batches of indices, shuffled by a seed where the loader shuffles. */
-  #sourceBy(seed: number): BatchSource | null {
-    const source = this.#batches;
-    if (!this.#options.shuffle || !(source instanceof BatchSampler)) return source;
-    const { sampler: { length }, batchSize, dropLast } = source;
-    return new BatchSampler(new RandomSampler(length, { seed }), { batchSize, dropLast });
-  }
-
-  /** The batches of indices that are still to come in an epoch. */
-  #upcoming(source: BatchSource, start: DataLoaderState): Iterator<ArrayLike<number>> {
-    const all = source instanceof BatchSampler
-      ? source.batches(start.epoch, start.samples)
-      : skipped(source.batches(start.epoch), start.batches);
-    return all[Symbol.iterator]();
-  }
-
   /** Batches that other threads make, each apart from the others. */
   #inWorkers(
     dataset: CrossedDataset,
@@ -269,7 +255,7 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
       : new WorkerPool(dataset, { workers: numWorkers, staging: this.#workersStaging, start: worker });
     this.#idle = null;
     this.#pools.add(pool);
-    const upcoming = source === null ? null : this.#upcoming(source, start);
+    const upcoming = source === null ? null : upcomingOf(source, start);
     if (upcoming === null) pool.walk(start, { batchSize: this.#batchSize, dropLast, skip: start.samples });
     let number = 0;
     const produce: ProduceBatch<B> = () => {
@@ -307,7 +293,7 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
     start: DataLoaderState,
     at: ReadContext,
   ): ProduceBatch<B> {
-    const upcoming = this.#upcoming(source, start);
+    const upcoming = upcomingOf(source, start);
     return () => {
       const { done, value: indices } = upcoming.next();
       if (done) return null;
@@ -388,21 +374,4 @@ function isArray<T, C>(dataset: Dataset<T, C> | readonly T[]): dataset is readon
 /** Whether samples are read by number. */
 function isIndexed<T, C>(dataset: AnyDataset<T, C>): dataset is Dataset<T, C> | readonly T[] {
   return Array.isArray(dataset) || ("get" in dataset && typeof dataset.get === "function");
-}
-
-function* skipped<T>(items: Iterable<T>, count: number): IterableIterator<T> {
-  let seen = 0;
-  for (const item of items) if (seen++ >= count) yield item;
-}
-
-type Choices = Pick<
-  DataLoaderOptions<unknown, unknown>,
-  "shuffle" | "seed" | "dropLast" | "sampler" | "batchSampler"
->;
-
-function batchSourceOf(length: number, options: Choices, batchSize: number): BatchSource {
-  if (options.batchSampler !== undefined) return options.batchSampler;
-  const sampler = options.sampler ??
-    (options.shuffle ? new RandomSampler(length, { seed: options.seed }) : new SequentialSampler(length));
-  return new BatchSampler(sampler, { batchSize, dropLast: options.dropLast });
 }

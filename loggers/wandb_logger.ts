@@ -51,9 +51,9 @@ export interface WandbLoggerOptions {
   offline?: boolean;
   /**
    * Seconds without progress for which the end of training waits for the service; default 10. Progress is an entry that
-   * it has taken, so a slow one gets everything, however long that takes; a wait of more than 5 seconds is told. When the time is
-   * over, the request under way is broken off, and a warning says how `wandb sync` uploads what is missing: the run's folder has everything; 0 waits for none,
-   * infinity for all.
+   * it has taken, so a slow one gets everything, however long that takes; a wait of more than 5 seconds is told. When the
+   * time is over, the request under way is broken off, and a warning says how `wandb sync` uploads what is missing: the run's
+   * folder has everything; 0 waits for none, infinity for all.
    */
   flushSeconds?: number;
 }

@@ -146,8 +146,8 @@ export class Tuner {
 
   /**
    * Looks for the largest batch that memory holds, up to all samples, and sets `batchSize` of the data module or of the
-   * module to it, as attribute and as hyperparameter. Its `trainDataloader` has to make the loader by that number. An interrupted search leaves the size as it was, and the
-   * trainer's state at `"interrupted"`.
+   * module to it, as attribute and as hyperparameter. Its `trainDataloader` has to make the loader by that number. An
+   * interrupted search leaves the size as it was, and the trainer's state at `"interrupted"`.
    *
    * @param module The model
    * @param data A data module; none if the module has its own loaders
