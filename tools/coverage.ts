@@ -2,15 +2,15 @@
  * Writes `docs/coverage.md`: each of PyTorch's names, ours, element types, gradient, and how it is tested.
  *
  * What exists is read from the modules themselves, what is tested from the fixtures and the tests.
- * `deno run -A tools/coverage.ts` writes; `--check` exits with 1 when the file is stale.
+ * `deno task coverage` writes; `deno task coverage --check` exits with 1 when the file is stale.
  */
 import * as core from "../mod.ts";
 import * as nn from "../nn/mod.ts";
 import * as optim from "../optim/mod.ts";
+import { keepGenerated } from "./parts/generated.ts";
 import { KINDS, type Section, SECTIONS } from "./pytorch_names.ts";
 
 const ROOT = new URL("../", import.meta.url);
-const TARGET = new URL("docs/coverage.md", ROOT);
 
 const MODULES: Readonly<Record<Section["from"], object>> = { core, nn, optim, init: nn.init };
 
@@ -133,11 +133,4 @@ export async function coverage(): Promise<string> {
   return `${lines.join("\n")}\n`;
 }
 
-if (import.meta.main) {
-  const text = await coverage();
-  if (!Deno.args.includes("--check")) await Deno.writeTextFile(TARGET, text);
-  else if (text !== await Deno.readTextFile(TARGET)) {
-    console.error("docs/coverage.md is stale: run `deno task coverage`");
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await keepGenerated("docs/coverage.md", "coverage", await coverage());

@@ -4,10 +4,10 @@
  * `deno task wgsl` writes; `deno task wgsl --check` exits with 1 when the file is stale.
  */
 import { kernelOf } from "../kernels/_source.ts";
+import { keepGenerated } from "./parts/generated.ts";
 
 const root = new URL("../", import.meta.url);
 const kernels = new URL("kernels/", root);
-const target = new URL("_wgsl.ts", kernels);
 
 interface Source {
   readonly name: string;
@@ -111,17 +111,4 @@ function typeOf(pairs: [string, string][]): string {
   return pairs.length === 0 ? "Record<never, never>" : record(pairs);
 }
 
-const text = await generate();
-const old = await Deno.readTextFile(target).catch((error) => {
-  if (error instanceof Deno.errors.NotFound) return "";
-  throw error;
-});
-if (Deno.args.includes("--check")) {
-  if (old !== text) {
-    console.error("kernels/_wgsl.ts is stale: run `deno task wgsl`");
-    Deno.exit(1);
-  }
-} else if (old !== text) {
-  await Deno.writeTextFile(target, text);
-  console.log("wrote kernels/_wgsl.ts");
-}
+await keepGenerated("kernels/_wgsl.ts", "wgsl", await generate());

@@ -11,10 +11,10 @@ import {
   documentation,
 } from "./methods/doc_types.ts";
 import { type Bindings, comment, Printer, summary } from "./methods/printer.ts";
+import { keepGenerated } from "./parts/generated.ts";
 
 const root = new URL("../", import.meta.url);
 const home = new URL("tensor/", root);
-const target = new URL("methods.ts", home);
 
 /** Functions of a tensor that are no methods, and why. */
 const NOT_METHODS: Readonly<Record<string, string>> = {
@@ -130,17 +130,4 @@ async function formatted(text: string): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-const text = await generate();
-const old = await Deno.readTextFile(target).catch((error) => {
-  if (error instanceof Deno.errors.NotFound) return "";
-  throw error;
-});
-if (Deno.args.includes("--check")) {
-  if (old !== text) {
-    console.error("tensor/methods.ts is stale: run `deno task methods`");
-    Deno.exit(1);
-  }
-} else if (old !== text) {
-  await Deno.writeTextFile(target, text);
-  console.log("wrote tensor/methods.ts");
-}
+await keepGenerated("tensor/methods.ts", "methods", await generate());
