@@ -252,13 +252,22 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   override loadStateDict(state: StateDict): void {
     const saved = checkState("the ModelCheckpoint", savedState, state);
     this.#ranking.best = saved.bestModelPath;
-    if (saved.dirpath !== this.#folder) return;
+    if (saved.dirpath !== this.#folder) return this.#tellElsewhere(saved.dirpath);
     this.#ranking.bestScore = saved.bestModelScore;
     this.#ranking.kept = new Map(Object.entries(saved.bestKModels));
     this.lastModelPath = saved.lastModelPath;
     this.#lastSavedStep = saved.lastSavedStep;
     this.#run = saved.run;
     this.#resumed = true;
+  }
+
+  /** Says that a ranking does not go on: the best of this run may be worse than the best of the one before. */
+  #tellElsewhere(before: string): void {
+    if (this.#options.monitor === null || this.#folder === "") return;
+    writeErr(
+      `Warning: ModelCheckpoint saves to ${this.#folder} and ranks anew there: the checkpoints in ${before} stay as they are; ` +
+        "the same dirpath, or the same version of the logger, goes on with them\n",
+    );
   }
 
   /** Takes checkpoints into the ranking that a process wrote which died before it could list them. */

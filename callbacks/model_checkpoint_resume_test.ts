@@ -5,7 +5,9 @@ import type { Tensor } from "../mod.ts";
 import { basename, FileError, joinPath, listDir, makeDir, writeFile } from "../platform/mod.ts";
 import { inOwn, saves, Scripted, stepsOf } from "../testing/model_checkpoint.ts";
 import { constantBatches, quiet } from "../testing/trainer.ts";
+import { written } from "../testing/stderr.ts";
 import { ModelCheckpoint } from "./model_checkpoint.ts";
+import type { ModelCheckpointOptions } from "./model_checkpoint_options.ts";
 
 inOwn("an error leaves a checkpoint of the state before it, if that is asked for", async (folder) => {
   class Fails extends Scripted {
@@ -148,3 +150,22 @@ inOwn(
     await assertRejects(() => trainer.validate(new Scripted(), data, { ckptPath: "last" }), Error, none("last"));
   },
 );
+
+inOwn("a run that is resumed in another folder is told that it ranks anew", async (folder) => {
+  const first = joinPath(folder, "first"), second = joinPath(folder, "second"), ranked = { monitor: "loss" };
+  const data = { train: constantBatches([1]), val: constantBatches([1]) };
+  const resume = (dirpath: string, ckptPath: string, options: ModelCheckpointOptions) =>
+    written(() => {
+      const callbacks = new ModelCheckpoint({ dirpath, ...options });
+      return new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 4, callbacks })
+        .fit(new Scripted(), data, { ckptPath });
+    });
+  const { callback } = await saves(first, ranked);
+  assertEquals(await resume(second, callback.bestModelPath, ranked), [
+    `Warning: ModelCheckpoint saves to ${second} and ranks anew there: the checkpoints in ${first} stay as they are; ` +
+    "the same dirpath, or the same version of the logger, goes on with them",
+  ]);
+  assertEquals(await resume(first, callback.bestModelPath, ranked), []);
+  const unranked = await saves(joinPath(folder, "third"), {});
+  assertEquals(await resume(joinPath(folder, "fourth"), unranked.callback.bestModelPath, {}), []);
+});

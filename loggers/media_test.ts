@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Trainer } from "../lightning.ts";
+import { type MediaPoint, Trainer } from "../lightning.ts";
 import { tensor, zeros } from "../mod.ts";
 import { joinPath, readFile, readText, sha256 } from "../platform/mod.ts";
 import { Fields } from "../testing/event_file.ts";
@@ -16,6 +16,25 @@ class Shows extends Slope {
     this.trainer.logTable("t", { columns: ["id", "name"], rows: [[1, "a"], [2, null]] }, { step: 77 });
   }
 }
+
+trainerTest("the trial validation before training shows nothing, as it logs nothing", async () => {
+  const steps: number[] = [];
+  class Texts extends MemoryLogger {
+    logText(_name: string, _text: string, { step }: MediaPoint): void {
+      steps.push(step);
+    }
+  }
+  const logger = new Texts();
+  class Validates extends Slope {
+    override validationStep(): void {
+      this.trainer.logText("note", "validated");
+      this.trainer.logMetrics({ validated: 1 });
+    }
+  }
+  const [train, val] = [constantBatches([1, 2]), constantBatches([1])];
+  await new Trainer({ ...quiet, maxEpochs: 1, numSanityValSteps: 1, logger }).fit(new Validates(), { train, val });
+  assertEquals([steps, logger.rows.length], [[1], 1]);
+});
 
 trainerTest("a trainer shows things to all loggers that take them, at its step", async () => {
   await inFolder(async (folder) => {

@@ -304,7 +304,12 @@ export abstract class TrainerStatus implements DataModuleTrainer {
    */
   logMetrics(metrics: Readonly<Record<string, number>>): void {
     checkNumbers(metrics);
-    this.#work.reporter.writeRow(metrics);
+    if (!this.sanityChecking) this.#work.reporter.writeRow(metrics);
+  }
+
+  /** The trial validation before training shows nothing, as it logs nothing. */
+  #show(...shown: Parameters<Reporter["show"]>): void {
+    if (!this.sanityChecking) this.#work.reporter.show(...shown);
   }
 
   /**
@@ -316,25 +321,25 @@ export abstract class TrainerStatus implements DataModuleTrainer {
    */
   logImage(name: string, image: Tensor, at: Partial<MediaPoint> = {}): void {
     checkMedia("image", name, image);
-    this.#work.reporter.show((logger, point) => logger.logImage?.(name, image, point), at);
+    this.#show((logger, point) => logger.logImage?.(name, image, point), at);
   }
 
   /** Sends a text to all loggers that take texts, at the present step. */
   logText(name: string, text: string, at: Partial<MediaPoint> = {}): void {
     checkMedia("text", name, text);
-    this.#work.reporter.show((logger, point) => logger.logText?.(name, text, point), at);
+    this.#show((logger, point) => logger.logText?.(name, text, point), at);
   }
 
   /** Sends how the finite values of a tensor are distributed to all loggers that take that, at the present step. */
   logHistogram(name: string, values: Tensor, at: Partial<MediaPoint> = {}): void {
     checkMedia("histogram", name, values);
-    this.#work.reporter.show((logger, point) => logger.logHistogram?.(name, values, point), at);
+    this.#show((logger, point) => logger.logHistogram?.(name, values, point), at);
   }
 
   /** Sends a table to all loggers that take tables, at the present step. */
   logTable(name: string, table: Table, at: Partial<MediaPoint> = {}): void {
     checkMedia("table", name, table);
-    this.#work.reporter.show((logger, point) => logger.logTable?.(name, table, point), at);
+    this.#show((logger, point) => logger.logTable?.(name, table, point), at);
   }
 
   /** Whether a row of step metrics is due after the running batch. */
