@@ -116,9 +116,9 @@ export class Watch implements Watcher {
       if (place === undefined) {
         this.#places.set(
           generator,
-          place = this.#outside(() => keep(tensor(placeOf(generator)))),
+          place = this.outside(() => keep(tensor(placeOf(generator)))),
         );
-      } else this.#outside(() => moveTo(place!, generator));
+      } else this.outside(() => moveTo(place!, generator));
       this.drawings.set(generator, drawing = { place, stream: generator.stream });
       const { seed } = generator;
       this.facts.push({ read: () => generator.seed, value: seed });
@@ -140,8 +140,7 @@ export class Watch implements Watcher {
     }
   }
 
-  /** Runs `fn` as if nothing were recorded. */
-  #outside<T>(fn: () => T): T {
+  outside<T>(fn: () => T): T {
     const { pool, recorder } = this.#device;
     pool.recording = recorder.recording = watching.by = null;
     try {

@@ -15,8 +15,10 @@ import {
   rand,
   randn,
   relu,
+  sum,
   type Tensor,
   tensor,
+  to,
   uploadInto,
   zeros,
 } from "../mod.ts";
@@ -384,4 +386,20 @@ gpuTest("plain values are told apart by all that they are; what holds values uns
   assertEquals(named.statistics.runs, 6);
   assertThrows(() => named(x, new Float32Array(2)), TypeError, "plain objects, got Float32Array");
   assertThrows(() => capture((x: Tensor) => new Map([["k", mul(x, 2)]]))(x), TypeError, "results may be");
+});
+
+gpuTest("a tensor whose work was still waiting when the function was recorded is read as any other", async () => {
+  for (const read of [(k: Tensor) => mul(k, 1), (k: Tensor) => sum(k), (k: Tensor) => to(k, "f16")]) {
+    // Something else waits for it, too.
+    const k = mul(floats(1, 2, 3), 1), other = mul(k, 2);
+    using step = capture((x: Tensor) => mul(read(k), x));
+    const x = floats(2), got: number[] = [];
+    for (const value of [null, null, 5, 6]) {
+      if (value !== null) copyInto(k, value);
+      got.push(await step(x).sum().item());
+    }
+    assertEquals(got.slice(0, 2), [12, 12]);
+    assertEquals(got.slice(2).map((sum) => sum / got[0]), [30 / 12, 36 / 12]);
+    assertEquals(await other.array(), [2, 4, 6]);
+  }
 });

@@ -2,7 +2,7 @@ import { type Device, device, isOpen, type PooledBuffer } from "../device/mod.ts
 import { byteLength, type DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
 import type { Slab } from "./slab.ts";
-import { watching } from "./watcher.ts";
+import { type Watcher, watching } from "./watcher.ts";
 
 /** Work that has been described but not recorded: a chain of pointwise operations waiting for a consumer. */
 export interface Pending {
@@ -34,6 +34,8 @@ export class Storage {
   #device: Device | null;
   #buffer: PooledBuffer | null = null;
   #pending: Pending | null;
+  /** The recording in which the pending work was described. */
+  #describedIn: Watcher | null;
   #references = 1;
   /** Whether the buffer belongs to a replay, which will write to it again. */
   #lent = false;
@@ -49,6 +51,7 @@ export class Storage {
     this.dtype = dtype;
     this.label = label;
     this.#pending = pending;
+    this.#describedIn = pending === null ? null : watching.by;
   }
 
   /** Where the elements are, or will be. Throws while no device is open. */
@@ -56,9 +59,15 @@ export class Storage {
     return this.#device ??= device();
   }
 
-  /** The work that would fill it, while it has not been needed. */
+  /** The work that would fill it, while it has not been needed. A recording reads what was described before it as a value. */
   get pending(): Pending | null {
+    if (this.#isOlderThanRecording) void this.buffer;
     return this.#pending;
+  }
+
+  /** Whether its work waits and is none of the recording: a replay must neither repeat it nor read what it reads. */
+  get #isOlderThanRecording(): boolean {
+    return watching.by !== null && this.#pending !== null && this.#describedIn !== watching.by;
   }
 
   /** Bytes of the elements, without padding. */
@@ -166,6 +175,7 @@ export class Storage {
 
   /** The buffer with the value; records the pending work, or takes an empty buffer for an op to fill. */
   get buffer(): PooledBuffer {
+    if (this.#isOlderThanRecording) watching.by!.outside(() => void this.buffer);
     if (this.#buffer === null) {
       if (this.#references === 0) throw new Error(`Cannot read a tensor of ${this.label}: it is disposed`);
       const bytes = Math.max(this.bytes, 4), { pool } = this.device;
@@ -180,7 +190,7 @@ export class Storage {
           this.#buffer = null;
           throw error;
         }
-        this.#pending = null;
+        this.#pending = this.#describedIn = null;
         this.#stopReading();
         pending.release();
       }
@@ -242,6 +252,6 @@ export class Storage {
     this.#buffer = null;
     this.#stopReading();
     this.#pending?.release();
-    this.#pending = null;
+    this.#pending = this.#describedIn = null;
   }
 }

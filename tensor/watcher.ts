@@ -23,6 +23,8 @@ export interface Watcher {
   draws(generator: Generator): { place: Tensor; stream: number };
   /** Something has to be done before each replay, once an owner. */
   beforeReplay(owner: object, action: () => void): void;
+  /** Runs `fn` as if nothing were recorded. */
+  outside<T>(fn: () => T): T;
 }
 
 /** Who watches now. */
