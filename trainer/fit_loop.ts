@@ -341,6 +341,8 @@ export class FitLoop {
     const run = this.#run, progress = this.#progress;
     if (progress.windowBatches === 0) await run.hooks.module("onValidationModelZeroGrad");
     await this.loaders.loadVal(progress.epoch);
+    // Callbacks that judge the validation may look at what training has logged, too.
+    await run.reporter.refresh();
     const before: BeforeValidation = this.#beforeValidation = {
       random: defaultGenerator.state,
       evalBatches: { ...progress.evalBatches },

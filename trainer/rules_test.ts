@@ -156,6 +156,29 @@ trainerTest("validation within fit can differentiate, whatever inferenceMode say
   }
 });
 
+trainerTest("a validation within an epoch shows what training has logged until then", async () => {
+  class Logs extends Validates {
+    override trainingStep(x: Tensor): Tensor {
+      this.log("loss", mean(x), { onStep: true, onEpoch: true });
+      return this.forward(x);
+    }
+  }
+  const seen: number[][] = [], data = { train: constantBatches([1, 2, 3, 8]), val: constantBatches([1]) };
+  const look = new LambdaCallback({
+    onValidationEnd: ({ callbackMetrics: { loss, loss_step }, metricSteps }) =>
+      void seen.push([loss, loss_step, metricSteps.loss]),
+  });
+  for (const monitor of ["loss", "loss_step"]) {
+    const stopping = new EarlyStopping({ monitor, mode: "max" });
+    await new Trainer({ ...quiet, maxEpochs: 1, valCheckInterval: 2, callbacks: [look, stopping] }).fit(
+      new Logs(),
+      data,
+    );
+    assertEquals(seen.splice(0), [[1.5, 2, 2], [3.5, 8, 4]]);
+    assertEquals(stopping.bestScore, monitor === "loss" ? 3.5 : 8);
+  }
+});
+
 trainerTest("the last batch is known in it, also of a loader that does not know its length", async () => {
   const unknown = {
     *[Symbol.iterator]() {
