@@ -1,7 +1,8 @@
 import { show } from "../device/option_names.ts";
 import { claimDir, joinPath, listDir, makeDir } from "../platform/mod.ts";
+import type { OptionKinds } from "./_kinds.ts";
 
-/** Where a logger of files writes. */
+/** Where a logger of files writes, and under which names. */
 export interface RunFolderOptions {
   /** The folder that holds all runs; default the trainer's `defaultRootDir`. */
   saveDir?: string;
@@ -9,7 +10,14 @@ export interface RunFolderOptions {
   name?: string;
   /** The run, a folder in that; default the next free of `version_0`, `version_1`, … */
   version?: string | number;
+  /** Stands before the name of each metric; default nothing. */
+  prefix?: string;
 }
+
+/** What {@link RunFolderOptions} must be. */
+export const RUN_FOLDER_OPTIONS: OptionKinds<RunFolderOptions> = {
+  ...{ saveDir: "text", name: "text", version: "checked", prefix: "text" },
+};
 
 /** The folder of a run: `saveDir/name/version`. */
 export class RunFolder {

@@ -4,15 +4,12 @@ import { GrowingFile } from "./_growing_file.ts";
 import { Outlet } from "./_outlet.ts";
 import { Rewind, type RowKey } from "./_rewind.ts";
 import { checkKinds } from "./_kinds.ts";
-import type { RunFolderOptions } from "./_run_folder.ts";
-import { json, prefixed } from "./_values.ts";
+import { RUN_FOLDER_OPTIONS, type RunFolderOptions } from "./_run_folder.ts";
+import { json } from "./_values.ts";
 import { FolderLogger } from "./folder_logger.ts";
 
 /** Where a {@link CSVLogger} writes. */
-export interface CSVLoggerOptions extends RunFolderOptions {
-  /** Stands before the name of each metric; default nothing. */
-  prefix?: string;
-}
+export type CSVLoggerOptions = RunFolderOptions;
 
 const AXES = ["step", "batch", "epoch", "seconds"];
 
@@ -35,7 +32,6 @@ type Item = { readonly row: Row; readonly names: readonly string[] } | { readonl
  * ```
  */
 export class CSVLogger extends FolderLogger {
-  readonly #prefix: string;
   readonly #rows: Outlet<Item> = new Outlet("CSVLogger", (items) => this.#write(items));
   readonly #params: Outlet<string> = new Outlet("CSVLogger", async (all) => {
     await this.open();
@@ -52,9 +48,8 @@ export class CSVLogger extends FolderLogger {
    * @throws {TypeError} If an option does not exist, or is of another type
    */
   constructor(options: CSVLoggerOptions = {}) {
-    checkKinds("make a CSVLogger", options, { saveDir: "text", name: "text", version: "checked", prefix: "text" });
+    checkKinds("make a CSVLogger", options, RUN_FOLDER_OPTIONS);
     super(options);
-    this.#prefix = options.prefix ?? "";
   }
 
   /** Forgets the rows of a version that is gone on with which come after the checkpoint. */
@@ -64,7 +59,7 @@ export class CSVLogger extends FolderLogger {
 
   /** Writes a row. */
   override async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
-    const named = prefixed(this.#prefix, metrics);
+    const named = this.prefixed(metrics);
     await this.#rows.give({ row: { ...named, ...at }, names: Object.keys(named) });
   }
 

@@ -5,7 +5,7 @@ import { checkedTable, histogramOf, mediaName, pixelsOf } from "./_media.ts";
 import { Outlet } from "./_outlet.ts";
 import { encodePng } from "./_png.ts";
 import { RunFolder, type RunFolderOptions } from "./_run_folder.ts";
-import { json } from "./_values.ts";
+import { json, prefixed } from "./_values.ts";
 
 /** A file below the run's folder. */
 interface MediaFile {
@@ -19,15 +19,17 @@ interface MediaFile {
  */
 export abstract class FolderLogger implements Logger {
   readonly #folder: RunFolder;
+  readonly #prefix: string;
   readonly #media: Outlet<MediaFile>;
 
   /**
    * Makes the logger; it writes nothing before training begins.
    *
-   * @param options Where the run's folder is
+   * @param options Where the run's folder is, and what stands before the names of metrics
    */
   constructor(options: RunFolderOptions) {
     this.#folder = new RunFolder(options);
+    this.#prefix = options.prefix ?? "";
     this.#media = new Outlet(new.target.name, (files) => this.#writeMedia(files));
   }
 
@@ -58,6 +60,11 @@ export abstract class FolderLogger implements Logger {
    */
   async open(): Promise<void> {
     await this.#folder.open();
+  }
+
+  /** Metrics with the prefix before their names. */
+  protected prefixed(metrics: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+    return prefixed(this.#prefix, metrics);
   }
 
   /** Writes a row. */

@@ -4,15 +4,12 @@ import { GrowingFile } from "./_growing_file.ts";
 import { Outlet } from "./_outlet.ts";
 import { Rewind, type RowKey } from "./_rewind.ts";
 import { checkKinds } from "./_kinds.ts";
-import type { RunFolderOptions } from "./_run_folder.ts";
-import { json, prefixed } from "./_values.ts";
+import { RUN_FOLDER_OPTIONS, type RunFolderOptions } from "./_run_folder.ts";
+import { json } from "./_values.ts";
 import { FolderLogger } from "./folder_logger.ts";
 
 /** Where a {@link JSONLLogger} writes. */
-export interface JSONLLoggerOptions extends RunFolderOptions {
-  /** Stands before the name of each metric; default nothing. */
-  prefix?: string;
-}
+export type JSONLLoggerOptions = RunFolderOptions;
 
 /** A line to write, or the batches after which rows are forgotten. */
 type Item = { readonly line: string; readonly key: RowKey | null } | { readonly rewindTo: number };
@@ -32,7 +29,6 @@ type Item = { readonly line: string; readonly key: RowKey | null } | { readonly 
  * ```
  */
 export class JSONLLogger extends FolderLogger {
-  readonly #prefix: string;
   readonly #lines: Outlet<Item> = new Outlet("JSONLLogger", (items) => this.#write(items));
   #file: GrowingFile | null = null;
   #rewind: Rewind | null = null;
@@ -44,9 +40,8 @@ export class JSONLLogger extends FolderLogger {
    * @throws {TypeError} If an option does not exist, or is of another type
    */
   constructor(options: JSONLLoggerOptions = {}) {
-    checkKinds("make a JSONLLogger", options, { saveDir: "text", name: "text", version: "checked", prefix: "text" });
+    checkKinds("make a JSONLLogger", options, RUN_FOLDER_OPTIONS);
     super(options);
-    this.#prefix = options.prefix ?? "";
   }
 
   /** Forgets the rows of a version that is gone on with which come after the checkpoint. */
@@ -56,7 +51,7 @@ export class JSONLLogger extends FolderLogger {
 
   /** Writes a row. */
   override async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
-    const named = prefixed(this.#prefix, metrics), key = { batch: at.batch, names: Object.keys(named) };
+    const named = this.prefixed(metrics), key = { batch: at.batch, names: Object.keys(named) };
     await this.#lines.give({ line: json({ ...at, metrics: named }), key });
   }
 

@@ -19,14 +19,12 @@ import { Outlet } from "./_outlet.ts";
 import { encodePng } from "./_png.ts";
 import type { Message } from "./_protobuf.ts";
 import { checkKinds } from "./_kinds.ts";
-import type { RunFolderOptions } from "./_run_folder.ts";
+import { RUN_FOLDER_OPTIONS, type RunFolderOptions } from "./_run_folder.ts";
 import { flattened } from "./_values.ts";
 import { FolderLogger } from "./folder_logger.ts";
 
 /** Where a {@link TensorBoardLogger} writes. */
 export interface TensorBoardLoggerOptions extends RunFolderOptions {
-  /** Stands before the name of each metric; default nothing. */
-  prefix?: string;
   /** Whether a metric `hp_metric` stands for the run among the hyperparameters until one is logged; default true. */
   defaultHpMetric?: boolean;
 }
@@ -47,7 +45,6 @@ let files = 0;
  * ```
  */
 export class TensorBoardLogger extends FolderLogger {
-  readonly #prefix: string;
   readonly #defaultHpMetric: boolean;
   readonly #events: Outlet<Uint8Array> = new Outlet("TensorBoardLogger", (events) => this.#append(events));
   #file: GrowingFile | null = null;
@@ -60,12 +57,8 @@ export class TensorBoardLogger extends FolderLogger {
    * @throws {TypeError} If an option does not exist, or is of another type
    */
   constructor(options: TensorBoardLoggerOptions = {}) {
-    checkKinds("make a TensorBoardLogger", options, {
-      ...{ saveDir: "text", name: "text", version: "checked", prefix: "text" },
-      defaultHpMetric: "flag",
-    });
+    checkKinds("make a TensorBoardLogger", options, { ...RUN_FOLDER_OPTIONS, defaultHpMetric: "flag" });
     super(options);
-    this.#prefix = options.prefix ?? "";
     this.#defaultHpMetric = options.defaultHpMetric ?? true;
   }
 
@@ -76,8 +69,8 @@ export class TensorBoardLogger extends FolderLogger {
 
   /** Writes a row: each metric, and the epoch. */
   override async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
-    const values = Object.entries({ epoch: at.epoch, ...metrics });
-    await this.#write(at.step, values.map(([tag, value]) => scalarValue(this.#prefix + tag, value)));
+    const values = Object.entries(this.prefixed({ epoch: at.epoch, ...metrics }));
+    await this.#write(at.step, values.map(([tag, value]) => scalarValue(tag, value)));
   }
 
   /**

@@ -10,7 +10,7 @@ import { checkSeconds, Outbox } from "./_outbox.ts";
 import { Outlet } from "./_outlet.ts";
 import { encodePng } from "./_png.ts";
 import { Message } from "./_protobuf.ts";
-import { json } from "./_values.ts";
+import { json, prefixed } from "./_values.ts";
 import { type OnlineItem, WandbService } from "./_wandb_online.ts";
 import {
   axisRecord,
@@ -165,8 +165,7 @@ export class WandbLogger implements Logger {
   /** Writes a row, and the latest values of all metrics. */
   async logMetrics(metrics: Readonly<Record<string, number>>, at: LogPoint): Promise<void> {
     const { step, epoch } = at;
-    const named = Object.entries(metrics).map(([name, value]) => [this.#prefix + name, value]);
-    await this.#row({ ...Object.fromEntries(named), epoch, "trainer/global_step": step });
+    await this.#row({ ...prefixed(this.#prefix, metrics), epoch, "trainer/global_step": step });
   }
 
   /** Writes what the run was configured with. */
