@@ -28,7 +28,7 @@ export function isTree(value: unknown): value is Tree {
 export function readYaml(text: string, source: string): unknown {
   let value: unknown;
   try {
-    value = parse(text, { schema: "core", maxAliasCount: 100, logLevel: "error" });
+    value = parse(text, { schema: "core", merge: true, maxAliasCount: 100, logLevel: "error" });
   } catch (error) {
     throw new UsageError(`Cannot read ${source}: it must be YAML, ${(error as Error).message.split("\n")[0]}`);
   }

@@ -1,11 +1,11 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { parse } from "yaml";
 import * as z from "zod";
 import { joinPath, listDir, readText, runCommand, writeFile } from "../platform/mod.ts";
 import { inFolder } from "../testing/trainer.ts";
 import { trainerRules } from "../trainer/options.ts";
 import { readFlags } from "./_flags.ts";
-import { UsageError } from "./_tree.ts";
+import { readYaml, UsageError } from "./_tree.ts";
 import { ConfigCheck } from "./_config.ts";
 import { usage } from "./_help.ts";
 import type { Program } from "./program.ts";
@@ -163,6 +163,15 @@ Deno.test("words that are no options, files that are no YAML, and classes that a
       assert(!stderr.includes("    at "), stderr);
     }
   });
+});
+
+Deno.test("an anchor is merged into other values, but no name comes in by it that is refused", () => {
+  const read = (text: string) => readYaml(text, "a.yaml");
+  assertEquals(read("a: &a { x: 1, y: 2 }\nb: { <<: *a, y: 3 }"), { a: { x: 1, y: 2 }, b: { x: 1, y: 3 } });
+  for (const text of ["a: &a { __proto__: { x: 1 } }\nb: { <<: *a }", "{ <<: { __proto__: { x: 1 } } }"]) {
+    assertThrows(() => read(text), UsageError, "a name must not be __proto__");
+  }
+  assertThrows(() => read("{ <<: 5 }"), UsageError, "it must be YAML");
 });
 
 Deno.test("+= adds to a list, whatever form it has", async () => {
