@@ -87,7 +87,8 @@ export function parseCsv(text: string, options: CsvOptions = {}): Table {
   if (header !== true) take(first.value);
   for (const line of lines) take(line);
   const gaps = new Set(missing);
-  return new Table(names.map((name, i) => [name, columnOf(columns[i], gaps, types[name], { name, file })]));
+  const typeOf = new Map(Object.entries(types)); // a column may be called constructor
+  return new Table(names.map((name, i) => [name, columnOf(columns[i], gaps, typeOf.get(name), { name, file })]));
 }
 
 /** The cells of each line that is not empty. */

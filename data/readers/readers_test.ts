@@ -3,9 +3,23 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FileError, makeTempDir, readFile, readText, remove, writeFile } from "../../platform/mod.ts";
 import type { HostTensor } from "../../tensor/host.ts";
 import { DataError } from "../errors.ts";
-import { parseArrow, parseCsv, parseNpy, parseNpz, parseParquet, type Table } from "./mod.ts";
-import { decodeImage, fileLines, readArrow, readCsv, readImage, readNpy } from "./mod.ts";
-import { readNpz, readParquet, readTextFile } from "./mod.ts";
+import {
+  decodeImage,
+  fileLines,
+  parseArrow,
+  parseCsv,
+  parseNpy,
+  parseNpz,
+  parseParquet,
+  readArrow,
+  readCsv,
+  readImage,
+  readNpy,
+  readNpz,
+  readParquet,
+  readTextFile,
+  type Table,
+} from "./mod.ts";
 import { readIdx } from "../idx.ts";
 
 const path = (name: string) => new URL(`../../tests/fixtures/data/${name}`, import.meta.url).pathname;
@@ -18,6 +32,15 @@ const expected: {
 
 const f32 = (values: Iterable<number>) => [...Float32Array.from(values)];
 const numbers = ({ shape, data }: HostTensor) => ({ shape, values: Array.from(data, Number) });
+
+Deno.test("columns of a CSV file may have the names of JavaScript's own properties", () => {
+  const table = parseCsv("__proto__,constructor,toString\n1,2,x\n");
+  assertEquals([...table.columns].map(([name, column]) => [name, [...column]]), [
+    ["__proto__", [1]],
+    ["constructor", [2]],
+    ["toString", ["x"]],
+  ]);
+});
 
 Deno.test("NumPy's arrays of every type, byte order and axis order", async () => {
   const read = async (name: string) => await readNpy(path(name));
