@@ -58,7 +58,7 @@ const BUSY = new Set([408, 425, 429]);
 export function sender(base: string, headers: () => Record<string, string>, signal: AbortSignal): Send {
   return async ({ method, path, body, patience = PATIENCE }) => {
     const own = headers(), raw = body === undefined || body instanceof Uint8Array || body instanceof FormData;
-    const clean = (text: string) => secretsOf(own).reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+    const clean = (text: string) => cleaned(text, own);
     const type: Record<string, string> = raw
       ? body instanceof Uint8Array ? { "content-type": "application/octet-stream" } : {}
       : { "content-type": "application/json" };
@@ -79,7 +79,9 @@ export function sender(base: string, headers: () => Record<string, string>, sign
     }
     const { status } = response, said = parsed(text);
     if (response.ok && (said !== undefined || text === "")) return said ?? null;
-    const page = titleOf(text), why = clean(`it answered ${status} ${reasonOf(response.ok, said, page, text)}`.trim());
+    // Cleaned before it is cut: half a secret would not be found.
+    const shown = clean(text), page = titleOf(shown);
+    const why = clean(`it answered ${status} ${reasonOf(response.ok, said, page, shown)}`.trim());
     if (status >= 500 && status !== 501 || BUSY.has(status)) throw new ServerAway(why, retryAfter(response.headers));
     // Whoever answers for the service with a page is not the service, and will not take anything else, either.
     const elsewhere = page !== null && (status === 404 || status === 405);
@@ -101,7 +103,8 @@ export function textAt(answer: unknown, ...path: readonly string[]): string {
     answer ?? null,
   );
   if (typeof found === "string") return found;
-  const shown = answer === null ? "nothing" : shortened(JSON.stringify(answer));
+  const whole = JSON.stringify(answer);
+  const shown = answer === null ? "nothing" : whole.length <= 200 ? whole : `{${Object.keys(answer as object)}}`;
   throw new Refused(`it answered ${shown}, without ${path.join(".")}`, 200, "", true);
 }
 
@@ -125,9 +128,19 @@ function shortened(text: string, most = 200): string {
   return text.replaceAll(/\s+/g, " ").trim().slice(0, most);
 }
 
-/** What must not be shown of headers: a server may say what it was asked. */
-function secretsOf(headers: Readonly<Record<string, string>>): string[] {
-  return Object.values(headers).flatMap((value) => [value, value.split(" ").at(-1)!]).filter((secret) => secret !== "");
+/** A text without what proves who is asking: a server may say what it was asked. */
+export function cleaned(text: string, headers: Readonly<Record<string, string>>): string {
+  const secrets = Object.values(headers).flatMap((value) => {
+    const key = value.split(" ").at(-1)!;
+    return value.startsWith("Basic ") ? [value, key, passwordOf(key)] : [value, key];
+  });
+  return secrets.filter((secret) => secret !== "").reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+}
+
+/** The password in what a `Basic` header holds (RFC 7617). */
+function passwordOf(packed: string): string {
+  const text = new TextDecoder().decode(Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0)));
+  return text.slice(text.indexOf(":") + 1);
 }
 
 /** What a `Retry-After` asks for: seconds, or a date (RFC 9110, 10.2.3). */

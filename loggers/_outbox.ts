@@ -1,6 +1,6 @@
 import { show } from "../device/option_names.ts";
 import { writeErr } from "../platform/mod.ts";
-import { Refused, type Send, ServerAway } from "./_http.ts";
+import { cleaned, Refused, type Send, ServerAway } from "./_http.ts";
 import type { Spool } from "./_spool.ts";
 
 /** A service that takes items over HTTP. */
@@ -11,6 +11,8 @@ export interface Service<Item> {
   readonly gap: number;
   /** Where everything is that could not be sent, if the service's logger keeps it by itself. */
   readonly kept?: string;
+  /** What proves who is asking, from the environment; never shown. */
+  headers(): Readonly<Record<string, string>>;
   /**
    * Sends as many items of the front as fit in one request.
    *
@@ -275,6 +277,6 @@ export class Outbox<Item> {
   }
 
   #say(what: string): void {
-    writeErr(`Warning: ${this.#service.title} ${what}\n`);
+    writeErr(`Warning: ${this.#service.title} ${cleaned(what, this.#service.headers())}\n`);
   }
 }

@@ -17,8 +17,6 @@ export interface RunService extends Service<Item> {
   readonly run: Readonly<Record<string, unknown>>;
   /** Whether the epoch is a metric of its own. */
   readonly epochIsMetric: boolean;
-  /** What proves who is asking, from the environment. */
-  headers(): Record<string, string>;
   /** What is sent when a run begins. */
   opening(): Item[];
   /** The name of a metric, as the service takes it. */

@@ -273,3 +273,35 @@ Deno.test("wrong options of the end are refused", async () => {
     await assertRejects(() => replaySpool("x", { seconds: NaN }), RangeError, "seconds must be 0 or more, got NaN");
   });
 });
+
+Deno.test("whatever a server says, a key or password in it is not shown: unpacked, cut off, in an answer of something else", async () => {
+  const json = (said: unknown, status?: number) => ({ body: JSON.stringify(said), type: "application/json", status });
+  const secret = "hunter2-and-more";
+  const said = async (kind: Kind, environment: Record<string, string>, answer: TestServer["always"]) => {
+    let lines: string[] = [];
+    await withKind(kind, async (server, make) => {
+      for (const [name, value] of Object.entries(environment)) setEnv(name, value);
+      server.always = answer;
+      lines = await written(async () => {
+        const logger = make(0.1);
+        await logger.logMetrics({ x: 1 }, at(0));
+        await logger.finalize("success");
+      });
+      for (const name of Object.keys(environment)) setEnv(name, "");
+    });
+    return lines.join("");
+  };
+  const token = { MLFLOW_TRACKING_TOKEN: secret };
+  const password = { MLFLOW_TRACKING_USERNAME: "me", MLFLOW_TRACKING_PASSWORD: secret };
+  const answers = [
+    [KINDS.MLflow, password, json({ message: `${secret} is not the password of me` }, 401)],
+    [KINDS.MLflow, token, json({ headers: { authorization: `Bearer ${secret}` } })],
+    [KINDS.MLflow, token, json({ headers: { cookie: "c".repeat(160), authorization: `Bearer ${secret}` } })],
+    [KINDS.MLflow, token, { body: `${"-".repeat(192)}${secret}`, type: "text/plain", status: 403 }],
+    [KINDS["W&B"], { WANDB_API_KEY: secret }, json({ errors: [{ message: `nobody has ${secret}` }] })],
+  ] as const;
+  for (const [kind, environment, answer] of answers) {
+    const text = await said(kind, environment, answer);
+    assert(text.includes("the run cannot be made") && !text.includes("hunter2"), text);
+  }
+});
