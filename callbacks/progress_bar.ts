@@ -1,5 +1,5 @@
 import { checkNames } from "../device/option_names.ts";
-import { env, isTerminal, terminalColumns, writeErr } from "../platform/mod.ts";
+import { drawErr, endErr, env, eraseErr, isTerminal, terminalColumns, writeErr } from "../platform/mod.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
 /** How a {@link ProgressBar} shows itself. */
@@ -52,8 +52,6 @@ export class ProgressBar extends Callback {
   readonly #tasks: Task[] = [];
   #lastShown = -Infinity;
   #lastRead = -Infinity;
-  /** Width of the line that stands in the terminal and has no end yet. */
-  #width = 0;
   /** The line of an epoch that was not shown, since the one before had just been. */
   #held: string | null = null;
   /** Whether parts of the line have colours. */
@@ -117,7 +115,7 @@ export class ProgressBar extends Callback {
   override onValidationEnd(trainer: Trainer): void {
     if (trainer.stage === "validate") return this.#end(trainer, true);
     this.#tasks.pop();
-    this.#erase();
+    eraseErr();
   }
 
   /** Begins the test's bar. */
@@ -152,8 +150,7 @@ export class ProgressBar extends Callback {
 
   /** Leaves the bar where it is, so that the error stands below it. */
   override onException(): void {
-    if (this.#width > 0) writeErr("\n");
-    this.#width = 0;
+    endErr();
     this.#tasks.length = 0;
     this.#held = null;
   }
@@ -196,15 +193,14 @@ export class ProgressBar extends Callback {
     this.#held = null;
     if (this.#terminal) {
       this.#draw(segmentsOf(task, trainer));
-      writeErr("\n");
-      this.#width = 0;
+      endErr();
     } else if (last || performance.now() - this.#lastShown >= Math.min(this.#line, 1000)) {
       writeErr(text + "\n");
       this.#lastShown = performance.now();
     } else this.#held = text;
   }
 
-  /** Draws over the line that stands there, in one write: nothing flickers. */
+  /** Draws the line, no wider than the terminal. */
   #draw(segments: readonly Segment[]): void {
     const columns = Math.max(1, terminalColumns() - 1);
     let width = 0, line = "";
@@ -213,13 +209,7 @@ export class ProgressBar extends Callback {
       width += shown.length;
       line += this.colored && style !== undefined ? `\x1b[${style}m${shown.join("")}\x1b[0m` : shown.join("");
     }
-    writeErr("\r" + line + " ".repeat(Math.max(0, Math.min(this.#width, columns) - width)));
-    this.#width = width;
-  }
-
-  #erase(): void {
-    if (this.#width > 0) writeErr("\r" + " ".repeat(this.#width) + "\r");
-    this.#width = 0;
+    drawErr(line, width);
   }
 }
 

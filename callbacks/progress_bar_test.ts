@@ -46,6 +46,15 @@ Deno.test("in a terminal one line is drawn over and over, never wider than the t
   assertMatch(lines[0], /\rSanity check: /);
 });
 
+Deno.test("what is said meanwhile has a line of its own, and the bar goes on below it", { ignore }, async () => {
+  const text = await shown({ says: "a word", trainer: { enableProgressBar: true, maxEpochs: 1 } }, 60);
+  const [said, bar, ...more] = text.trimEnd().split("\n").map((line) => line.split("\r"));
+  assertEquals([said.at(-1), more], ["a word", []], text);
+  assertEquals(said.at(-2)!.trim(), "", text);
+  assert(said.some((drawing) => drawing.startsWith("Epoch 0: ")), text);
+  assertMatch(bar.at(-1)!, /^Epoch 0: 100% /);
+});
+
 Deno.test("the rich bar has colours in a terminal, no wider than it, and none in a log file", { ignore }, async () => {
   const columns = 70, trainer = { enableProgressBar: true, maxEpochs: 1 };
   const text = await shown({ rich: true, trainer }, columns);

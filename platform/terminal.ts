@@ -54,12 +54,43 @@ export function writeOut(text: string): void {
   else console.log(text.replace(/\r?\n$/, ""));
 }
 
+/** Columns of the line that stands in the terminal and has no end yet. */
+let standing = 0;
+
 /**
- * Writes text to standard error as it is; in a browser to the console, without its last line break.
+ * Writes text to standard error as it is; in a browser to the console, without its last line break. A line that
+ * {@link drawErr} left standing gives way to it.
  *
  * @param text The text
  */
 export function writeErr(text: string): void {
-  if (hostProcess) writeSync(DESCRIPTORS.stderr, text);
-  else console.error(text.replace(/\r?\n$/, ""));
+  if (!hostProcess) return console.error(text.replace(/\r?\n$/, ""));
+  eraseErr();
+  writeSync(DESCRIPTORS.stderr, text);
+}
+
+/**
+ * Draws a line of a terminal over the one that stands there, in one write: nothing flickers.
+ *
+ * @param line The line
+ * @param columns How many columns it takes, without its codes for colours
+ */
+export function drawErr(line: string, columns: number): void {
+  const rest = " ".repeat(Math.max(0, Math.min(standing, terminalColumns() - 1) - columns));
+  standing = columns;
+  writeSync(DESCRIPTORS.stderr, `\r${line}${rest}`);
+}
+
+/** Takes the line away that stands in the terminal, if one does. */
+export function eraseErr(): void {
+  const blank = " ".repeat(Math.min(standing, Math.max(1, terminalColumns() - 1)));
+  standing = 0;
+  if (blank !== "") writeSync(DESCRIPTORS.stderr, `\r${blank}\r`);
+}
+
+/** Leaves the line that stands in the terminal, if one does, and goes to the next. */
+export function endErr(): void {
+  const stood = standing > 0;
+  standing = 0;
+  if (stood) writeSync(DESCRIPTORS.stderr, "\n");
 }

@@ -6,9 +6,10 @@
 import { ModelCheckpoint, RichProgressBar } from "../callbacks/mod.ts";
 import { Callback, LightningDataModule, Trainer, Tuner } from "../lightning.ts";
 import { init, mean, type Tensor } from "../mod.ts";
+import { writeErr } from "../platform/mod.ts";
 import { constantBatches, quiet, Slope } from "./trainer.ts";
 
-const { trainer: options, batches, sleep, folder, hang, rich, tune, after } = JSON.parse(Deno.args[0]);
+const { trainer: options, batches, sleep, folder, hang, rich, tune, after, says } = JSON.parse(Deno.args[0]);
 
 await init();
 
@@ -17,6 +18,7 @@ class Sleepy extends Slope {
     const loss = this.forward(x);
     this.log("train_loss", loss, { progBar: true });
     if (batchIdx === 2 && this.currentEpoch === 0) console.log("trains");
+    if (says && batchIdx === 10) writeErr(`${says}\n`);
     if (sleep === null) return loss;
     return new Promise((resolve) => setTimeout(() => resolve(loss), hang && batchIdx === 2 ? 1e6 : sleep));
   }
