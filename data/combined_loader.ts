@@ -122,7 +122,7 @@ export class CombinedLoader implements Loader {
    *
    * @throws {TypeError} if it is the state of other loaders
    */
-  async loadStateDict(state: CombinedLoaderState): Promise<void> {
+  loadStateDict(state: CombinedLoaderState): void {
     const count = this.#list.length;
     if (!Array.isArray(state.loaders) || state.loaders.length !== count) {
       throw new TypeError(
@@ -130,10 +130,6 @@ export class CombinedLoader implements Loader {
           state.loaders?.length ?? 0
         }`,
       );
-    }
-    for (const [i, loader] of this.#list.entries()) {
-      const own = state.loaders[i].state;
-      if (own !== null) await loader.loadStateDict?.(own as never); // its own
     }
     this.#resume = state;
     this.#epoch = state.epoch;
@@ -158,6 +154,11 @@ export class CombinedLoader implements Loader {
   async *[Symbol.asyncIterator](): AsyncGenerator<any> {
     const from = this.#resume;
     this.#resume = null;
+    // Not before: a loader that begins anew within an epoch could not tell the place from one of the next epoch.
+    for (const [i, loader] of this.#list.entries()) {
+      const own = from?.loaders[i].state ?? null;
+      if (own !== null) await loader.loadStateDict?.(own as never); // its own
+    }
     this.#current = from?.current ?? 0;
     this.#walks = this.#list.map((loader, i) => new Walk(loader, from?.loaders[i] ?? null));
     const walks = this.#walks;

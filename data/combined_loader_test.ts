@@ -62,7 +62,7 @@ Deno.test("a state taken after any batch goes on as if nothing had happened, in 
       for await (const batch of again) if (gotLater.push(batch) === stop) break;
       const resumed = make(mode);
       resumed.setEpoch(1);
-      await resumed.loadStateDict(JSON.parse(JSON.stringify(again.stateDict())));
+      resumed.loadStateDict(JSON.parse(JSON.stringify(again.stateDict())));
       gotLater.push(...await Array.fromAsync(resumed));
       assertEquals(gotLater, wholeLater, `${mode}, stopped after ${stop} batches of the second epoch`);
 
@@ -72,13 +72,20 @@ Deno.test("a state taken after any batch goes on as if nothing had happened, in 
       const state = JSON.parse(JSON.stringify(first.stateDict()));
       const second = make(mode);
       second.setEpoch(0);
-      await second.loadStateDict(state);
+      second.loadStateDict(state);
       assertEquals(second.stateDict(), state);
+      // The place of an epoch that is left is none in the next one.
+      const next = make(mode);
+      next.setEpoch(0);
+      next.loadStateDict(state);
+      await next[Symbol.asyncIterator]().return(null);
+      next.setEpoch(1);
+      assertEquals(await Array.fromAsync(next), wholeLater, `${mode}, left after ${stop} batches`);
       got.push(...await Array.fromAsync(second));
       assertEquals(got, whole, `${mode}, stopped after ${stop} batches`);
     }
   }
-  await assertRejects(
+  assertThrows(
     () => make("min_size").loadStateDict({ epoch: 0, current: 0, loaders: [] }),
     TypeError,
     "it must be of 3 loaders, it is of 0",

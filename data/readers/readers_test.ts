@@ -35,7 +35,7 @@ const numbers = ({ shape, data }: HostTensor) => ({ shape, values: Array.from(da
 
 Deno.test("columns of a CSV file may have the names of JavaScript's own properties", () => {
   const table = parseCsv("__proto__,constructor,toString\n1,2,x\n");
-  assertEquals([...table.columns].map(([name, column]) => [name, [...column]]), [
+  assertEquals([...table.columns].map(([name, column]) => [name, Array.from(column)]), [
     ["__proto__", [1]],
     ["constructor", [2]],
     ["toString", ["x"]],
