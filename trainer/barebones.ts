@@ -1,3 +1,4 @@
+import { writeErr } from "../platform/mod.ts";
 import type { ResolvedOptions, TrainerOptions } from "./options.ts";
 
 /** What `barebones` leaves out, and what says that it is wanted all the same. */
@@ -21,6 +22,11 @@ const LEFT_OUT: { readonly [K in keyof TrainerOptions]: (value: unknown) => bool
  * @throws {TypeError} Naming those that do not
  */
 export function checkTogether(given: TrainerOptions, { barebones, deterministic, benchmark }: ResolvedOptions): void {
+  if (deterministic === "warn" && benchmark) {
+    writeErr(
+      "Warning: with benchmark a run need not repeat bit for bit, since what is fastest differs from run to run\n",
+    );
+  }
   if (deterministic === true && benchmark) {
     throw new TypeError(
       "Cannot make a Trainer: benchmark must be false with deterministic: true, since what is fastest differs from run to " +

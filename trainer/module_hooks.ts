@@ -36,7 +36,7 @@ export interface ModuleHooks<Batch> {
   /** Logs what is to be known of a test batch. */
   testStep?(batch: Batch, batchIdx: number, dataloaderIdx: number): Awaitable<unknown>;
   /** The optimizers, and how their rates are scheduled. */
-  configureOptimizers?(): Awaitable<ConfiguredOptimizers>;
+  configureOptimizers?(): Awaitable<ConfiguredOptimizers<Batch>>;
   /** Callbacks that this module wants; those of the trainer that are of the same class give way. */
   configureCallbacks?(): Awaitable<Callback | readonly Callback[]>;
   /** Makes layers late, once a stage; must give the same again. */

@@ -21,8 +21,13 @@ export interface LRSchedulerConfig {
   reduceOnPlateau?: boolean;
 }
 
-/** An optimizer with its scheduler. */
-export interface OptimizerConfig {
+/**
+ * An optimizer with its scheduler.
+ *
+ * @typeParam Batch What the step that it owns receives
+ */
+// deno-lint-ignore no-explicit-any -- without a step of its own an optimizer is one for any batches
+export interface OptimizerConfig<Batch = any> {
   /** The optimizer. */
   optimizer: Optimizer;
   /** Its scheduler, stepped once an epoch, or with how it is stepped. */
@@ -33,14 +38,19 @@ export interface OptimizerConfig {
    * With several optimizers: the training step that this one owns, in place of `trainingStep`. On each batch they take their
    * turns in order; while one has its turn, parameters that only others own want no gradients.
    */
-  step?(batch: unknown, batchIdx: number): Awaitable<StepOutput>;
+  step?(batch: Batch, batchIdx: number): Awaitable<StepOutput>;
 }
 
-/** All that `configureOptimizers` may return. */
-export type ConfiguredOptimizers =
+/**
+ * All that `configureOptimizers` may return.
+ *
+ * @typeParam Batch What steps receive that optimizers own
+ */
+// deno-lint-ignore no-explicit-any -- as of the configurations
+export type ConfiguredOptimizers<Batch = any> =
   | Optimizer
-  | OptimizerConfig
-  | readonly (Optimizer | OptimizerConfig)[]
+  | OptimizerConfig<Batch>
+  | readonly (Optimizer | OptimizerConfig<Batch>)[]
   | readonly [readonly Optimizer[], readonly (LRScheduler | LRSchedulerConfig)[]]
   | null
   | void;

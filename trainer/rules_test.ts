@@ -65,6 +65,16 @@ Deno.test("every option has Lightning's default", () => {
   });
 });
 
+Deno.test("benchmark is refused where a run must repeat, and told of where it should", async () => {
+  const told = (deterministic: TrainerOptions["deterministic"], benchmark: boolean) =>
+    written(() => Promise.resolve(void new Trainer({ ...quiet, deterministic, benchmark })));
+  await assertRejects(() => told(true, true), TypeError, "benchmark must be false with deterministic: true");
+  assertEquals([await told("warn", false), await told(true, false), await told(false, true)], [[], [], []]);
+  assertEquals(await told("warn", true), [
+    "Warning: with benchmark a run need not repeat bit for bit, since what is fastest differs from run to run",
+  ]);
+});
+
 Deno.test("epochs are 1000 unless told, and without end where steps, a time or a Timer end training", () => {
   const epochs = (options: TrainerOptions) => new Trainer({ ...quiet, ...options }).maxEpochs;
   const timer = () => new Timer({ duration: 60 });

@@ -2,9 +2,11 @@
 import { assertEquals } from "@std/assert";
 import { CombinedLoader, type DataLoader } from "../data/mod.ts";
 import { Callback, LightningDataModule, LightningModule, type Loader, type Trainer } from "../lightning.ts";
+import type { OptimizerConfig, StepOutput } from "../lightning.ts";
 import { type HostTensor, type Tensor, tensor } from "../mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 
+declare const sgd: Optimizer;
 type Points = { x: Tensor; y: Tensor };
 
 class Model extends LightningModule<Points> {
@@ -47,6 +49,32 @@ class WrongHooks extends LightningModule<Points> {
   }
   // @ts-expect-error the closure comes last
   override optimizerStep(_epoch: number, _batchIdx: number, _closure: () => void, _optimizer: Optimizer): void {}
+}
+
+class OwnedSteps extends LightningModule<Points> {
+  override configureOptimizers(): OptimizerConfig<Points>[] {
+    return [{ optimizer: sgd, step: ({ x }) => x }];
+  }
+}
+
+class WrongOwnedStep extends LightningModule<Points> {
+  // @ts-expect-error the step that an optimizer owns takes the module's batches
+  override configureOptimizers(): OptimizerConfig<{ image: Tensor }>[] {
+    return [{ optimizer: sgd, step: ({ image }) => image }];
+  }
+}
+
+class Counts extends LightningModule<Points> {
+  override trainingStep({ x }: Points): StepOutput {
+    return { loss: x, count: x.numel, seen: "more" };
+  }
+}
+
+class WrongCount extends LightningModule<Points> {
+  // @ts-expect-error a count is a number or a tensor
+  override trainingStep({ x }: Points): { loss: Tensor; count: string } {
+    return { loss: x, count: "3" };
+  }
 }
 
 class WrongCallback extends Callback {
@@ -134,5 +162,6 @@ async function loadersCompile(trainer: Trainer): Promise<void> {
 
 Deno.test("wrong signatures of hooks do not compile, and batches fit their steps", () => {
   // That this file compiles is the test.
-  assertEquals([compiles, loadersCompile, WrongBatch, WrongOutput, WrongHooks, WrongCallback].length, 6);
+  const classes = [WrongBatch, WrongOutput, WrongHooks, WrongCallback, OwnedSteps, WrongOwnedStep, Counts, WrongCount];
+  assertEquals([compiles, loadersCompile, ...classes].length, 10);
 });
