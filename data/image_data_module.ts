@@ -1,8 +1,7 @@
 import { checkNames } from "../device/option_names.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { HostTensor } from "../tensor/host.ts";
-import { type ArrayDataset, randomSplit } from "./dataset.ts";
-import type { Dataset } from "./dataset.ts";
+import { type ArrayDataset, type Dataset, randomSplit } from "./dataset.ts";
 import { fashionMnist, fashionMnistMean, fashionMnistStd } from "./fashion_mnist.ts";
 import { type ImageSet, type ImageSetOptions, type LabelledImages, loadImageSet, prepareImageSet } from "./images.ts";
 import { LightningDataModule } from "./lightning_data_module.ts";

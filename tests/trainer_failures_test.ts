@@ -1,8 +1,7 @@
 /** A trainer whose device is lost, or has no memory left: typed errors, nothing that hangs, and a way on. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { ModelCheckpoint } from "../callbacks/mod.ts";
-import { type Callback, LightningModule, Trainer } from "../lightning.ts";
-import { Callback as Hooks } from "../trainer/mod.ts";
+import { Callback, LightningModule, Trainer } from "../lightning.ts";
 import {
   backward,
   capture,
@@ -108,7 +107,7 @@ for (const compile of [false, true]) {
           new Trainer({ ...quiet, enableCheckpointing: callbacks.length > 0, maxEpochs, compile, callbacks });
         const device = await openDevice();
         setDevice(device);
-        class Lose extends Hooks {
+        class Lose extends Callback {
           override onTrainBatchEnd = (trainer: { globalStep: number }): void => {
             if (trainer.globalStep === 9) device.gpu.destroy();
           };

@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { init, tensor } from "../mod.ts";
-import { joinPath, listDir, makeDir, readFile, readText, runCommand, writeFile } from "../platform/mod.ts";
+import { joinPath, listDir, makeDir, readFile, readText, runCommand, sha256, writeFile } from "../platform/mod.ts";
 import { hostTensor } from "../tensor/host.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { PhiloxStream } from "../tensor/philox.ts";
 import { Child } from "../testing/child.ts";
 import { inFolder } from "../testing/trainer.ts";
-import { sha256 } from "../platform/mod.ts";
 import {
   CHECKPOINT_VERSION,
   type CheckpointData,

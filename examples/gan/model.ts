@@ -1,5 +1,4 @@
-import type { ImageBatch } from "../../data/mod.ts";
-import { mnistMean, mnistStd } from "../../data/mod.ts";
+import { type ImageBatch, mnistMean, mnistStd } from "../../data/mod.ts";
 import { LightningModule, type OptimizerConfig } from "../../lightning.ts";
 import {
   binaryCrossEntropyWithLogits,

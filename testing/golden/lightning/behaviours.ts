@@ -2,10 +2,9 @@
 import { EMAWeightAveraging, LearningRateMonitor } from "../../../callbacks/mod.ts";
 import { ArrayDataset, DataLoader, type Loader } from "../../../data/mod.ts";
 import type { TrainerOptions } from "../../../lightning.ts";
-import { defaultGenerator, mul, rand, type Tensor } from "../../../mod.ts";
+import { defaultGenerator, mul, rand, type Tensor, zeros } from "../../../mod.ts";
 import { Dropout, Parameter } from "../../../nn/mod.ts";
 import { Adam, LambdaLR, SGD } from "../../../optim/mod.ts";
-import { zeros } from "../../../mod.ts";
 import { gradEnabled } from "../../../tensor/grad_mode.ts";
 import { hostTensor } from "../../../tensor/host.ts";
 import { checkpointRules } from "./checkpoint_rules.ts";
