@@ -24,7 +24,7 @@ export async function ownText(): Promise<string> {
         .sort().map((name) => joinPath(ROOT, folder, name))
     ),
   )).flat();
-  return (await Promise.all(files.map(readText))).join("\n");
+  return (await Promise.all(files.map((file) => readText(file)))).join("\n");
 }
 
 /** Characters as numbers, in the order of their code points. */
