@@ -1,16 +1,16 @@
 import { device } from "../device/mod.ts";
 import type { Metric } from "../metrics/mod.ts";
-import { writeErr } from "../platform/mod.ts";
 import { defaultGenerator, type RandomState } from "../tensor/mod.ts";
 import { scope } from "../tensor/scope.ts";
 import { CompiledStep } from "./compiled_step.ts";
 import { evaluate } from "./eval_loop.ts";
 import { FitLoaders } from "./fit_loaders.ts";
+import { noBatch, tellDefaultEnd, tellInterrupted, tellLossless, tellNoStep, tellNothingLeft } from "./fit_notes.ts";
 import type { StepOutput } from "./module_hooks.ts";
 import { AnomalyDetector } from "./anomaly.ts";
 import { Cursor, type Step } from "./loaders.ts";
 import { Optimization } from "./optimization.ts";
-import { DEFAULT_EPOCHS, type ResolvedOptions } from "./options.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { asLightningResumes, finishEpoch, type FitProgress } from "./progress.ts";
 import { type Run, stopped } from "./run.ts";
 import { stepPlateauSchedulers, stepSchedulers } from "./scheduling.ts";
@@ -84,8 +84,8 @@ export class FitLoop {
     const run = this.#run, progress = this.#progress;
     const { hooks, reporter } = run;
     if (this.#options.limitTrainBatches === 0) return;
-    if (this.#reachedEnd()) return this.#tellNothingLeft();
-    this.#tellDefaultEnd();
+    if (this.#reachedEnd()) return tellNothingLeft(run);
+    tellDefaultEnd(run);
     run.cutShort = run.mustStop();
     if (run.cutShort) return;
     await this.#sanityCheck();
@@ -113,7 +113,7 @@ export class FitLoop {
         await hooks.callbacks("onInterrupt");
       }
       await hooks.call("onTrainEnd");
-      if (run.cutShort && run.interrupted) await this.#tellInterrupted(written);
+      if (run.cutShort && run.interrupted) await tellInterrupted(run, written);
     } finally {
       pipelines.sideBySide--;
       this.#compiled?.dispose();
@@ -123,16 +123,6 @@ export class FitLoop {
     // Within an epoch the next fit goes on with what was logged; nothing stays on the device for it.
     if (progress.midEpoch) await reporter.fitStore.moveToHost();
     else reporter.fitStore.reset();
-  }
-
-  /** Tells the user who pressed Ctrl-C where training stands, and what was saved of it. */
-  async #tellInterrupted(writtenBefore: number): Promise<void> {
-    const { saves, trainer } = this.#run, { globalStep, epoch } = this.#progress;
-    await saves.settle();
-    const path = trainer.checkpointCallback?.lastModelPath || trainer.checkpointCallback?.bestModelPath ||
-      "a checkpoint";
-    const saved = saves.written > writtenBefore ? `saved ${path}` : "saved nothing";
-    writeErr(`Interrupted: finished step ${globalStep} in epoch ${epoch}, ${saved}\n`);
   }
 
   /** The progress that training goes on from. */
@@ -149,24 +139,6 @@ export class FitLoop {
     if (place !== "batch") return false;
     return (maxSteps >= 0 && globalStep >= maxSteps) || epoch >= this.#run.trainer.maxEpochs ||
       (this.#run.trainer.shouldStop && this.#mayStopEarly());
-  }
-
-  /** Says why a fit trains nothing; a trainer that has trained nothing before was told to. */
-  #tellNothingLeft(): void {
-    const { maxSteps } = this.#options, { maxEpochs } = this.#run.trainer, { epoch, batchesSeen } = this.#progress;
-    if (batchesSeen === 0) return;
-    this.#run.warn(
-      epoch >= maxEpochs
-        ? `fit trains nothing: the ${maxEpochs} epochs of maxEpochs are done; raise trainer.maxEpochs to go on`
-        : `fit trains nothing: the ${maxSteps} steps of maxSteps are done; go on with another trainer, from a checkpoint`,
-    );
-  }
-
-  /** An end that nobody asked for is told before it takes days. */
-  #tellDefaultEnd(): void {
-    const { maxEpochs } = this.#run.trainer;
-    if (this.#options.maxEpochs !== null || maxEpochs !== DEFAULT_EPOCHS) return;
-    this.#run.warn(`maxEpochs is not set: training ends after ${maxEpochs} epochs; say -1 for no end`);
   }
 
   /** `shouldStop` counts once the least epochs and steps are reached. */
@@ -194,7 +166,7 @@ export class FitLoop {
           busy = step === stopped;
           if (step === stopped) break;
           if (step === null) {
-            if (progress.batchInEpoch === 0) throw new Error(noBatch(progress.epoch));
+            if (progress.batchInEpoch === 0) throw noBatch(progress.epoch);
             progress.lastBatch = true;
           } else if (await run.timed("runTrainingBatch", () => scope(() => this.#batch(step)))) {
             await run.keepPace();
@@ -302,10 +274,7 @@ export class FitLoop {
   /** The end of an epoch, also of one that ends early since training does. */
   async #endEpoch(complete: boolean): Promise<void> {
     const { hooks, reporter } = this.#run, progress = this.#progress;
-    if (this.#lossless) {
-      const { name } = this.#run.module.constructor;
-      this.#run.warn(`trainingStep of ${name} gave no loss for any batch of an epoch: nothing was learned in it`);
-    }
+    if (this.#lossless) tellLossless(this.#run);
     const over = complete || this.#options.lightningCompat;
     if (progress.place !== "epochEnd") {
       if (over) progress.place = "epochEnd";
@@ -318,18 +287,9 @@ export class FitLoop {
     if (progress.lastBatch) await stepPlateauSchedulers(this.#run, "epoch");
     await reporter.writeEpochRow();
     if (over) {
-      this.#tellNoStep();
+      tellNoStep(this.#run, this.#stepAtEpoch);
       finishEpoch(progress);
     }
-  }
-
-  /** Says that an end which was asked for does not come nearer, where there is no other. */
-  #tellNoStep(): void {
-    const { maxSteps } = this.#options, { globalStep } = this.#progress, { trainer } = this.#run;
-    if (maxSteps < 0 || trainer.maxEpochs !== Infinity || globalStep !== this.#stepAtEpoch) return;
-    this.#run.warn(
-      `no optimizer stepped in an epoch: the ${maxSteps} steps of maxSteps are no nearer, and maxEpochs sets no end`,
-    );
   }
 
   #validationDue(): boolean {
@@ -405,10 +365,4 @@ interface BeforeValidation {
   readonly evalBatches: Record<string, number>;
   /** The metrics that had taken in no batch. */
   readonly freshMetrics: readonly Metric[];
-}
-
-/** Endless empty epochs are no training: a generator, for one, can be walked only once. */
-function noBatch(epoch: number): string {
-  return `Cannot train epoch ${epoch}: the training loader gave no batch; one that can be walked once, as a generator, has to ` +
-    "be made anew for every epoch";
 }
