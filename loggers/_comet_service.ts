@@ -17,7 +17,7 @@ export interface CometRun {
 }
 
 const API = "/api/rest/v2/write/experiment/";
-/** Milliseconds between two signs of life. */
+/** Milliseconds between two signs of life, unless the service wants them at other times. */
 const PULSE = 10_000;
 const ASSET = {
   image: "image",
@@ -35,7 +35,7 @@ export class CometService implements RunService {
   readonly gap: number = 8;
   #run: CometRun;
   #connected = false;
-  #lastPulse = -Infinity;
+  #nextPulse = -Infinity;
 
   /** @param run What is known of the experiment */
   constructor(run: CometRun) {
@@ -88,7 +88,7 @@ export class CometService implements RunService {
     const experimentKey = this.#run.experimentKey!;
     const post = (what: string, body: object) =>
       send({ method: "POST", path: API + what, body: { experimentKey, ...body } });
-    if (item.kind !== "end") await this.#pulse(experimentKey, send);
+    if (item.kind !== "end") await this.pulse(send);
     if (item.kind === "metric") {
       const { name, value, step, epoch, time } = item;
       await post("metric", { metricName: name, metricValue: value, step, epoch, timestamp: time });
@@ -123,10 +123,14 @@ export class CometService implements RunService {
   }
 
   /** Says that the experiment goes on; Comet calls it finished when it hears nothing. */
-  async #pulse(experimentKey: string, send: Send): Promise<void> {
-    if (performance.now() < this.#lastPulse + PULSE) return;
-    await send({ method: "GET", path: `${API}set-status?experimentKey=${encodeURIComponent(experimentKey)}` });
-    this.#lastPulse = performance.now();
+  async pulse(send: Send): Promise<void> {
+    if (!this.#connected || performance.now() < this.#nextPulse) return;
+    const path = `${API}set-status?experimentKey=${encodeURIComponent(this.version)}`;
+    const { isAliveBeatDurationMillis: wanted } = (await send({ method: "GET", path }) ?? {}) as Record<
+      string,
+      unknown
+    >;
+    this.#nextPulse = performance.now() + (typeof wanted === "number" ? wanted : PULSE);
   }
 
   async #upload(file: FileItem, experimentKey: string, send: Send): Promise<void> {

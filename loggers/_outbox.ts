@@ -1,5 +1,5 @@
 import { show } from "../device/option_names.ts";
-import { writeErr } from "../platform/mod.ts";
+import { repeat, writeErr } from "../platform/mod.ts";
 import { cleaned, Refused, type Send, ServerAway } from "./_http.ts";
 import type { Spool } from "./_spool.ts";
 
@@ -21,6 +21,12 @@ export interface Service<Item> {
    * @returns How many were sent
    */
   deliver(items: readonly Item[], send: Send): Promise<number>;
+  /**
+   * Says that the run goes on, if that is due, where a service takes one for over that it does not hear of.
+   *
+   * @param send Talks to the server
+   */
+  pulse?(send: Send): Promise<void>;
   /** Milliseconds for which the end of training waits for an item without progress, beyond what is usual. */
   patienceFor(item: Item): number;
 }
@@ -37,6 +43,8 @@ const LONG_WAIT = 5;
 const QUIET_FAILURES = 3;
 /** Items that are given to a service at once. */
 const MOST_AT_ONCE = 2000;
+/** Milliseconds between two looks whether a sign of life is due. */
+const PULSE = 1000;
 
 /**
  * Throws unless a time that somebody is to wait for a server is one; infinity is.
@@ -76,6 +84,8 @@ export class Outbox<Item> {
   /** Ends a pause that the server did not ask for. */
   #wake: (() => void) | null = null;
   #closing = false;
+  /** Ends signs of life; `null` before the first item. */
+  #fallSilent: (() => void) | null = null;
   /** Whether the end is waited for so long that nothing may be in memory alone. */
   #long = false;
   /** What went wrong last, until it is told. */
@@ -133,6 +143,7 @@ export class Outbox<Item> {
       }
     }, 50);
     this.#closing = true;
+    this.#fallSilent?.();
     this.#wake?.();
     this.#start();
     while (this.#work !== null) await this.#work;
@@ -143,12 +154,18 @@ export class Outbox<Item> {
     return this.left;
   }
 
-  #start(): void {
+  #start(work: () => Promise<void> = () => this.#run()): void {
+    if (this.#service.pulse !== undefined && !this.#closing) this.#fallSilent ??= repeat(PULSE, () => this.#beat());
     if (this.#work !== null || this.#stopped) return;
-    this.#work = this.#run().finally(() => {
+    this.#work = work().finally(() => {
       this.#work = null;
       if (this.left > 0) this.#start();
     });
+  }
+
+  /** Says that the run goes on while there is nothing to send. One that gets lost is followed by another. */
+  #beat(): void {
+    this.#start(() => this.#service.pulse!(this.#send).catch(() => {}));
   }
 
   async #run(): Promise<void> {

@@ -60,6 +60,23 @@ gpuTest("an experiment has its numbers, parameters, tags, files, signs of life a
   });
 });
 
+Deno.test("an experiment of which nothing is logged for long says that it goes on, until it ends", async () => {
+  await withServer(async (server, make) => {
+    server.pulseMilliseconds = 100;
+    const logger = make();
+    logger.logMetrics({ x: 0 }, at(0));
+    while (server.seen.length < 3) await new Promise((next) => setTimeout(next, 5));
+    server.fail({ status: 503 }); // one that is lost is made up for
+    for (let i = 0; i < 250 && server.experiment.pulses < 3; i++) await new Promise((next) => setTimeout(next, 20));
+    const { pulses } = server.experiment;
+    assert(pulses >= 3, `${pulses} signs of life`);
+    await logger.finalize("success");
+    const seen = server.seen.length;
+    await new Promise((next) => setTimeout(next, 1100));
+    assertEquals([server.seen.length, server.experiment.others.get("status")], [seen, "success"]);
+  });
+});
+
 Deno.test("numbers are sent no faster than the service takes them", async () => {
   await withServer(async (server, make) => {
     const logger = make();

@@ -42,6 +42,7 @@ export {
   processId,
   runCommand,
 } from "./process.ts";
+export { repeat } from "./timers.ts";
 export { drawErr, endErr, eraseErr, isTerminal, terminalColumns, writeErr, writeOut } from "./terminal.ts";
 export { sha256 } from "./hash.ts";
 export {

@@ -24,6 +24,8 @@ export class CometServer extends TestServer {
   /** Metrics a second; the documented limit is 12,000 a minute. */
   metricsPerSecond = 200;
   readonly #metricTimes: number[] = [];
+  /** How often the service wants to hear that an experiment goes on. */
+  pulseMilliseconds = 10_000;
   /** Requests that came too fast. */
   tooFast = 0;
 
@@ -60,7 +62,7 @@ export class CometServer extends TestServer {
       const experiment = this.experiments.get(query.get("experimentKey") ?? "");
       if (experiment === undefined) return bad("no such experiment");
       experiment.pulses++;
-      return Response.json({ isAliveBeatDurationMillis: 10_000 });
+      return Response.json({ isAliveBeatDurationMillis: this.pulseMilliseconds });
     }
     if (request.method !== "POST" || !path.startsWith(root)) return bad(`no such call: ${call}`, 404);
     if (request.headers.get("content-type") !== "application/json") return bad("JSON is expected", 415);
