@@ -25,8 +25,11 @@ export function checkArrowCounts(bytes: Uint8Array<ArrayBuffer>, isFile: boolean
   }
   if (!isFile) return;
   const footer = size - 10 - view.getInt32(size - 10, true), table = follow(view, footer);
+  const schema = field(view, table, 1);
+  if (schema !== null) checkSchema(view, follow(view, schema));
   checkList(view, table, 2, 24);
   checkList(view, table, 3, 24);
+  checkList(view, table, 4, 4);
 }
 
 /** Where an offset that stands at a place leads. */
@@ -53,7 +56,7 @@ function checkMessage(view: DataView, message: number): number {
   const kind = field(view, message, 1), header = field(view, message, 2), body = field(view, message, 3);
   if (kind !== null && header !== null) {
     const table = follow(view, header), type = view.getUint8(kind);
-    if (type === 1) checkFields(view, table, 1, 0);
+    if (type === 1) checkSchema(view, table);
     if (type === 3) checkBatch(view, table);
     const data = type === 2 ? field(view, table, 1) : null;
     if (data !== null) checkBatch(view, follow(view, data));
@@ -67,8 +70,21 @@ function checkBatch(view: DataView, batch: number): void {
   checkList(view, batch, 4, 8);
 }
 
-function checkFields(view: DataView, table: number, number: number, depth: number): void {
+function checkSchema(view: DataView, schema: number): void {
+  checkList(view, schema, 2, 4);
+  // Each field has a place of its own in the file.
+  checkFields(view, schema, 1, { left: view.byteLength / 4 });
+}
+
+/** Fields with those inside of them, and what they are annotated with. */
+function checkFields(view: DataView, table: number, number: number, most: { left: number }, depth: number = 0): void {
   if (depth > 64) throw new RangeError("types are nested deeper than 64");
   const { first, count } = checkList(view, table, number, 4);
-  for (let i = 0; i < count; i++) checkFields(view, follow(view, first + 4 * i), 5, depth + 1);
+  most.left -= count;
+  if (most.left < 0) throw new RangeError("its types have more fields than fit in the file");
+  for (let i = 0; i < count; i++) {
+    const inside = follow(view, first + 4 * i);
+    checkList(view, inside, 6, 4);
+    checkFields(view, inside, 5, most, depth + 1);
+  }
 }

@@ -239,3 +239,15 @@ Deno.test("damaged files are errors that name the file: cut off anywhere, with a
   new DataView(huge.buffer).setUint32(16, 2 ** 31 - 1);
   await assertRejects(() => decodeImage(huge), DataError, "at most 67108864 pixels, it says 2147483647 × 24");
 });
+
+Deno.test("counts that an Arrow file's footer makes up are found before anything counts up to them", async () => {
+  const whole = await readFile(path("table_lz4.arrow"));
+  const footer = new DataView(whole.buffer).getInt32(whole.length - 10, true);
+  for (let at = whole.length - 10 - footer; at < whole.length - 10; at += 4) {
+    const bytes = whole.slice();
+    new DataView(bytes.buffer).setUint32(at, 0x00ffffff, true);
+    const start = performance.now();
+    await parseArrow(bytes).catch((error) => assert(error instanceof DataError, `at ${at}: ${error}`));
+    assert(performance.now() - start < 2000, `at ${at}: it took ${performance.now() - start} ms`);
+  }
+});
