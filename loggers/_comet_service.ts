@@ -74,7 +74,7 @@ export class CometService implements RunService {
     return name;
   }
 
-  param(name: string, value: string): Item & { kind: "param" } {
+  param(name: string, value: string): Omit<Item & { kind: "param" }, "time"> {
     return { kind: "param", name, value };
   }
 
@@ -92,8 +92,10 @@ export class CometService implements RunService {
     if (item.kind === "metric") {
       const { name, value, step, epoch, time } = item;
       await post("metric", { metricName: name, metricValue: value, step, epoch, timestamp: time });
-    } else if (item.kind === "param") await post("parameter", { parameterName: item.name, parameterValue: item.value });
-    else if (item.kind === "tag") await post("tags", { addedTags: [item.value] });
+    } else if (item.kind === "param") {
+      const { name, value, time } = item;
+      await post("parameter", { parameterName: name, parameterValue: value, timestamp: time });
+    } else if (item.kind === "tag") await post("tags", { addedTags: [item.value] });
     else if (item.kind === "file") await this.#upload(item, experimentKey, send);
     else {
       await post("log-other", { key: "status", value: item.status });

@@ -32,7 +32,7 @@ export interface MetricItem {
 /** One entry of a queue. */
 export type Item =
   | MetricItem
-  | { readonly kind: "param"; readonly name: string; readonly value: string }
+  | { readonly kind: "param"; readonly name: string; readonly value: string; readonly time: number }
   | { readonly kind: "tag"; readonly name: string; readonly value: string }
   | FileItem
   | { readonly kind: "end"; readonly status: string; readonly time: number };

@@ -85,7 +85,7 @@ export class MLflowService implements RunService {
     return nameOf(name);
   }
 
-  param(name: string, value: string): Item & { kind: "param" } {
+  param(name: string, value: string): Omit<Item & { kind: "param" }, "time"> {
     if (value.length > PARAM) this.#warnOnce(`hyperparameter ${name} is cut to ${PARAM} characters`);
     return { kind: "param", name: nameOf(name), value: value.slice(0, PARAM) };
   }

@@ -22,7 +22,7 @@ export interface RunService extends Service<Item> {
   /** The name of a metric, as the service takes it. */
   metricName(name: string): string;
   /** A hyperparameter, as the service takes it. */
-  param(name: string, value: string): Item & { kind: "param" };
+  param(name: string, value: string): Omit<Item & { kind: "param" }, "time">;
 }
 
 /** Bytes a second that an upload makes at least. */

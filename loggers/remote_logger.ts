@@ -143,7 +143,8 @@ export abstract class RemoteLogger implements Logger {
     const all = Object.entries(flattened(params)).map(([name, value]) => this.#service.param(name, String(value)));
     const fresh = all.filter(({ name, value }) => this.#params.get(name) !== value);
     for (const { name, value } of fresh) this.#params.set(name, value);
-    this.#put(...fresh);
+    const time = Date.now();
+    this.#put(...fresh.map((param) => ({ ...param, time })));
   }
 
   /**

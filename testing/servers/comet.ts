@@ -85,6 +85,7 @@ export class CometServer extends TestServer {
         if (typeof body.parameterName !== "string" || typeof body.parameterValue !== "string") {
           return bad("no parameter");
         }
+        if (!Number.isInteger(body.timestamp)) return bad("a parameter has its time");
         experiment.parameters.set(body.parameterName, body.parameterValue);
         return Response.json({});
       case "log-other":
