@@ -23,14 +23,14 @@ for (const [name, images, weights, options] of sizes) {
     compute(x, w);
     return () => compute(conv2d(x, w, options));
   });
-  for (const  of of["input", "weights"] as const) {
-    await bench(`conv2d ${name}`, `${name}, gradient of the ${of}`, { flops }, () => {
-      const x = randn(images, { requiresGrad: of === "input" });
-      const w = randn(weights, { requiresGrad: of === "weights" });
+  for (const wanted of ["input", "weights"] as const) {
+    await bench(`conv2d ${name}`, `${name}, gradient of the ${wanted}`, { flops }, () => {
+      const x = randn(images, { requiresGrad: wanted === "input" });
+      const w = randn(weights, { requiresGrad: wanted === "weights" });
       const dy = randn(result);
       compute(x, w, dy);
       const y = conv2d(x, w, options);
-      return () => compute(...grad(y, of === "input" ? x : w, { gradOutputs: dy, retainGraph: true }));
+      return () => compute(...grad(y, wanted === "input" ? x : w, { gradOutputs: dy, retainGraph: true }));
     });
   }
 }

@@ -1,3 +1,6 @@
+import { writeErr } from "../platform/mod.ts";
+import type { Trainer } from "../trainer/mod.ts";
+
 /** The checkpoints that are kept, best first or newest alone. */
 export class Ranking {
   /** The best checkpoint, or without scores the newest; `""` before the first. */
@@ -77,4 +80,29 @@ export class Ranking {
     for (const entry of this.kept) if (found === null || replaces(found[1], entry[1])) found = entry;
     return found;
   }
+}
+
+/**
+ * What a checkpoint of this moment is ranked by.
+ *
+ * @param trainer The trainer
+ * @param monitor The metric
+ * @param validated Whether the epoch's validation is over
+ * @returns The metric's value; `"awaited"` if it is older than the weights, or does not exist yet, and a later moment of the
+ *   epoch brings it; `"missing"` if Lightning would go on with a warning
+ * @throws {Error} If the metric does not exist, and nothing brings it
+ */
+export function scoreOf(trainer: Trainer, monitor: string, validated: boolean): number | "awaited" | "missing" {
+  const { lightningCompat } = trainer.options;
+  const value = trainer.callbackMetrics[monitor];
+  const comes = trainer.hasValidation && !validated;
+  if (value !== undefined) {
+    return lightningCompat || trainer.metricSteps[monitor] === trainer.globalStep ? value : "awaited";
+  }
+  if (!lightningCompat && comes) return "awaited";
+  const known = Object.keys(trainer.callbackMetrics).join(", ") || "none";
+  const message = `Cannot rank checkpoints: there must be a metric ${monitor}, known are ${known}`;
+  if (!comes) throw new Error(message);
+  writeErr(`${message}\n`);
+  return "missing";
 }

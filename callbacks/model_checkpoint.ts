@@ -11,7 +11,7 @@ import {
   type Trainer,
 } from "../trainer/mod.ts";
 import { CheckpointName } from "./_checkpoint_name.ts";
-import { Ranking } from "./_ranking.ts";
+import { Ranking, scoreOf } from "./_ranking.ts";
 import { straysIn } from "./_strays.ts";
 import { type CheckedOptions, checkedOptions, type ModelCheckpointOptions } from "./model_checkpoint_options.ts";
 
@@ -297,7 +297,7 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   async #saveRanked(trainer: Trainer): Promise<void> {
     const { monitor, saveLast } = this.#options;
     const { lightningCompat } = trainer.options;
-    const score = monitor === null ? null : this.#scoreOf(trainer, monitor);
+    const score = monitor === null ? null : scoreOf(trainer, monitor, this.#validated);
     this.#pending = score === "awaited";
     if (score === "awaited" || score === "missing") return;
     await trainer.settleCheckpoints();
@@ -344,25 +344,6 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
 
   #folderFor(trainer: Trainer): string {
     return this.#options.dirpath ?? joinPath(trainer.logDir, "checkpoints");
-  }
-
-  /**
-   * The metric's value; `"awaited"` if it is older than the weights, or does not exist yet, and a later moment of the epoch
-   * brings it; `"missing"` if Lightning would go on with a warning.
-   */
-  #scoreOf(trainer: Trainer, monitor: string): number | "awaited" | "missing" {
-    const { lightningCompat } = trainer.options;
-    const value = trainer.callbackMetrics[monitor];
-    const comes = trainer.hasValidation && !this.#validated;
-    if (value !== undefined) {
-      return lightningCompat || trainer.metricSteps[monitor] === trainer.globalStep ? value : "awaited";
-    }
-    if (!lightningCompat && comes) return "awaited";
-    const known = Object.keys(trainer.callbackMetrics).join(", ") || "none";
-    const message = `Cannot rank checkpoints: there must be a metric ${monitor}, known are ${known}`;
-    if (!comes) throw new Error(message);
-    writeErr(`${message}\n`);
-    return "missing";
   }
 
   async #write(
