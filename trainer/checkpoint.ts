@@ -113,9 +113,9 @@ async function readFolder(folder: string): Promise<CheckpointData> {
   const { version, files } = await readManifest(folder);
   const contents = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const [name, { bytes, sha256: expected }] of Object.entries(files)) {
-    const path = joinPath(folder, name);
+    const path = joinPath(folder, name), task = `read ${name}`;
     // The size is compared first, so that no more is read than a sound file holds.
-    const content = (await stat(path)).size === bytes ? await readFile(path) : null;
+    const content = (await stat(path, task)).size === bytes ? await readFile(path, { task }) : null;
     if (content === null || await sha256(content) !== expected) {
       throw new Error(`${name} is damaged, its size or checksum differs from the manifest's`);
     }
@@ -125,9 +125,10 @@ async function readFolder(folder: string): Promise<CheckpointData> {
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
-  const path = joinPath(folder, MANIFEST);
-  if ((await stat(path)).size > MOST_JSON_BYTES) throw new Error(`${MANIFEST} is too large`);
-  const manifest = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path))) as Manifest;
+  const path = joinPath(folder, MANIFEST), task = `read ${MANIFEST}`;
+  if ((await stat(path, task)).size > MOST_JSON_BYTES) throw new Error(`${MANIFEST} is too large`);
+  const bytes = await readFile(path, { task });
+  const manifest = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as Manifest;
   if (manifest?.format !== FORMAT || !isRecord(manifest.files)) {
     throw new Error(`${MANIFEST} is not of the format ${FORMAT}`);
   }

@@ -268,6 +268,8 @@ Deno.test("a folder that is missing or a file is named", async () => {
     const file = joinPath(folder, "file");
     await writeFile(file, "x");
     await assertRejects(() => readCheckpoint(joinPath(folder, "none")), CheckpointError, "none: it does not exist");
+    const empty = `Cannot load the checkpoint ${folder}: Cannot read manifest.json: no such file or folder`;
+    await assertRejects(() => readCheckpoint(folder), CheckpointError, empty);
     await assertRejects(() => readCheckpoint(file), CheckpointError, "a checkpoint is a folder, this is a file");
     await assertRejects(() => writeCheckpoint(joinPath(file, "x"), data(1)), Error, "Cannot save the checkpoint");
   });
