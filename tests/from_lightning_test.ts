@@ -15,6 +15,18 @@ Deno.test("every argument of the trainer, callback, logger and profiler has its 
   assertEquals(wanted.filter((name) => !named.has(name) && !errors.test(name)), []);
 });
 
+Deno.test("every hook, and every option of log, of a scheduler and of entry points has its place there", async () => {
+  const read = (file: string) => Deno.readTextFile(new URL(`../trainer/${file}.ts`, import.meta.url));
+  const files = ["module_hooks", "callback", "log", "optimizer_config", "entry_call"];
+  const sources = (await Promise.all(files.map(read))).join("\n");
+  const wanted = new Set([...sources.matchAll(/^  (?:readonly )?(\w+)\?[(:]/gm)].map(([, name]) => name));
+  const inCode = new Set(
+    [...page.replace(/```[^]*?```/g, "").matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code.match(/\w+/g) ?? []),
+  );
+  assertEquals([...wanted].filter((name) => !inCode.has(name)), []);
+  assertEquals(["onTrainBatchStart", "reduceFx", "frequency"].filter((name) => !wanted.has(name)), []);
+});
+
 Deno.test("what docs/from-lightning.md says is here of callbacks and modules is here", () => {
   const rows = page.split("\n").filter((line) => line.startsWith("|")).map((line) =>
     line.split(/(?<!\\)\|/).map((cell) => cell.trim())

@@ -205,6 +205,21 @@ trainerTest("the last batch is known in it, also of a loader that does not know 
   }
 });
 
+trainerTest("loaders are told the epoch before it is walked, those of validation, too", async () => {
+  const told: string[] = [];
+  const loader = (name: string) => ({
+    setEpoch: (epoch: number) => void told.push(`${name} ${epoch}`),
+    *[Symbol.iterator]() {
+      told.push(name);
+      yield* constantBatches([1]);
+    },
+  });
+  const data = { train: loader("train"), val: loader("val") };
+  await new Trainer({ ...quiet, maxEpochs: 2 }).fit(new Validates(), data as never);
+  const epoch = (n: number) => [`train ${n}`, "train", `val ${n}`, "val"];
+  assertEquals(told.filter((call, i) => call !== told[i - 1]), ["val 0", ...epoch(0), ...epoch(1)]);
+});
+
 trainerTest("hooks are looked up once, and those that nobody has are called for nobody (D13)", async () => {
   let looks = 0;
   class Looked extends Callback {}
