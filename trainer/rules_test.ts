@@ -318,6 +318,26 @@ trainerTest(
   },
 );
 
+trainerTest("validation is tried before training, but not where a run goes on within an epoch", async () => {
+  await inFolder(async (folder) => {
+    const data = () => ({ train: constantBatches([1, 1]), val: constantBatches([1]) });
+    const path = (batches: number) => joinPath(folder, String(batches));
+    const save = new LambdaCallback({
+      onTrainBatchEnd: (trainer) => trainer.saveCheckpoint(path(trainer.batchesSeen)),
+      onTrainEnd: (trainer) => trainer.saveCheckpoint(path(0)),
+    });
+    await new Trainer({ ...quiet, maxEpochs: 1, callbacks: save }).fit(new Validates(), data());
+    const tries = async (ckptPath: string | null) => {
+      let tried = 0;
+      const callbacks = new LambdaCallback({ onSanityCheckStart: () => void tried++ });
+      const trainer = new Trainer({ ...quiet, numSanityValSteps: 2, maxEpochs: 2, callbacks });
+      await trainer.fit(new Validates(), data(), { ckptPath });
+      return [tried, trainer.globalStep];
+    };
+    assertEquals([await tries(null), await tries(path(1)), await tries(path(0))], [[1, 4], [0, 4], [1, 4]]);
+  });
+});
+
 trainerTest("a module says whether its checkpoints must have all its names, and what loggers get of it", async () => {
   await inFolder(async (folder) => {
     const path = joinPath(folder, "x"), given: object[] = [];
