@@ -33,8 +33,10 @@ export class Refused extends Error {
 /** What is sent. */
 export interface Request {
   readonly method: "GET" | "POST" | "PUT";
-  /** Behind the server's address; with its query. */
+  /** Behind the server's address, with its query; or a whole address that the server gave, to which no key is told. */
   readonly path: string;
+  /** What the server wants to be said there. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** An object is sent as JSON. */
   readonly body?: object | Uint8Array<ArrayBuffer> | FormData;
   /** Milliseconds for the answer; default 15,000. */
@@ -56,7 +58,8 @@ const BUSY = new Set([408, 425, 429]);
  * @param signal Ends requests
  */
 export function sender(base: string, headers: () => Record<string, string>, signal: AbortSignal): Send {
-  return async ({ method, path, body, patience = PATIENCE }) => {
+  return async ({ method, path, headers: wanted, body, patience = PATIENCE }) => {
+    const given = /^https?:/.test(path);
     const own = headers(), raw = body === undefined || body instanceof Uint8Array || body instanceof FormData;
     const clean = (text: string) => cleaned(text, own);
     const type: Record<string, string> = raw
@@ -64,9 +67,9 @@ export function sender(base: string, headers: () => Record<string, string>, sign
       : { "content-type": "application/json" };
     let response: Response, text: string;
     try {
-      response = await fetch(base + path, {
+      response = await fetch(given ? path : base + path, {
         method,
-        headers: { ...own, ...type },
+        headers: { ...given ? {} : own, ...type, ...wanted },
         body: raw ? body : JSON.stringify(body),
         // A key is for this server and for none that it points to.
         redirect: "manual",
@@ -86,7 +89,8 @@ export function sender(base: string, headers: () => Record<string, string>, sign
     // Whoever answers for the service with a page is not the service, and will not take anything else, either.
     const elsewhere = page !== null && (status === 404 || status === 405);
     const code = String((said as { error_code?: string } | null | undefined)?.error_code ?? "");
-    throw new Refused(why, status, code, status === 401 || status === 403 || status < 400 || elsewhere);
+    const always = status === 401 || status === 403 || status < 400 || elsewhere;
+    throw new Refused(why, status, code, always && !given);
   };
 }
 

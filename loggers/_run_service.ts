@@ -1,5 +1,5 @@
 import { readFile } from "../platform/mod.ts";
-import { PATIENCE } from "./_http.ts";
+import { PATIENCE, Refused } from "./_http.ts";
 import { bytesOf, type FileItem, type Item } from "./_item.ts";
 import type { Service } from "./_outbox.ts";
 
@@ -28,12 +28,15 @@ export interface RunService extends Service<Item> {
 /** Bytes a second that an upload makes at least. */
 const SLOWEST = 250_000;
 
-/** Milliseconds that a file may take. */
-export function patienceOf(item: Item): number {
-  return item.kind === "file" ? PATIENCE + item.size / SLOWEST * 1000 : 0;
+/** Milliseconds that an item may take: a file as long as its size wants. */
+export function patienceOf({ size }: { readonly kind: string; readonly size?: number }): number {
+  return size === undefined ? 0 : PATIENCE + size / SLOWEST * 1000;
 }
 
 /** The content of a file to send. */
-export async function contentOf({ content }: FileItem): Promise<Uint8Array<ArrayBuffer>> {
-  return "path" in content ? await readFile(content.path) : bytesOf(content.base64);
+export async function contentOf({ content }: Pick<FileItem, "content">): Promise<Uint8Array<ArrayBuffer>> {
+  if ("base64" in content) return bytesOf(content.base64);
+  return await readFile(content.path).catch((error) => {
+    throw new Refused(error.message, 0, "", false); // somebody removed it: the others arrive
+  });
 }

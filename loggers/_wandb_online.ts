@@ -1,6 +1,7 @@
 import { env } from "../platform/mod.ts";
 import { Refused, type Send } from "./_http.ts";
 import type { Service } from "./_outbox.ts";
+import { contentOf, patienceOf } from "./_run_service.ts";
 import { json } from "./_values.ts";
 import { rowText, type RunInfo } from "./_wandb_file.ts";
 
@@ -8,6 +9,8 @@ import { rowText, type RunInfo } from "./_wandb_file.ts";
 export type OnlineItem =
   | { readonly kind: "row"; readonly row: Readonly<Record<string, unknown>> }
   | { readonly kind: "config"; readonly config: Readonly<Record<string, unknown>> }
+  /** A file of so many bytes: its name in the run, and where it is. */
+  | { readonly kind: "file"; readonly name: string; readonly path: string; readonly size: number }
   | { readonly kind: "end"; readonly code: number };
 
 /** Rows of a request, and characters in it. */
@@ -22,13 +25,27 @@ const UPSERT = `mutation UpsertBucket($name: String, $project: String, $entity: 
   }
 }`;
 
+const CREATE_FILES = `mutation CreateRunFiles($entity: String!, $project: String!, $run: String!, $files: [String!]!) {
+  createRunFiles(input: {entityName: $entity, projectName: $project, runName: $run, files: $files}) {
+    runID
+    uploadHeaders
+    files { name uploadUrl }
+  }
+}`;
+
+/** Where a file goes, and what has to be said there: `name:value`. */
+interface Upload {
+  readonly uploadHeaders?: readonly string[] | null;
+  readonly files?: readonly { readonly uploadUrl?: string | null }[] | null;
+}
+
 /** What the service says of a run. */
 interface Bucket {
   readonly historyLineCount?: number | null;
   readonly project: { readonly name: string; readonly entity: { readonly name: string } };
 }
 
-/** The protocol that W&B's own client speaks, as far as rows, configuration and the end of a run go. */
+/** The protocol that W&B's own client speaks, as far as rows, configuration, files and the end of a run go. */
 export class WandbService implements Service<OnlineItem> {
   /** The server's address. */
   readonly base: string;
@@ -36,7 +53,7 @@ export class WandbService implements Service<OnlineItem> {
   readonly #run: RunInfo;
   readonly #folder: () => string;
   #config: Readonly<Record<string, unknown>>;
-  #stream: string | null = null;
+  #bucket: Bucket | null = null;
   /** Lines of the history that the service has: a request that is repeated writes the same lines. */
   #lines = 0;
   #summary: Record<string, unknown> = {};
@@ -65,12 +82,20 @@ export class WandbService implements Service<OnlineItem> {
     return { authorization: `Basic ${btoa(`api:${env("WANDB_API_KEY") ?? ""}`)}` };
   }
 
-  patienceFor(): number {
-    return 0;
+  patienceFor(item: OnlineItem): number {
+    return patienceOf(item);
   }
 
   async deliver(items: readonly OnlineItem[], send: Send): Promise<number> {
-    const stream = this.#stream ??= await this.#connect(send), [first] = items;
+    this.#bucket ??= await this.#connect(send);
+    const { project } = this.#bucket, [first] = items;
+    const stream = `/files/${
+      [project.entity.name, project.name, this.#run.id].map(encodeURIComponent).join("/")
+    }/file_stream`;
+    if (first.kind === "file") {
+      await this.#upload(first, project, send);
+      return 1;
+    }
     if (first.kind === "config") {
       this.#config = { ...this.#config, ...first.config };
       await this.#upsert(send);
@@ -100,11 +125,25 @@ export class WandbService implements Service<OnlineItem> {
     return rows.length;
   }
 
-  async #connect(send: Send): Promise<string> {
-    const { project, historyLineCount } = await this.#upsert(send);
-    this.#lines = historyLineCount ?? 0;
-    const parts = [project.entity.name, project.name, this.#run.id].map(encodeURIComponent);
-    return `/files/${parts.join("/")}/file_stream`;
+  async #connect(send: Send): Promise<Bucket> {
+    const bucket = await this.#upsert(send);
+    this.#lines = bucket.historyLineCount ?? 0;
+    return bucket;
+  }
+
+  /** Asks where a file goes, and puts it there. */
+  async #upload(file: OnlineItem & { kind: "file" }, { name, entity }: Bucket["project"], send: Send): Promise<void> {
+    const variables = { entity: entity.name, project: name, run: this.#run.id, files: [file.name] };
+    const answer = await send({ method: "POST", path: "/graphql", body: { query: CREATE_FILES, variables } }) as
+      | { data?: { createRunFiles?: Upload | null } | null }
+      | null;
+    const upload = answer?.data?.createRunFiles, path = upload?.files?.[0]?.uploadUrl;
+    if (!path) throw new Refused(`there is no place for ${file.name}`, 200, "", false);
+    const headers = Object.fromEntries((upload?.uploadHeaders ?? []).map((line) => {
+      const end = line.indexOf(":");
+      return [line.slice(0, end), line.slice(end + 1)];
+    }));
+    await send({ method: "PUT", path, headers, body: await contentOf({ content: file }), patience: patienceOf(file) });
   }
 
   /** Makes the run, or writes what is known of it. What is refused here would be refused for every entry. */

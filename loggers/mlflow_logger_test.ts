@@ -334,6 +334,23 @@ Deno.test('with logModel "all" a checkpoint is sent although its folder is gone 
   });
 });
 
+Deno.test("a checkpoint that somebody removed before it could be sent is left out alone", async () => {
+  await withServer(async (server, make, folder) => {
+    await server.down();
+    const logger = make({ logModel: true, flushSeconds: 0 }), checkpoint = joinPath(folder, "epoch=1.ckpt");
+    await Deno.mkdir(checkpoint);
+    await Deno.writeTextFile(joinPath(checkpoint, "model.safetensors"), "weights");
+    logger.open();
+    await logger.afterSaveCheckpoint(checkpoint);
+    await written(() => logger.finalize("success"));
+    await Deno.remove(checkpoint, { recursive: true });
+    server.up();
+    const lines = await written(async () => assertEquals(await replaySpool(await spoolIn(folder)), 0));
+    assertEquals([lines.length, server.run.info.status], [1, "FINISHED"]);
+    assert(lines[0].includes("does not take an entry: Cannot") && lines[0].includes("model.safetensors"), lines[0]);
+  });
+});
+
 Deno.test("the end waits for a server that does not answer as long as flushSeconds says", async () => {
   await withServer(async (server, make) => {
     server.fail({ slow: 3000 });

@@ -1,4 +1,4 @@
-import { dirname, env, exists, joinPath, makeDir, sha256, writeErr, writeFile } from "../platform/mod.ts";
+import { dirname, env, exists, joinPath, makeDir, sha256, writeFile } from "../platform/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Logger, LogPoint, MediaPoint, Table } from "../trainer/mod.ts";
 import { addressOf } from "./_address.ts";
@@ -45,8 +45,8 @@ export interface WandbLoggerOptions {
   /** Stands before the name of each metric; default nothing. */
   prefix?: string;
   /**
-   * Whether nothing leaves the machine; default true. `false` is experimental: rows, configuration and the end of the run are
-   * also sent to the service, with the key in `WANDB_API_KEY`, by the protocol of W&B's own client, which may change.
+   * Whether nothing leaves the machine; default true. `false` is experimental: rows, configuration, files and the end of the run
+   * are also sent to the service, with the key in `WANDB_API_KEY`, by the protocol of W&B's own client, which may change.
    */
   offline?: boolean;
   /**
@@ -90,7 +90,6 @@ export class WandbLogger implements Logger {
   readonly #entries: Outlet<Entry> = new Outlet("WandbLogger", (entries) => this.#write(entries));
   readonly #outbox: Outbox<OnlineItem> | null;
   readonly #flushSeconds: number;
-  #toldOfMedia = false;
   readonly #summary: Record<string, unknown> = {};
   #records = 0;
   #rows = 0;
@@ -227,16 +226,9 @@ export class WandbLogger implements Logger {
       { record: summaryRecord(this.#summary) },
       { record: exitRecord(code, Date.now() / 1000 - this.#run.started) },
     );
-    this.#outbox?.put({ kind: "end", code });
     await this.#entries.close();
+    this.#outbox?.put({ kind: "end", code });
     await this.#outbox?.close(this.#flushSeconds);
-  }
-
-  /** Files are in the run's folder only. */
-  #tellOfMedia(): void {
-    if (this.#outbox === null || this.#toldOfMedia) return;
-    this.#toldOfMedia = true;
-    writeErr(`Warning: WandbLogger sends no pictures and tables; \`wandb sync ${this.logDir}\` uploads them\n`);
   }
 
   async #begin(): Promise<void> {
@@ -256,14 +248,16 @@ export class WandbLogger implements Logger {
     const now = Date.now() / 1000;
     const row = { ...values, _step: this.#rows, _timestamp: now, _runtime: now - this.#run.started };
     Object.assign(this.#summary, row);
-    if (file === undefined) this.#outbox?.put({ kind: "row", row });
-    else this.#tellOfMedia();
+    this.#outbox?.put({ kind: "row", row });
     const about = file === undefined ? [] : [{ record: mediaRecord(file.path), file }];
     await this.#entries.give(
       ...about,
       { record: historyRecord(this.#rows++, row) },
       { record: summaryRecord(row) },
     );
+    if (file === undefined) return;
+    const { path: name, bytes: { length: size } } = file;
+    this.#outbox?.put({ kind: "file", name, path: joinPath(this.logDir, "files", name), size });
   }
 
   /** Writes a file, and the row that shows it. */

@@ -96,12 +96,13 @@ Deno.test("online, rows are sent once each, through faults, and the run's file h
       await logger.logText("note", "a text", { step: 3 });
       await logger.finalize("success");
     });
-    assertEquals(lines, [
-      `Warning: WandbLogger sends no pictures and tables; \`wandb sync ${logger.logDir}\` uploads them`,
-    ]);
+    assertEquals(lines, []);
     const rows = server.history.map((line) => JSON.parse(line.replace(":NaN", ':"NaN"')));
+    const { note } = rows.pop(), [[path, text]] = server.files;
+    assertEquals([path, JSON.parse(text)], [note.path, { columns: ["text"], data: [["a text"]] }]);
+    assertEquals([note._type, note.size, server.told], ["table-file", text.length, [[null, "private:yes"]]]);
     assertEquals(rows.map(({ loss }) => loss), Array.from({ length: 1500 }, (_, i) => i === 7 ? "NaN" : i));
-    assertEquals([server.summary.loss, server.summary["trainer/global_step"], server.exitCode], [1499, 1499, 0]);
+    assertEquals([server.summary.loss, server.summary["trainer/global_step"], server.exitCode], [1499, 3, 0]);
     assertEquals(server.bucket!.config, { lr: { value: 0.1 }, depth: { value: 2 } });
     const all = recordsOf(await readFile(joinPath(logger.logDir, "run-abc.wandb"))).map((bytes) => new Fields(bytes));
     assertEquals(all.filter((record) => record.all(2).length > 0).length, 1501);

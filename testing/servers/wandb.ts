@@ -11,6 +11,8 @@ export class WandbServer extends TestServer {
   exitCode: number | null = null;
   /** Files of the run. */
   readonly files: Map<string, string> = new Map();
+  /** What was told of the sender to the place where each went: a key, and what the service wants to be said. */
+  readonly told: [key: string | null, wanted: string | null][] = [];
 
   constructor(key: string) {
     super((request, path) => this.#answer(request, path));
@@ -23,6 +25,7 @@ export class WandbServer extends TestServer {
     }
     const text = await request.text();
     if (request.method === "PUT") {
+      this.told.push([request.headers.get("authorization"), request.headers.get("x-acl")]);
       this.files.set(path.slice("/put/".length), text);
       return new Response();
     }
@@ -33,7 +36,7 @@ export class WandbServer extends TestServer {
       if (/query ServerFeaturesQuery/.test(query)) return Response.json({ data: { serverInfo: { features: [] } } });
       if (/mutation CreateRunFiles/.test(query)) {
         const files = variables.files.map((name: string) => ({ name, uploadUrl: `${this.url}/put/${name}` }));
-        return Response.json({ data: { createRunFiles: { runID: "1", uploadHeaders: [], files } } });
+        return Response.json({ data: { createRunFiles: { runID: "1", uploadHeaders: ["x-acl:private:yes"], files } } });
       }
       if (!/upsertBucket\(input: ?\{[^}]*modelName: ?\$project[^}]*config: ?\$config/.test(query)) {
         return Response.json({ errors: [{ message: "unknown query" }] });
