@@ -31,7 +31,7 @@ export interface OptimizerSetup {
  * @throws {TypeError} For anything that is none of the forms, a scheduler on a metric without `monitor`, or of an optimizer that
  *   is not returned
  */
-export function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSetup {
+function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSetup {
   const setup = listOptimizers(configured);
   // An optimizer that wraps another one shares its groups, which are what a scheduler sets.
   const groups = new Set<unknown>(setup.optimizers.flatMap(({ paramGroups }) => paramGroups));
