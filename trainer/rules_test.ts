@@ -1,21 +1,10 @@
 /** Rules of the trainer's options and properties that are seen in no other test alone. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { EarlyStopping, LambdaCallback, LearningRateFinder, ModelCheckpoint, Timer } from "../callbacks/mod.ts";
-import { Callback, LightningDataModule, Trainer, type TrainerOptions } from "../lightning.ts";
+import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
 import { enableGrad, mean, type Tensor } from "../mod.ts";
-import { joinPath } from "../platform/mod.ts";
 import { written } from "../testing/stderr.ts";
-import {
-  cloudLoader,
-  constantBatches,
-  inFolder,
-  MemoryLogger,
-  Net,
-  type Points,
-  quiet,
-  Slope,
-  trainerTest,
-} from "../testing/trainer.ts";
+import { cloudLoader, constantBatches, Net, type Points, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
 class Validates extends Slope {
   override validationStep(x: Tensor): void {
@@ -220,6 +209,27 @@ trainerTest("loaders are told the epoch before it is walked, those of validation
   assertEquals(told.filter((call, i) => call !== told[i - 1]), ["val 0", ...epoch(0), ...epoch(1)]);
 });
 
+trainerTest(
+  "what a step returned is told at the end of its batch, with the batch's number and its loader's",
+  async () => {
+    class Returns extends Slope {
+      override validationStep = (_x: Tensor, batchIdx: number, loader: number) => `validated ${loader}.${batchIdx}`;
+      override testStep = (_x: Tensor, batchIdx: number, loader: number) => `tested ${loader}.${batchIdx}`;
+      override predictStep = (_x: Tensor, batchIdx: number, loader: number) => `predicted ${loader}.${batchIdx}`;
+    }
+    const told: string[] = [];
+    const tell = (_t: unknown, _m: unknown, outputs: unknown, _batch: unknown, batchIdx: number, loader: number) =>
+      void told.push(`${outputs} ${loader}.${batchIdx}`);
+    const callbacks = new LambdaCallback({ onValidationBatchEnd: tell, onTestBatchEnd: tell, onPredictBatchEnd: tell });
+    for (const [entry, kind] of [["validate", "val"], ["test", "test"], ["predict", "predict"]] as const) {
+      const data = { [kind]: { a: constantBatches([1, 1]), b: constantBatches([1]) } };
+      await new Trainer({ ...quiet, callbacks })[entry](new Returns(), data);
+      const done = entry === "test" ? "tested" : `${entry}${entry === "predict" ? "ed" : "d"}`;
+      assertEquals(told.splice(0), ["0.0", "0.1", "1.0"].map((at) => `${done} ${at} ${at}`));
+    }
+  },
+);
+
 trainerTest("hooks are looked up once, and those that nobody has are called for nobody (D13)", async () => {
   let looks = 0;
   class Looked extends Callback {}
@@ -240,124 +250,4 @@ trainerTest("gradients are freed before a validation, unless a window is open", 
   const data = { train: constantBatches([1, 1, 1]), val: constantBatches([1]) };
   await new Trainer({ ...quiet, ...options }).fit(new Frees(), data);
   assertEquals(at, [2, 3]);
-});
-
-trainerTest(
-  "a checkpoint is loaded in Lightning's order, and hooks of the end come before loggers and profiler",
-  async () => {
-    await inFolder(async (folder) => {
-      const calls: string[] = [], path = joinPath(folder, "x");
-      /** Notes calls of these methods, beside what they do. */
-      const noting = <T extends object>(who: string, owner: T, names: readonly string[]): T => {
-        for (const name of names) {
-          const method = (owner as Record<string, unknown>)[name];
-          const noted = (...given: unknown[]) => {
-            calls.push(`${who} ${name}`);
-            return typeof method === "function" ? method.apply(owner, given) : undefined;
-          };
-          Object.defineProperty(owner, name, { value: noted, configurable: true });
-        }
-        return owner;
-      };
-      class Data extends LightningDataModule<Tensor> {
-        override trainDataloader = () => constantBatches([1]);
-        override stateDict = () => ({ place: 1 });
-        override loadStateDict = () => {};
-      }
-      class Keeps extends Callback {
-        override stateDict = () => ({ kept: 1 });
-        override loadStateDict = () => {};
-      }
-      class Logs extends MemoryLogger {
-        override finalize(status: string): void {
-          calls.push(`logger ${status}`);
-        }
-      }
-      await new Trainer({
-        ...quiet,
-        maxEpochs: 1,
-        callbacks: [new Keeps(), new LambdaCallback({ onTrainEnd: (trainer) => trainer.saveCheckpoint(path) })],
-      }).fit(new Slope(), new Data());
-      const around = ["setup", "onLoadCheckpoint", "onFitStart", "onTrainStart", "onFitEnd", "teardown"];
-      const names = [
-        ...around,
-        "configureCallbacks",
-        "prepareData",
-        "configureModel",
-        "loadStateDict",
-        "configureOptimizers",
-      ];
-      const module = noting("M", new Slope(), names),
-        data = noting("D", new Data(), ["prepareData", "setup", "loadStateDict", "teardown"]);
-      const callback = noting("C", new Keeps(), [...around, "loadStateDict", "onException"]);
-      const trainer = new Trainer({
-        ...quiet,
-        maxEpochs: 2,
-        callbacks: callback,
-        logger: new Logs(),
-        profiler: "simple",
-      });
-      noting("profiler", trainer.profiler!, ["report"]);
-      calls.length = 0;
-      await written(() => trainer.fit(module, data, { ckptPath: path }));
-      assertEquals(calls, [
-        ...[
-          "M configureCallbacks",
-          "D prepareData",
-          "M prepareData",
-          "D setup",
-          "C setup",
-          "M setup",
-          "M configureModel",
-        ],
-        ...["M onLoadCheckpoint", "M loadStateDict", "D loadStateDict", "C onLoadCheckpoint", "C loadStateDict"],
-        ...["M configureOptimizers", "C onFitStart", "M onFitStart", "C onTrainStart", "M onTrainStart"],
-        ...["C onFitEnd", "M onFitEnd", "D teardown", "C teardown", "M teardown", "logger success", "profiler report"],
-      ]);
-    });
-  },
-);
-
-trainerTest("validation is tried before training, but not where a run goes on within an epoch", async () => {
-  await inFolder(async (folder) => {
-    const data = () => ({ train: constantBatches([1, 1]), val: constantBatches([1]) });
-    const path = (batches: number) => joinPath(folder, String(batches));
-    const save = new LambdaCallback({
-      onTrainBatchEnd: (trainer) => trainer.saveCheckpoint(path(trainer.batchesSeen)),
-      onTrainEnd: (trainer) => trainer.saveCheckpoint(path(0)),
-    });
-    await new Trainer({ ...quiet, maxEpochs: 1, callbacks: save }).fit(new Validates(), data());
-    const tries = async (ckptPath: string | null) => {
-      let tried = 0;
-      const callbacks = new LambdaCallback({ onSanityCheckStart: () => void tried++ });
-      const trainer = new Trainer({ ...quiet, numSanityValSteps: 2, maxEpochs: 2, callbacks });
-      await trainer.fit(new Validates(), data(), { ckptPath });
-      return [tried, trainer.globalStep];
-    };
-    assertEquals([await tries(null), await tries(path(1)), await tries(path(0))], [[1, 4], [0, 4], [1, 4]]);
-  });
-});
-
-trainerTest("a module says whether its checkpoints must have all its names, and what loggers get of it", async () => {
-  await inFolder(async (folder) => {
-    const path = joinPath(folder, "x"), given: object[] = [];
-    class Small extends Slope {
-      constructor() {
-        super();
-        this.saveHyperparameters({ lr: 1 }, { logger: false });
-      }
-    }
-    class Loose extends Net {
-      override strictLoading = false;
-    }
-    const logger = Object.assign(new MemoryLogger(), { logHyperparams: (values: object) => void given.push(values) });
-    const trainer = new Trainer({ ...quiet, maxEpochs: 1, logger });
-    await trainer.fit(new Small(), constantBatches([1]));
-    await trainer.saveCheckpoint(path);
-    assertEquals(given, []);
-    const validate = (module: Net) =>
-      new Trainer(quiet).validate(module, cloudLoader(4, { batchSize: 4 }), { ckptPath: path, verbose: false });
-    await assertRejects(() => validate(new Net()), Error, "fc1.weight");
-    assertEquals((await validate(new Loose())).length, 1);
-  });
 });
