@@ -25,6 +25,7 @@ const savedState = z.object({
   bestKModels: z.record(z.string(), score),
   lastModelPath: z.string(),
   lastSavedStep: z.int().min(-1),
+  pending: z.boolean().default(false), // older checkpoints have none
   run: z.string().default(() => crypto.randomUUID()),
 });
 
@@ -164,7 +165,9 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   override onTrainStart(trainer: Trainer): void {
     this.#lastSaveTime = performance.now();
     this.#latestStep = trainer.globalStep;
-    this.#validated = this.#pending = false;
+    this.#validated = false;
+    // What waited when an earlier run was left still does.
+    if (trainer.batchesSeen === 0) this.#pending = false;
   }
 
   /** Saves after steps, batches or seconds. */
@@ -244,6 +247,7 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
       bestKModels: Object.fromEntries(this.bestKModels),
       lastModelPath: this.lastModelPath,
       lastSavedStep: this.#lastSavedStep,
+      pending: this.#pending,
       run: this.#run,
     };
   }
@@ -257,6 +261,7 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     this.#ranking.kept = new Map(Object.entries(saved.bestKModels));
     this.lastModelPath = saved.lastModelPath;
     this.#lastSavedStep = saved.lastSavedStep;
+    this.#pending = saved.pending;
     this.#run = saved.run;
     this.#resumed = true;
   }
@@ -328,7 +333,6 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
   async #saveUnranked(trainer: Trainer, named: boolean): Promise<void> {
     await trainer.settleCheckpoints();
     const before = this.#present;
-    this.#lastSavedStep = trainer.globalStep;
     const paths = named ? [await this.#freePath(trainer)] : [];
     if (this.#options.saveLast) paths.push(this.#last());
     await this.#write(trainer, paths, null, before);

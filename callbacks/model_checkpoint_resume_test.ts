@@ -1,6 +1,6 @@
 // What it leaves when training fails or is interrupted, and how the next run goes on with that.
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { Callback, CheckpointError, Trainer } from "../lightning.ts";
+import { Callback, CheckpointError, Trainer, type TrainerOptions } from "../lightning.ts";
 import type { Tensor } from "../mod.ts";
 import { basename, FileError, joinPath, listDir, makeDir, writeFile } from "../platform/mod.ts";
 import { inOwn, saves, Scripted, stepsOf } from "../testing/model_checkpoint.ts";
@@ -75,6 +75,30 @@ inOwn("an interruption leaves last at the latest step", async (folder) => {
   const resumed = new Trainer({ ...quiet, maxEpochs: 3 }), module = new Scripted();
   await resumed.fit(module, data, { ckptPath: callback.lastModelPath });
   assertEquals([resumed.globalStep, resumed.currentEpoch, await module.value()], [9, 3, -9]);
+});
+
+inOwn("an interruption before a validation does not lose the checkpoint that the validation ranks", async (folder) => {
+  const moments: [ModelCheckpointOptions, TrainerOptions, step: number][] = [
+    [{}, {}, 3], // at the end of an epoch
+    [{ everyNTrainSteps: 2 }, { checkValEveryNEpoch: 2 }, 5], // while step 4 waits
+  ];
+  for (const [i, [options, more, step]] of moments.entries()) {
+    const every = { monitor: "train_loss", filename: "{epoch}-{step}", saveTopK: -1, saveLast: true, ...options };
+    const { files } = await saves(joinPath(folder, `whole${i}`), every, more);
+    const controller = new AbortController(), part = joinPath(folder, `part${i}`);
+    class Aborts extends Callback {
+      override onTrainBatchEnd(trainer: Trainer): void {
+        if (trainer.globalStep === step) controller.abort();
+      }
+    }
+    const data = { train: constantBatches([1, 1, 1]), val: constantBatches([1]) };
+    for (const ckptPath of [undefined, joinPath(part, "last.ckpt")]) {
+      const callbacks = [new Aborts(), new ModelCheckpoint({ dirpath: part, ...every })];
+      const trainer = new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 3, ...more, callbacks });
+      await trainer.fit(new Scripted(), data, ckptPath ? { ckptPath } : { signal: controller.signal });
+    }
+    assertEquals(await listDir(part), files);
+  }
 });
 
 inOwn("scores go on in a resumed run; files of others and the one resumed from stay", async (folder) => {
