@@ -19,7 +19,7 @@ Deno.test("every hook, and every option of log, of a scheduler and of entry poin
   const read = (file: string) => Deno.readTextFile(new URL(`../trainer/${file}.ts`, import.meta.url));
   const files = ["module_hooks", "callback", "log", "optimizer_config", "entry_call"];
   const sources = (await Promise.all(files.map(read))).join("\n");
-  const wanted = new Set([...sources.matchAll(/^  (?:readonly )?(\w+)\?[(:]/gm)].map(([, name]) => name));
+  const wanted = new Set([...sources.matchAll(/^ {2}(?:readonly )?(\w+)\?[(:]/gm)].map(([, name]) => name));
   const inCode = new Set(
     [...page.replace(/```[^]*?```/g, "").matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code.match(/\w+/g) ?? []),
   );

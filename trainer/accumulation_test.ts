@@ -25,6 +25,19 @@ trainerTest("a fit that was ended within an accumulation window goes on in it", 
   }
 });
 
+trainerTest("gradients from before a fit are freed when it begins", async () => {
+  class Looks extends Slope {
+    found: unknown = "nothing";
+    override onTrainStart(): void {
+      this.found = this.weight.grad;
+    }
+  }
+  const module = new Looks();
+  module.weight.grad = tensor([5]);
+  await new Trainer({ ...quiet, maxEpochs: 1 }).fit(module, constantBatches([1]));
+  assertEquals([module.found, await module.value()], [null, -1]);
+});
+
 /** Sentences of these lengths, padded to eight places: each token's gradient is the sentence's number. */
 const LENGTHS = [1, 5, 2, 8, 3];
 const sentences = () =>
