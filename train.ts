@@ -127,7 +127,7 @@ async function main(): Promise<number> {
     fastDevRun: options["fast-dev-run"],
     precision: options.precision,
     defaultRootDir: options["out-dir"],
-    logger: new CSVLogger({ saveDir: options["out-dir"], name: "mnist" }),
+    logger: new CSVLogger({ name: "mnist" }),
     callbacks: checkpoint,
   });
 

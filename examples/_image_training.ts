@@ -57,8 +57,7 @@ export async function trainImages(example: ImageExample, words: string[]): Promi
   }
   const device = await init();
   seedEverything(seed);
-  const outDir = flags["out-dir"] ?? "runs";
-  const logger = new CSVLogger({ saveDir: outDir, name: example.name });
+  const logger = new CSVLogger({ name: example.name });
   const model = example.model({ lr });
   const data = example.data({ batchSize, seed, dataDir: flags["data-dir"] });
   const trainer = new Trainer({
@@ -69,7 +68,7 @@ export async function trainImages(example: ImageExample, words: string[]): Promi
     logEveryNSteps: 10,
     fastDevRun: flags["fast-dev-run"],
     enableCheckpointing: false,
-    defaultRootDir: outDir,
+    defaultRootDir: flags["out-dir"] ?? "runs",
     logger,
   });
   const start = performance.now();

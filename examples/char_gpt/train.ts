@@ -99,8 +99,8 @@ async function main(words: string[]): Promise<number> {
     seed: number.seed,
   });
 
-  const outDir = String(flags["out-dir"] ?? "runs"), fast = Boolean(flags["fast-dev-run"]);
-  const logger = new CSVLogger({ saveDir: outDir, name: "char_gpt" });
+  const fast = Boolean(flags["fast-dev-run"]);
+  const logger = new CSVLogger({ name: "char_gpt" });
   const trainer = new Trainer({
     maxEpochs: number.epochs,
     maxSteps: number["max-steps"],
@@ -110,7 +110,7 @@ async function main(words: string[]): Promise<number> {
     gradientClipVal: 1,
     fastDevRun: fast,
     enableCheckpointing: false,
-    defaultRootDir: outDir,
+    defaultRootDir: String(flags["out-dir"] ?? "runs"),
     logger,
   });
   const start = performance.now();
