@@ -1,14 +1,24 @@
-import { checkNames } from "../device/option_names.ts";
+import * as z from "zod";
 import { drawErr, endErr, env, eraseErr, isTerminal, terminalColumns, writeErr } from "../platform/mod.ts";
+import { checkOptions } from "../trainer/check_options.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
 /** How a {@link ProgressBar} shows itself. */
 export interface ProgressBarOptions {
+  /** Batches between two drawings at least; 0: it shows nothing. Default 1. */
+  refreshRate?: number;
   /** Least milliseconds between two drawings in a terminal; default 100. */
   refreshMilliseconds?: number;
   /** Least seconds between two lines where there is no terminal, as in a log file; default 10. */
   lineSeconds?: number;
 }
+
+const pause = z.number().min(0);
+const rules = {
+  refreshMilliseconds: [pause.default(100), "a number from 0 on"],
+  refreshRate: [z.int().min(0).default(1), "a whole number from 0 on"],
+  lineSeconds: [pause.default(10), "a number from 0 on"],
+} as const;
 
 /** A part of the line, and how a terminal that knows colours shows it (codes of ECMA-48). */
 interface Segment {
@@ -45,6 +55,7 @@ interface Task {
  * ```
  */
 export class ProgressBar extends Callback {
+  readonly #batches: number;
   readonly #refresh: number;
   readonly #line: number;
   readonly #terminal: boolean;
@@ -61,11 +72,12 @@ export class ProgressBar extends Callback {
    * Makes the callback.
    *
    * @param options How often it draws
+   * @throws {TypeError} Naming each option that is wrong
    */
   constructor(options: ProgressBarOptions = {}) {
     super();
-    checkNames(`make a ${new.target.name}`, options, { refreshMilliseconds: true, lineSeconds: true });
-    const { refreshMilliseconds = 100, lineSeconds = 10 } = options;
+    const { refreshRate, refreshMilliseconds, lineSeconds } = checkOptions(`a ${new.target.name}`, rules, options);
+    this.#batches = refreshRate;
     this.#refresh = refreshMilliseconds;
     this.#line = 1000 * lineSeconds;
     this.#terminal = isTerminal("stderr");
@@ -160,6 +172,7 @@ export class ProgressBar extends Callback {
   }
 
   #begin(title: string, total: number, before = 0): void {
+    if (this.#batches === 0) return;
     this.#tasks.push({ title, total, before, started: performance.now(), done: before });
   }
 
@@ -169,8 +182,10 @@ export class ProgressBar extends Callback {
   }
 
   #advance(trainer: Trainer, done: number): void {
-    const task = this.#tasks.at(-1)!;
+    const task = this.#tasks.at(-1);
+    if (task === undefined) return;
     task.done = done;
+    if (done % this.#batches !== 0 && done !== task.total) return;
     const now = performance.now();
     if (now - this.#lastShown < (this.#terminal ? this.#refresh : this.#line)) return;
     // A log file is not told of the first batches of what may be over at once.

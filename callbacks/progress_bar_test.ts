@@ -46,6 +46,17 @@ Deno.test("in a terminal one line is drawn over and over, never wider than the t
   assertMatch(lines[0], /\rSanity check: /);
 });
 
+Deno.test("refreshRate says after how many batches it is drawn; 0 shows nothing", { ignore }, async () => {
+  const drawn = async (refreshRate: number) => {
+    const options = { batches: 20, rich: { refreshRate, refreshMilliseconds: 0 }, trainer: { maxEpochs: 1 } };
+    const text = await shown({ ...options, sleep: 1 }, 100);
+    return new Set([...text.matchAll(/ (\d+)\/20/g)].map(([, done]) => Number(done)));
+  };
+  assertEquals(await drawn(8), new Set([8, 16, 20]));
+  assertEquals((await drawn(1)).size, 20);
+  assertEquals(await drawn(0), new Set());
+});
+
 Deno.test("what is said meanwhile has a line of its own, and the bar goes on below it", { ignore }, async () => {
   const text = await shown({ says: "a word", trainer: { enableProgressBar: true, maxEpochs: 1 } }, 60);
   const [said, bar, ...more] = text.trimEnd().split("\n").map((line) => line.split("\r"));

@@ -16,7 +16,7 @@ import { checkOptions } from "../trainer/check_options.ts";
 
 const rules = {
   decay: [z.number().min(0).max(1).nullable().default(null), "a number from 0 to 1 or null"],
-  useBuffers: [z.boolean().default(false), "true or false"],
+  useBuffers: [z.boolean().default(true), "true or false"],
 } as const;
 
 /** Where a checkpoint keeps the trained weights while its own are the average. */
@@ -54,7 +54,8 @@ export class WeightAveraging extends Callback {
   /**
    * Makes the callback.
    *
-   * @param options Kind of average: equal weights, or with `decay` exponential; whether buffers are averaged too
+   * @param options Kind of average: equal weights, or with `decay` exponential; whether buffers are averaged too, default
+   *   true as in Lightning
    * @throws {TypeError} Naming each option that is wrong
    */
   constructor(options: AveragedModelOptions = {}) {

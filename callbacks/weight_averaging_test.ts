@@ -1,5 +1,9 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { readCheckpoint, Trainer, type TrainerOptions } from "../lightning.ts";
+import { noGrad, tensor } from "../mod.ts";
+import { Buffer } from "../nn/mod.ts";
+import type { AveragedModelOptions } from "../optim/mod.ts";
+import { copyInto } from "../kernels/elementwise/copy_into.ts";
 import { joinPath } from "../platform/mod.ts";
 import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { EMAWeightAveraging, LambdaCallback, ModelCheckpoint, WeightAveraging } from "./mod.ts";
@@ -53,6 +57,21 @@ trainerTest("an average of equal weights over epochs", async () => {
   }
   const module = await fit({ maxEpochs: 3, callbacks: new Swa() });
   assertEquals(await module.value(), -25); // of -20 and -30
+});
+
+trainerTest("buffers are averaged with the weights, if not told otherwise", async () => {
+  class Counting extends Slope {
+    readonly seen = new Buffer(tensor([0.5]));
+    override onTrainBatchEnd(): void {
+      noGrad(() => copyInto(this.seen, this.seen.add(1)));
+    }
+  }
+  const seen = async (options?: AveragedModelOptions) => {
+    const module = new Counting();
+    await fit({ callbacks: new WeightAveraging(options) }, module);
+    return await module.seen.array();
+  };
+  assertEquals([await seen(), await seen({ useBuffers: false })], [[2], [3.5]]);
 });
 
 trainerTest("checkpoints hold the average, and a resumed run goes on with both", async () => {

@@ -43,7 +43,7 @@ class Tell extends Callback {
 }
 
 const callbacks: Callback[] = [new Tell()];
-if (rich) callbacks.push(new RichProgressBar());
+if (rich) callbacks.push(new RichProgressBar(rich === true ? {} : rich));
 if (folder) callbacks.push(new ModelCheckpoint({ dirpath: folder, saveLast: true }));
 const trainer = new Trainer({
   ...quiet,
