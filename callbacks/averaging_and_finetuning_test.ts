@@ -170,6 +170,8 @@ trainerTest("averaging needs one optimizer and an end", async () => {
       .fit(new Slope(), constantBatches([1]));
   await assertRejects(() => fit({ maxEpochs: -1 }), RangeError, "fit must have maxEpochs, there is no end");
   assertThrows(() => new StochasticWeightAveraging({ swaLrs: -1 }), TypeError, "swaLrs must be a number above 0");
+  const start = "swaEpochStart must be an epoch from 1 on, or a share of them below 1, got 2.5";
+  assertThrows(() => new StochasticWeightAveraging({ swaLrs: 1, swaEpochStart: 2.5 }), TypeError, start);
 });
 
 class Headed extends LightningModule<Points> {

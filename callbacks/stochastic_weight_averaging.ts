@@ -25,7 +25,10 @@ export interface StochasticWeightAveragingOptions {
 const rate = z.number().positive();
 const rules = {
   swaLrs: [rate.or(z.array(rate).min(1)), "a number above 0, or one for each group"],
-  swaEpochStart: [z.number().min(0).default(0.8), "an epoch from 1 on, or a share of them below 1"],
+  swaEpochStart: [
+    z.number().min(0).refine((epoch) => epoch < 1 || Number.isInteger(epoch)).default(0.8),
+    "an epoch from 1 on, or a share of them below 1",
+  ],
   annealingEpochs: [z.int().min(0).default(10), "a whole number from 0 on"],
   annealingStrategy: [z.enum(["cos", "linear"]).default("cos"), '"cos" or "linear"'],
 } as const;
@@ -95,7 +98,7 @@ export class StochasticWeightAveraging extends Callback {
       ? null
       : "maxEpochs, there is no end";
     if (problem !== null) throw new RangeError(`Cannot average weights stochastically: fit must have ${problem}`);
-    const start = swaEpochStart >= 1 ? Math.floor(swaEpochStart) : Math.floor(maxEpochs * swaEpochStart);
+    const start = swaEpochStart >= 1 ? swaEpochStart : Math.floor(maxEpochs * swaEpochStart);
     this.#epochs = [Math.max(0, start - 1), maxEpochs - 1];
     const norms = [...module.modules()].filter((part) => part instanceof BatchNorm && part.runningMean !== null);
     this.#norms = norms.map((layer) => ({ layer: layer as BatchNorm, momentum: (layer as BatchNorm).momentum }));

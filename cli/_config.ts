@@ -1,4 +1,6 @@
 import { nearest, show, unknownOption } from "../device/option_names.ts";
+import type { Every } from "../trainer/amounts.ts";
+import { EVERY, every, isEvery } from "../trainer/interval.ts";
 import { trainerRules } from "../trainer/options.ts";
 import { classSpec } from "./_flags.ts";
 import { isTree, type Tree, valueAt } from "./_tree.ts";
@@ -14,8 +16,9 @@ export interface Chosen {
 
 /** A scheduler, and when it is stepped. */
 export interface ChosenScheduler extends Chosen {
-  readonly interval: "epoch" | "step";
-  readonly frequency: number;
+  readonly interval: "epoch" | "step" | Every;
+  /** Left out where the interval has its unit. */
+  readonly frequency: number | undefined;
   readonly monitor: string | null;
 }
 
@@ -29,6 +32,9 @@ export interface Config {
   readonly lrScheduler: ChosenScheduler | null;
   readonly ckptPath: string | null;
 }
+
+/** What the interval of a scheduler must be. */
+export const SCHEDULER_INTERVAL = `"epoch", "step" or ${EVERY}`;
 
 /** The names at the top of a configuration. */
 const SECTIONS = ["seedEverything", "trainer", "model", "data", "optimizer", "lrScheduler", "ckptPath"];
@@ -198,11 +204,14 @@ export class ConfigCheck {
 
   #scheduling(chosen: Chosen | null): ChosenScheduler | null {
     if (chosen === null) return null;
-    const { interval = "epoch", frequency = 1, monitor = null } = this.#given.lrScheduler as Tree;
-    if (interval !== "epoch" && interval !== "step") {
-      this.#wrong("--lrScheduler.interval", '"epoch" or "step"', interval);
+    const { interval = "epoch", monitor = null, ...given } = this.#given.lrScheduler as Tree;
+    const frequency = given.frequency ?? (isEvery(interval) ? undefined : 1);
+    if (interval !== "epoch" && interval !== "step" && !every.safeParse(interval).success) {
+      this.#wrong("--lrScheduler.interval", SCHEDULER_INTERVAL, interval);
     }
-    if (!Number.isSafeInteger(frequency) || (frequency as number) < 1) {
+    if (isEvery(interval) && frequency !== undefined) {
+      this.#wrong("--lrScheduler.frequency", "left out where interval has its unit", frequency);
+    } else if (frequency !== undefined && (!Number.isSafeInteger(frequency) || (frequency as number) < 1)) {
       this.#wrong("--lrScheduler.frequency", "a whole number from 1 on", frequency);
     }
     if (monitor !== null && typeof monitor !== "string") {

@@ -1,5 +1,5 @@
 import { trainerRules } from "../trainer/options.ts";
-import { defaultsOf } from "./_config.ts";
+import { defaultsOf, SCHEDULER_INTERVAL } from "./_config.ts";
 import { allowedBy, fieldsOf, meaningOf } from "./_words.ts";
 import type { Program } from "./program.ts";
 import { type Registry, schemasOf } from "./registry.ts";
@@ -62,7 +62,7 @@ function section(title: string, registry: Registry<unknown, never[]>, { links = 
   if (Object.keys(registry).length === 0) return [];
   const lines = [line(`--${title}`, names(registry))];
   if (title === "lrScheduler") {
-    lines.push(line("--lrScheduler.interval", '"epoch" or "step"', "epoch"));
+    lines.push(line("--lrScheduler.interval", SCHEDULER_INTERVAL, "epoch"));
     lines.push(line("--lrScheduler.frequency", "a whole number from 1 on", 1));
     lines.push(line("--lrScheduler.monitor", "the name of a metric"));
   }

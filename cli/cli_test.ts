@@ -39,6 +39,7 @@ Deno.test("fit trains what files and flags say, later over earlier, and saves th
     const words = [
       ...["--config", first, "--trainer.maxEpochs", "3", "--config", second, "--trainer.maxEpochs=2"],
       ...["--optimizer=SGD", "--optimizer.lr=0.1", "--lrScheduler=StepLR", "--lrScheduler.stepSize=1"],
+      ...["--lrScheduler.interval.every=3", "--lrScheduler.interval.unit=step"],
       ...["--data.batchSize=8", "--seedEverything=4", ...quiet(folder)],
     ];
     const { code, stderr } = await run("fit", ...words);
@@ -49,7 +50,7 @@ Deno.test("fit trains what files and flags say, later over earlier, and saves th
     assertEquals([config.trainer.maxEpochs, config.trainer.logEveryNSteps, config.seedEverything], [2, 1, 4]);
     const rest = { dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
     assertEquals(config.optimizer.initArgs, { lr: 0.1, momentum: 0, ...rest });
-    // Three steps an epoch; the scheduler divides the rate by ten after the first.
+    // Three steps an epoch; the scheduler divides the rate by ten after three of them.
     const rows = (await readText(joinPath(log, "metrics.csv"))).trimEnd().split("\n");
     assert(rows[0].includes("train_loss") && rows[0].includes("lr-SGD"), rows[0]);
     const rate = rows[0].split(",").indexOf("lr-SGD");

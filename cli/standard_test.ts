@@ -130,6 +130,13 @@ Deno.test("options of optimizers and schedulers are checked and explained, lists
       '--lrScheduler.annealStrategy must be "cos" or "linear", got "sin"',
     ],
   );
+  const stepped = ["--optimizer=SGD", "--optimizer.lr=1", "--lrScheduler=ConstantLR", "--lrScheduler.frequency=2"];
+  assertEquals(await problems(program, ...stepped, "--lrScheduler.interval={ every: 5, unit: step }"), [
+    "--lrScheduler.frequency must be left out where interval has its unit, got 2",
+  ]);
+  assertEquals(await problems(program, ...stepped, "--lrScheduler.interval=batch"), [
+    '--lrScheduler.interval must be "epoch", "step" or { every, unit: "batch", "step", "epoch" or "second" }, got "batch"',
+  ]);
   assertEquals(await problems(program, "--optimizer=Adam", "--optimizer.betas=[0.9, 2]"), [
     "--optimizer.betas.1 must be a number from 0 on, up to 1, got 2",
   ]);
