@@ -108,6 +108,7 @@ trainerTest("a loss that jumps ends training, and its batches are listed", async
     assertEquals((await fit([1, NaN])).batchIdx, 1);
     assertEquals(JSON.parse(await readText(path)), [2, 3, 0, 1]);
     assertEquals(await fit([1, NaN, 1], { finiteOnly: false }), null);
+    assertEquals((await fit([1, NaN, 1, 9], { finiteOnly: false })).batchIdx, 3);
     assertEquals(await fit([9, 30, 3], { warmup: 3 }), null);
     assertEquals((await fit([1, 1.2], { rtol: null, atol: 0.1 })).batchIdx, 1);
     assertEquals((await fit([5, 5, 1], { mode: "max", rtol: 0.5 })).batchIdx, 2);

@@ -101,7 +101,7 @@ export class SpikeDetection extends Callback {
   ): Promise<void> {
     const given = outputs instanceof Tensor ? outputs : (outputs as { loss?: unknown } | null | undefined)?.loss;
     if (!(given instanceof Tensor)) return;
-    const loss = await given.item(), { warmup, window, finiteOnly } = this.#options;
+    const loss = await given.item(), { warmup, window } = this.#options;
     if (batchIdx >= warmup && this.#isSpike(loss)) {
       const path = await this.#list(trainer, batchIdx);
       throw new TrainingSpikeError(
@@ -110,7 +110,7 @@ export class SpikeDetection extends Callback {
         batchIdx,
       );
     }
-    if (finiteOnly && !Number.isFinite(loss)) return;
+    if (!Number.isFinite(loss)) return; // nothing stands away from a mean that is none
     this.#losses = [...this.#losses, loss].slice(-window);
     this.#lastLoss = loss;
   }
