@@ -95,7 +95,8 @@ export class Tuner {
   /**
    * Trains a little with a rate that grows from step to step, and looks where the loss falls fastest (Smith 2017). What it
    * finds becomes the module's `lr` or `learningRate`, as attribute and as hyperparameter.
-   * An interrupted search changes no attribute, and leaves the trainer's state at `"interrupted"`.
+   * An interrupted search changes no attribute, and leaves the trainer's state at `"interrupted"`. Under `fastDevRun` nothing
+   * is looked for.
    *
    * @param module The model
    * @param data As `fit` takes it
@@ -125,6 +126,7 @@ export class Tuner {
           "none; name another in attrName, or set updateAttr to false",
       );
     }
+    if (this.#skips("learning rate")) return new LrFinder([], [], rates.mode);
     const trial = new RateTrial(rates);
     const trainer = this.#trainer, steps = rates.numTraining;
     const { state } = await undoing(
@@ -147,7 +149,8 @@ export class Tuner {
   /**
    * Looks for the largest batch that memory holds, up to all samples, and sets `batchSize` of the data module or of the
    * module to it, as attribute and as hyperparameter. Its `trainDataloader` has to make the loader by that number. An
-   * interrupted search leaves the size as it was, and the trainer's state at `"interrupted"`.
+   * interrupted search leaves the size as it was, and the trainer's state at `"interrupted"`. Under `fastDevRun` nothing is
+   * looked for.
    *
    * @param module The model
    * @param data A data module; none if the module has its own loaders
@@ -176,6 +179,7 @@ export class Tuner {
         `Cannot look for a batch size: ${module.constructor.name} or its data module must have a number ${batchArgName}`,
       );
     }
+    if (this.#skips("batch size")) return holders[0].owner[batchArgName] as number;
     let samples = Infinity;
     const fits = async (size: number): Promise<Outcome> => {
       resize(() => size);
@@ -206,6 +210,13 @@ export class Tuner {
       if (found !== null) this.#tell(`Batch size: ${found}`);
       return found ?? first[0];
     });
+  }
+
+  /** Whether the trainer is to run a few batches alone, which tell nothing; says so. */
+  #skips(what: string): boolean {
+    const skips = this.#trainer.options.fastDevRun !== false;
+    if (skips) writeErr(`Warning: fastDevRun is set: no ${what} is looked for\n`);
+    return skips;
   }
 
   /** Says how far a search is, where a bar would be shown. */

@@ -4,6 +4,7 @@ import { ArrayDataset, CombinedLoader, DataLoader, LightningDataModule } from ".
 import { type Callback, Trainer, Tuner } from "../../lightning.ts";
 import { mean, mul, type Tensor } from "../../mod.ts";
 import { ReduceLROnPlateau, SGD } from "../../optim/mod.ts";
+import { written } from "../../testing/stderr.ts";
 import { constantBatches, own, quiet, Slope, trainerTest } from "../../testing/trainer.ts";
 
 /** A parabola, whose scheduler and early stop go by a validation. */
@@ -55,6 +56,20 @@ trainerTest("trials step no schedulers, and no callback of the module's waits fo
   const tuner = new Tuner(new Trainer(quiet)), module = new Monitors() as never;
   assertEquals(await tuner.scaleBatchSize(module, new Sized(), { maxVal: 8 }), 8);
   assertEquals((await tuner.lrFind(module, new Sized(), { numTraining: 20 })).lrs.length, 20);
+});
+
+trainerTest("under fastDevRun nothing is looked for, and nothing changed", async () => {
+  const tuner = new Tuner(new Trainer({ ...quiet, fastDevRun: true })), module = new Monitors(), data = new Sized();
+  data.batchSize = 8;
+  const lines = await written(async () => {
+    assertEquals((await tuner.lrFind(module as never, data)).suggestion(), null);
+    assertEquals(await tuner.scaleBatchSize(module as never, data), 8);
+  });
+  assertEquals([module.lr, data.batchSize, data.sizes], [0.001, 8, []]);
+  assertEquals(lines, [
+    "Warning: fastDevRun is set: no learning rate is looked for",
+    "Warning: fastDevRun is set: no batch size is looked for",
+  ]);
 });
 
 trainerTest("the batch grows to the data set's length, not beyond", async () => {
