@@ -24,6 +24,7 @@ import {
   BasePredictionWriter,
   type BatchIndices,
   DeviceStatsMonitor,
+  LambdaCallback,
   OnExceptionCheckpoint,
   SpikeDetection,
   type SpikeDetectionOptions,
@@ -139,6 +140,20 @@ trainerTest("an error leaves a checkpoint that the next fit goes on from, and a 
     await trainer.fit(again, data());
     assertEquals([await again.value(), trainer.globalStep, trainer.ckptPath], [-15, 5, first.ckptPath]);
     assertEquals(await exists(first.ckptPath), false);
+  });
+  await inFolder(async (folder) => {
+    const rescue = new OnExceptionCheckpoint({ dirpath: folder }), stop = new AbortController();
+    const stops = new LambdaCallback({
+      onTrainBatchEnd: (_trainer, _module, _outputs, _batch, batchIdx) => {
+        if (batchIdx === 1) stop.abort();
+      },
+    });
+    const data = constantBatches([1, 2, 3]), options: TrainerOptions = { ...quiet, maxEpochs: 1 };
+    await new Trainer({ ...options, callbacks: [rescue, stops] }).fit(new Slope(), data, { signal: stop.signal });
+    assert(await exists(rescue.ckptPath), "an interruption, too");
+    const again = new Slope(), trainer = new Trainer({ ...options, callbacks: rescue });
+    await trainer.fit(again, data);
+    assertEquals([await again.value(), trainer.globalStep, await exists(rescue.ckptPath)], [-6, 3, false]);
   });
   assertThrows(() => new OnExceptionCheckpoint({ dirpath: "" }), TypeError, "dirpath must be the path of a folder");
 });

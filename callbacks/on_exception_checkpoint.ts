@@ -4,7 +4,7 @@ import { requireOurs } from "../trainer/checkpoint_folder.ts";
 import { Callback, type LightningModule, type Stage, type Trainer } from "../trainer/mod.ts";
 
 /**
- * Saves the state of training when an error ends it. The next fit goes on from there by itself, and when one ends well the
+ * Saves the state of training when an error or an interruption ends it. The next fit goes on from there by itself, and when one ends well the
  * checkpoint is removed.
  *
  * @example
@@ -59,6 +59,11 @@ export class OnExceptionCheckpoint extends Callback {
   override async onException(trainer: Trainer, _module: LightningModule): Promise<void> {
     this.#failed = true;
     if (trainer.stage === "fit") await trainer.saveCheckpoint(this.ckptPath);
+  }
+
+  /** Saves after Ctrl-C, too, which is no error here. */
+  override async onInterrupt(trainer: Trainer): Promise<void> {
+    await trainer.saveCheckpoint(this.ckptPath);
   }
 
   /** Removes what is not needed any more. */
