@@ -175,10 +175,11 @@ trainerTest("averaging needs one optimizer and an end", async () => {
 });
 
 class Headed extends LightningModule<Points> {
-  backbone: Linear = new Linear(4, 4);
+  backbone: Linear;
   head: Linear = new Linear(4, 3);
-  constructor() {
+  constructor(backbone: Linear = new Linear(4, 4)) {
     super();
+    this.backbone = backbone;
     own(this);
   }
   override trainingStep({ x }: Points): Tensor {
@@ -249,6 +250,37 @@ trainerTest(
     });
   },
 );
+
+trainerTest("a frozen batch normalisation leaves its statistics, if it is not to be trained", async () => {
+  await inFolder(async (folder) => {
+    class Normed extends Linear {
+      readonly norm: BatchNorm1d = new BatchNorm1d(4);
+      override forward(x: Tensor): Tensor {
+        return this.norm.forward(super.forward(x));
+      }
+    }
+    const run = async (trainBn: boolean, ckptPath?: string) => {
+      const backbone = new Normed(4, 4), { norm } = backbone, seen: boolean[] = [];
+      const callbacks = [
+        new BackboneFinetuning({ unfreezeBackboneAtEpoch: 1, trainBn }),
+        new LambdaCallback({
+          onTrainEpochEnd: async (trainer) => {
+            seen.push(await norm.numBatchesTracked!.item() as number > 0);
+            if (!ckptPath) await trainer.saveCheckpoint(joinPath(folder, `${trainBn}${trainer.currentEpoch}`));
+          },
+        }),
+      ];
+      await new Trainer({ ...quiet, maxEpochs: 3, callbacks }).fit(new Headed(backbone), loader(), { ckptPath });
+      return { seen, stats: [await norm.runningMean!.array(), await norm.runningVar!.array()] };
+    };
+    assertEquals((await run(true)).seen, [true, true, true]);
+    const { seen, stats } = await run(false);
+    assertEquals(seen, [false, true, true]);
+    for (const epoch of [0, 1]) {
+      assertEquals((await run(false, joinPath(folder, `false${epoch}`))).stats, stats, `from epoch ${epoch}`);
+    }
+  });
+});
 
 /** Share of zeros among the weights of a module's two layers. */
 async function zeros(module: Net): Promise<number[]> {

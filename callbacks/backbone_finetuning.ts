@@ -19,7 +19,7 @@ export interface BackboneFinetuningOptions {
   backboneInitialLr?: number | null;
   /** Whether its rate stops growing at the head's; default true. */
   shouldAlign?: boolean;
-  /** Whether batch normalisation of the backbone is trained from the beginning; default true. */
+  /** Whether batch normalisation of the backbone learns, and measures its statistics, from the beginning; default true. */
   trainBn?: boolean;
   /** Say the rates; default false. */
   verbose?: boolean;

@@ -1,5 +1,4 @@
-import { StatisticsNorm } from "../nn/batch_norm.ts";
-import type { Module, Parameter } from "../nn/mod.ts";
+import { BatchNorm, type Module, type Parameter } from "../nn/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import * as z from "zod";
 import { checkState } from "../trainer/check_state.ts";
@@ -11,6 +10,7 @@ export type Modules = Module | readonly Module[];
 const savedState = z.object({
   groups: z.array(z.array(z.array(z.string()))),
   epoch: z.int().min(-1).default(-1), // older checkpoints have none
+  held: z.array(z.string()).default([]),
 });
 
 /**
@@ -41,6 +41,8 @@ export abstract class BaseFinetuning extends Callback {
   #groups: string[][][] = [];
   /** The latest epoch that was let begin: one that is resumed at its very start has its changes. */
   #epoch = -1;
+  /** Names of the batch normalisations that leave their statistics then. */
+  #held: string[] = [];
 
   /** Freezes what is not trained from the beginning. */
   abstract freezeBeforeTraining(module: LightningModule): void;
@@ -65,6 +67,10 @@ export abstract class BaseFinetuning extends Callback {
         trainer.optimizers[i].addParamGroup({ params });
       }
     }
+    if (this.#epoch < 0) return;
+    for (const [name, part] of module.namedModules()) {
+      if (part instanceof BatchNorm) part.trackRunningStats = !this.#held.includes(name);
+    }
   }
 
   /** Lets the epoch begin. */
@@ -78,26 +84,31 @@ export abstract class BaseFinetuning extends Callback {
       const added = optimizer.paramGroups.slice(before).map(({ params }) => params.map((p) => names.get(p) ?? ""));
       this.#groups[i] = [...this.#groups[i] ?? [], ...added];
     }
+    this.#held = [...module.namedModules()].filter(([, part]) => part instanceof BatchNorm && !part.trackRunningStats)
+      .map(([name]) => name);
   }
 
   /** The groups that were added. */
   override stateDict(): StateDict {
-    return { groups: this.#groups, epoch: this.#epoch };
+    return { groups: this.#groups, epoch: this.#epoch, held: this.#held };
   }
 
   /** Takes them back. */
   override loadStateDict(state: StateDict): void {
-    ({ groups: this.#groups, epoch: this.#epoch } = checkState(`the ${this.constructor.name}`, savedState, state));
+    const checked = checkState(`the ${this.constructor.name}`, savedState, state);
+    ({ groups: this.#groups, epoch: this.#epoch, held: this.#held } = checked);
   }
 
-  /** Stops gradients of modules; with `trainBn` (default) those of their batch normalisation go on. */
+  /** Stops gradients of modules; with `trainBn` (default) those of their batch normalisation go on, and its statistics. */
   protected freeze(modules: Modules, { trainBn = true }: { trainBn?: boolean } = {}): void {
     for (const [parameter, isNorm] of parametersOf(modules)) parameter.requiresGrad = isNorm && trainBn;
+    for (const norm of normsOf(modules)) norm.trackRunningStats = trainBn;
   }
 
   /** Brings gradients of modules back. */
   protected makeTrainable(modules: Modules): void {
     for (const [parameter] of parametersOf(modules)) parameter.requiresGrad = true;
+    for (const norm of normsOf(modules)) norm.trackRunningStats = true;
   }
 
   /** The parameters of modules that want gradients, or that do not; without those of batch normalisation if `trainBn` is false. */
@@ -134,13 +145,16 @@ export abstract class BaseFinetuning extends Callback {
 
 /** The parameters of modules, each once, and whether they belong to batch normalisation. */
 function parametersOf(modules: Modules): [Parameter, boolean][] {
-  const found = new Map<Parameter, boolean>();
-  for (const whole of [modules].flat() as Module[]) {
-    const norms = new Set<Parameter>();
-    for (const part of whole.modules()) {
-      if (part instanceof StatisticsNorm) { for (const p of part.parameters()) norms.add(p); }
-    }
-    for (const parameter of whole.parameters()) found.set(parameter, norms.has(parameter));
-  }
-  return [...found];
+  const norms = new Set(normsOf(modules).flatMap((norm) => [...norm.parameters()]));
+  const all = new Set(listOf(modules).flatMap((whole) => [...whole.parameters()]));
+  return [...all].map((parameter) => [parameter, norms.has(parameter)]);
+}
+
+/** The batch normalisations in modules. */
+function normsOf(modules: Modules): BatchNorm[] {
+  return listOf(modules).flatMap((whole) => [...whole.modules()]).filter((part) => part instanceof BatchNorm);
+}
+
+function listOf(modules: Modules): Module[] {
+  return [modules].flat() as Module[];
 }

@@ -118,6 +118,8 @@ export abstract class StatisticsNorm extends Module<[x: Tensor], Tensor> {
 
 /** What batch normalisation layers have in common. */
 export abstract class BatchNorm extends StatisticsNorm {
+  /** Whether training changes the running statistics, where there are some; a frozen layer leaves them. */
+  trackRunningStats: boolean;
   /** Numbers of axes that an input may have. */
   protected abstract readonly ranks: readonly number[];
 
@@ -129,19 +131,21 @@ export abstract class BatchNorm extends StatisticsNorm {
    */
   constructor(numFeatures: number, options: BatchNormModuleOptions = {}) {
     super(numFeatures, options);
+    this.trackRunningStats = this.runningMean !== null;
   }
 
   /** The input, normalised by its own statistics in training, by the running ones in evaluation. */
   forward(x: Tensor): Tensor {
     this.checkInput(x, this.ranks, 1);
     watching.by?.depends(this, "momentum", () => this.momentum);
+    watching.by?.depends(this, "trackRunningStats", () => this.trackRunningStats);
     const { weight, bias, eps, momentum, runningMean, runningVar } = this;
     const training = this.training || runningMean === null;
-    const tracking = this.training && runningMean !== null;
+    const tracking = training && runningMean !== null && this.trackRunningStats;
     if (tracking) increment(this.numBatchesTracked!);
-    if (tracking && momentum === null) {
+    if (training && !(tracking && momentum !== null)) {
       const y = batchNorm(x, { weight, bias, eps, training });
-      this.#average(x);
+      if (tracking) this.#average(x);
       return y;
     }
     return batchNorm(x, { weight, bias, eps, training, runningMean, runningVar, momentum: momentum ?? 0 });
