@@ -44,10 +44,10 @@ export class FitLoop {
   /** Where the training loader stands, or has to go on. */
   #loaderState: object | null;
   #beforeValidation: BeforeValidation | null = null;
-  /** While a batch is not done: the random numbers before it. */
-  #randomBefore: RandomState | null = null;
-  /** Batches in the accumulation window before it. */
-  #windowBefore = 0;
+  /** While a batch is not done: where it is trained from again. */
+  #restart: Restart | null = null;
+  /** The beginning of the accumulation window, where this fit has seen it, or else of the batch. */
+  #windowStart: Restart | null = null;
 
   /**
    * @param run The run
@@ -66,12 +66,15 @@ export class FitLoop {
 
   /** Where the training loader stands, for a checkpoint. */
   get loaderState(): object | null {
-    return this.#cursor?.state(this.#progress.batchInEpoch) ?? this.#loaderState;
+    return this.#restart?.loader ?? this.#cursor?.state(this.#progress.batchInEpoch) ?? this.#loaderState;
   }
 
-  /** The random numbers with which the batch that is not done began, or `null` between batches. */
-  get randomBeforeBatch(): RandomState | null {
-    return this.#randomBefore;
+  /**
+   * Where a run goes on that is cut off within a batch, or `null` between batches: before that batch, and from its gradients on
+   * before the accumulation window that they are part of.
+   */
+  get restart(): Restart | null {
+    return this.#restart;
   }
 
   /** What the validation that has not come to its end found, or `null`: a resumed run has it all before it. */
@@ -180,7 +183,10 @@ export class FitLoop {
       return progress.lastBatch;
     } finally {
       // A batch that failed is trained again, and counted then.
-      if (this.#randomBefore !== null) progress.windowBatches = this.#windowBefore;
+      if (this.#restart !== null) {
+        if (this.#restart.marked) run.reporter.fitStore.goBack();
+        Object.assign(progress, this.#restart.progress);
+      }
       this.#loaderState = this.loaderState;
       this.#cursor = null;
       run.reporter.leaveBatch();
@@ -204,7 +210,7 @@ export class FitLoop {
     } else if (this.#loaderState !== null && loader.loadStateDict) {
       await loader.loadStateDict(this.#loaderState as never);
     } else if (!this.#options.lightningCompat) skip = first;
-    this.#loaderState = null;
+    this.#loaderState = this.#restart = this.#windowStart = null;
     if (first === 0) await hooks.call("onTrainEpochStart");
     return new Cursor(loader, { limit: this.loaders.trainBatches, first, skip });
   }
@@ -213,8 +219,7 @@ export class FitLoop {
   async #batch(step: Step): Promise<boolean> {
     const run = this.#run, progress = this.#progress;
     const { hooks, reporter, module } = run;
-    this.#randomBefore = defaultGenerator.state;
-    this.#windowBefore = progress.windowBatches;
+    this.#begin();
     defaultGenerator.startStep();
     const moved = run.transfer(step.batch, 0, this.loaders.train.loader);
     const batch = moved instanceof Promise ? await moved : moved;
@@ -222,9 +227,10 @@ export class FitLoop {
     reporter.enterBatch(batch);
     const left = hooks.call("onTrainBatchStart", batch, step.index);
     if (left instanceof Promise ? await left : left) {
-      this.#randomBefore = null;
+      this.#restart = null;
       return true;
     }
+    this.#restart = this.#windowStart;
     const start = performance.now();
     const train = () =>
       module.automaticOptimization
@@ -244,6 +250,21 @@ export class FitLoop {
     return false;
   }
 
+  /** Notes where a batch begins, and the window with it if it is the first. */
+  #begin(): void {
+    const { batchInEpoch, batchesSeen, windowBatches } = this.#progress;
+    const marked = windowBatches === 0 || this.#windowStart?.progress.windowBatches !== 0;
+    this.#restart = {
+      progress: { batchInEpoch, batchesSeen, windowBatches },
+      random: defaultGenerator.state,
+      loader: this.loaderState,
+      marked,
+    };
+    if (!marked) return;
+    this.#windowStart = this.#restart;
+    this.#run.reporter.fitStore.mark();
+  }
+
   #timeFirst(start: number): void {
     this.#firstStep = false;
     const done = () => void (this.firstStepMs = performance.now() - start);
@@ -256,7 +277,7 @@ export class FitLoop {
     progress.batchesSeen++;
     progress.lastBatch = step.last;
     progress.place = "batchEnd";
-    this.#randomBefore = null;
+    this.#restart = null;
   }
 
   /** What follows a batch: its row, validation, and schedulers that react to a metric. */
@@ -357,6 +378,15 @@ export class FitLoop {
       ? new CompiledStep(this.#run, this.#optimization)
       : null;
   }
+}
+
+/** A place within an epoch that training can go on from. */
+interface Restart {
+  readonly progress: Pick<FitProgress, "batchInEpoch" | "batchesSeen" | "windowBatches">;
+  readonly random: RandomState;
+  readonly loader: object | null;
+  /** Whether it is where what was logged is marked. */
+  readonly marked: boolean;
 }
 
 /** What a validation found when it began. */

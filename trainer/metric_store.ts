@@ -39,6 +39,9 @@ interface Entry extends Kind {
   fresh: boolean;
 }
 
+/** How much of an entry there is. */
+type Sum = Pick<Entry, "total" | "weight">;
+
 /** A value under the name it is known by. */
 export interface NamedValue {
   readonly name: string;
@@ -69,6 +72,8 @@ export class MetricStore {
   readonly #names = new Map<string, string>();
   /** Values that rest on the host, to the bit; the entries have them back before anything is done with them. */
   #resting: { readonly entry: Entry; readonly slot: "last" | "total"; readonly value: HostTensor<DType> }[] = [];
+  /** What grew since the {@link mark}, as it was there. */
+  readonly #before = new Map<Entry, Sum>();
 
   /**
    * Takes a value.
@@ -100,10 +105,18 @@ export class MetricStore {
     noGrad(() => {
       entry.last = own(value);
       if (entry.onEpoch && metric === null) {
-        accumulate(entry, value, entry.reduceFx === "mean" ? weight ?? batchSize() : 1);
+        this.#accumulate(entry, value, entry.reduceFx === "mean" ? weight ?? batchSize() : 1);
       }
     });
     entry.fresh = true;
+  }
+
+  #accumulate(entry: Entry, value: Tensor | number, weight: number): void {
+    const before = { total: entry.total, weight: entry.weight }, weighted = times(wide(value), weight);
+    entry.total = entry.weight === 0 ? own(weighted) : combined(entry.total, entry.reduceFx, weighted);
+    entry.weight += weight;
+    if (this.#before.has(entry)) free(before.total);
+    else this.#before.set(entry, before);
   }
 
   #entryOf(name: string, place: LoaderPlace, options: LogOptions, hook: string, metric: Metric | null): Entry {
@@ -214,8 +227,30 @@ export class MetricStore {
     return values;
   }
 
+  /** Notes the place that {@link goBack} goes back to. */
+  mark(): void {
+    for (const { total } of this.#before.values()) free(total);
+    this.#before.clear();
+  }
+
+  /** Forgets what was logged since the {@link mark}; what metrics have taken in stays. */
+  goBack(): void {
+    this.#wake();
+    for (const [entry, before] of this.#before) {
+      free(entry.total);
+      Object.assign(entry, before);
+    }
+    for (const [key, entry] of this.#entries) {
+      if (this.#before.get(entry)?.weight !== 0) continue;
+      free(entry.last);
+      this.#entries.delete(key);
+    }
+    this.#before.clear();
+  }
+
   /** Forgets everything, metrics too: a new epoch begins. */
   reset(): void {
+    this.mark();
     for (const entry of this.#entries.values()) {
       entry.metric?.reset();
       free(entry.last);
@@ -228,6 +263,7 @@ export class MetricStore {
 
   /** Takes all values off the device, until something is logged or read. */
   async moveToHost(): Promise<void> {
+    this.mark();
     const slots = [...this.#entries.values()].flatMap((entry) => [
       { entry, slot: "last" as const, value: entry.last },
       { entry, slot: "total" as const, value: entry.total },
@@ -250,17 +286,21 @@ export class MetricStore {
    * What was gathered so far, for a checkpoint within an epoch.
    *
    * @param metrics The metrics that there are, by name; what they remember is saved with the module
+   * @param marked Whether as it was at the {@link mark}
    */
-  stateDict(metrics: ReadonlyMap<string, Metric>): StateDict {
+  stateDict(metrics: ReadonlyMap<string, Metric>, marked: boolean): StateDict {
     const names = new Map([...metrics].map(([name, metric]) => [metric, name]));
+    const before = (entry: Entry) => marked ? this.#before.get(entry) : undefined;
     const resting = (of: Entry) =>
       this.#resting.filter(({ entry }) => entry === of).map(({ slot, value }) => [slot, value]);
     const saved = (entry: Entry) => ({
       ...entry,
       ...Object.fromEntries(resting(entry)),
+      ...before(entry),
       metric: entry.metric === null ? null : names.get(entry.metric),
     });
-    return Object.fromEntries([...this.#entries].map(([key, entry]) => [key, saved(entry)]));
+    const entries = [...this.#entries].filter(([, entry]) => before(entry)?.weight !== 0);
+    return Object.fromEntries(entries.map(([key, entry]) => [key, saved(entry)]));
   }
 
   /** Goes on from what {@link stateDict} gave; tensors may be on the host. */
@@ -316,19 +356,10 @@ const COMBINE: Readonly<Record<Reduction, Combine>> = {
   max: { onDevice: maximum, onHost: Math.max },
 };
 
-function accumulate(entry: Entry, value: Tensor | number, weight: number): void {
-  const weighted = times(wide(value), weight);
-  entry.total = entry.weight === 0 ? own(weighted) : replace(entry.total, entry.reduceFx, weighted);
-  entry.weight += weight;
-}
-
-/** The combination of a value that we own with another; frees the old one. */
-function replace(before: Tensor | number, how: Reduction, value: Tensor | number): Tensor | number {
+function combined(before: Tensor | number, how: Reduction, value: Tensor | number): Tensor | number {
   const { onDevice, onHost } = COMBINE[how];
   if (typeof before === "number" && typeof value === "number") return onHost(before, value);
-  const after = keep(onDevice(before, value));
-  free(before);
-  return after;
+  return keep(onDevice(before, value));
 }
 
 /** A value as sums are kept: 16 bits would stop counting at 256 (bf16), truths would not count at all. */

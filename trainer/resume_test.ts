@@ -170,6 +170,38 @@ trainerTest("a batch that failed after its gradients is trained again by the run
   });
 });
 
+for (const accumulateGradBatches of [1, 3]) {
+  for (const hook of ["onBeforeBackward", "onAfterBackward"] as const) {
+    trainerTest(`a batch that failed in ${hook}, ${accumulateGradBatches} a step, counts once`, async () => {
+      await inFolder(async (folder) => {
+        const { LambdaCallback, OnExceptionCheckpoint } = await import("../callbacks/mod.ts");
+        const scenario: Scenario = { module: () => new Net(), train: shuffled, options: { accumulateGradBatches } };
+        const whole = new MemoryLogger(), cut = new MemoryLogger(), rest = new MemoryLogger();
+        seedEverything(1);
+        const end = await fit(scenario, joinPath(folder, "a"), whole, {});
+        const fails = new LambdaCallback({
+          [hook]: ({ batchesSeen }: Trainer) => {
+            if (batchesSeen === 7) throw new Error("out of luck");
+          },
+        });
+        const rescue = new OnExceptionCheckpoint({ dirpath: joinPath(folder, "b") });
+        seedEverything(1);
+        await assertRejects(() => fit(scenario, folder, cut, { callbacks: [fails, rescue] }), Error, "out of luck");
+        const saved = await readCheckpoint(rescue.ckptPath);
+        assertEquals(
+          (saved.training?.progress as { batchInEpoch: number }).batchInEpoch,
+          accumulateGradBatches > 1 ? 0 : 2,
+        );
+        seedEverything(99);
+        const resumed = await fit(scenario, joinPath(folder, "c"), rest, {}, rescue.ckptPath);
+        assertEquals(resumed.model, end.model);
+        assertEquals(resumed.state.training.progress, end.state.training.progress);
+        assertEquals(rest.values("train_loss_epoch").at(-1), whole.values("train_loss_epoch").at(-1));
+      });
+    });
+  }
+}
+
 trainerTest("dropout and order are part of what is compared", async () => {
   await inFolder(async (folder) => {
     const scenario: Scenario = { module: () => new Net(), train: shuffled };

@@ -105,7 +105,7 @@ export class Trainer extends TrainerStatus {
         );
       }
       // A window that was open when an earlier fit ended between two batches goes on, with its gradients.
-      const inWindow = state === null && work.loop?.randomBeforeBatch === null && work.progress.windowBatches > 0;
+      const inWindow = state === null && work.loop?.restart === null && work.progress.windowBatches > 0;
       const goesOn = state?.progress ?? work.progress, from = state === null ? work.loop?.loaderState : state.loader;
       const loop = work.loop = new FitLoop(run, goesOn.midEpoch ? from ?? null : null);
       await configureOptimizers(run);
@@ -349,7 +349,7 @@ export class Trainer extends TrainerStatus {
   async #leaveDevice(): Promise<void> {
     const { progress, loop, counts, reporter: { fitStore } } = this.#work;
     try {
-      if (progress.midEpoch && loop?.randomBeforeBatch === null) await fitStore.moveToHost();
+      if (progress.midEpoch && loop?.restart === null) await fitStore.moveToHost();
       else fitStore.reset();
       await counts.rest();
       await this.precision.rest();

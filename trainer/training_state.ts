@@ -72,25 +72,27 @@ export function captureState(
     const state = callback.stateDict?.();
     if (state !== undefined) states[callback.stateKey] = state;
   }
-  const metrics = metricsOf(module), before = loop?.beforeValidation ?? null;
+  const metrics = metricsOf(module), before = loop?.beforeValidation ?? null, restart = loop?.restart ?? null;
+  const { windowBatches } = restart?.progress ?? progress;
   const anew = before?.freshMetrics ?? partsOf(reporter.evaluatedMetrics);
   const training: { [K in keyof TrainingState]: unknown } = {
     progress: {
       ...progress,
+      ...restart?.progress,
       evalBatches: { ...before?.evalBatches ?? progress.evalBatches },
       seconds: reporter.seconds,
     },
     optimizers: run.optimizers.map((optimizer) => optimizer.stateDict()),
     lrSchedulers: run.schedulers.map(({ scheduler }) => scheduler.stateDict()),
-    gradients: progress.windowBatches > 0 ? gradientsOf(run) : {},
-    counts: progress.windowBatches > 0 ? run.counts.stateDict() : {},
+    gradients: windowBatches > 0 ? gradientsOf(run) : {},
+    counts: windowBatches > 0 ? run.counts.stateDict() : {},
     loader: progress.midEpoch ? loop?.loaderState ?? null : null,
     callbackMetrics: { ...reporter.callbackMetrics },
     metricSteps: { ...reporter.metricSteps },
-    logged: reporter.fitStore.stateDict(metrics),
+    logged: reporter.fitStore.stateDict(metrics, restart?.marked ?? false),
     metrics: progress.midEpoch ? metricStates(metrics, anew) : {},
     precision: run.precision.stateDict() as Record<string, unknown> | null,
-    random: loop?.randomBeforeBatch ?? before?.random ?? defaultGenerator.state,
+    random: restart?.random ?? before?.random ?? defaultGenerator.state,
     callbacks: states,
     dataModule: data?.stateDict?.() ?? null,
   };
