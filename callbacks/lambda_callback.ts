@@ -10,6 +10,7 @@ export type LambdaHooks = {
       | "monitoring"
       | "tuning"
       | "checkpointing"
+      | "keepsPredictions"
       | "endsTraining"
       | "resumePath"
       | "stateDict"

@@ -192,7 +192,7 @@ trainerTest("predictions are written by batch and at the end, with the numbers o
   for (const [value, indices] of writer.batches) {
     assertAlmostEquals(value, indices!.reduce((a, b) => a + b) / indices!.length, 1e-6);
   }
-  assertEquals(writer.epochs, [[[0], [order]]]);
+  assertEquals([writer.epochs, trainer.predictions], [[[[3], [order]]], [[]]]);
   const plain = new Writes("batch");
   await new Trainer({ ...quiet, callbacks: plain }).predict(new Means(), [{ x: tensor([1, 2.5]) }] as never);
   assertEquals([plain.batches, plain.epochs], [[[1.75, null]], []]);

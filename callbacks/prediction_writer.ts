@@ -12,7 +12,7 @@ export type BatchIndices = readonly number[] | null;
 
 /**
  * Writes predictions as they come, or all at the end: override {@link writeOnBatchEnd} or {@link writeOnEpochEnd}. With
- * `predict(…, { returnPredictions: false })` nothing else keeps those of a batch.
+ * `predict(…, { returnPredictions: false })` nothing keeps those of a batch but the writing at the end.
  *
  * @example
  * ```ts
@@ -49,6 +49,11 @@ export abstract class BasePredictionWriter extends Callback {
       );
     }
     this.interval = writeInterval;
+  }
+
+  /** What is written at the end is kept until then. */
+  override get keepsPredictions(): boolean {
+    return this.interval !== "batch";
   }
 
   /** Writes the prediction of a batch. */

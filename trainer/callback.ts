@@ -43,6 +43,11 @@ export abstract class Callback {
     return false;
   }
 
+  /** Whether this callback reads all predictions at the end; they are kept for it then, also where `predict` returns none. */
+  get keepsPredictions(): boolean {
+    return false;
+  }
+
   /** Whether this callback ends training by itself: without `maxEpochs` there is no end then but its own. */
   get endsTraining(): boolean {
     return false;

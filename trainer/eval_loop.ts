@@ -36,7 +36,7 @@ export function namesOf(phase: EvalPhase): (typeof NAMES)[EvalPhase] {
 export interface EvalOptions {
   /** Called when all is done but the hooks of the end. */
   readonly beforeEnd?: () => void;
-  /** Whether predictions are kept; default true. */
+  /** Whether predictions are kept, even if no callback reads them; default true. */
   readonly keepsPredictions?: boolean;
   /** Whether metrics are shown as a table at the end; default false. */
   readonly verbose?: boolean;
@@ -73,6 +73,8 @@ export async function evaluate(
   const store = new MetricStore();
   const restore = reporter.use(store, phase);
   const outerStep = run.step;
+  const kept = phase === "predict" &&
+    (keepsPredictions || run.trainer.callbacks.some((callback) => callback.keepsPredictions));
   const modes = [...module.modules()].map((part) => ({ part, training: part.training }));
   run.evalBatches = limits;
   run.evalLoaders = loaders.map(({ loader }) => loader);
@@ -87,7 +89,7 @@ export async function evaluate(
       for (const [index, { loader }] of loaders.entries()) {
         if (run.mustStop()) break;
         predictions.push([]);
-        const keeps = phase === "predict" && keepsPredictions ? predictions[index] : null;
+        const keeps = kept ? predictions[index] : null;
         await evaluateOne(run, phase, loader, { index, limit: limits[index], logs: placeOf(loaders, index), keeps });
       }
       const complete = !run.mustStop();
@@ -110,6 +112,7 @@ export async function evaluate(
     for (const { part, training } of modes) part.training = training;
     restore();
     store.reset();
+    if (!keepsPredictions) run.predictions = run.predictions.map(() => []);
     run.step = outerStep;
   }
 }
