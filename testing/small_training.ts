@@ -9,7 +9,7 @@ import { init, mean, type Tensor } from "../mod.ts";
 import { writeErr } from "../platform/mod.ts";
 import { constantBatches, quiet, Slope } from "./trainer.ts";
 
-const { trainer: options, batches, sleep, folder, hang, rich, tune, after, says } = JSON.parse(Deno.args[0]);
+const { trainer: options, batches, sleep, folder, hang, rich, tune, after, says, tearsDown } = JSON.parse(Deno.args[0]);
 
 await init();
 
@@ -39,7 +39,10 @@ class Sleepy extends Slope {
 class Tell extends Callback {
   override onTrainEnd = (): void => console.log("train end");
   override onException = (): void => console.log("exception");
-  override teardown = (): void => console.log("teardown");
+  override teardown = (): void | Promise<void> => {
+    console.log("teardown");
+    if (tearsDown) return new Promise((resolve) => setTimeout(resolve, tearsDown));
+  };
 }
 
 const callbacks: Callback[] = [new Tell()];

@@ -28,10 +28,11 @@ export async function enter(
   const { data, module, hooks, profiler, reporter, saves } = run;
   const errors = new FirstError();
   // The first Ctrl-C (or SIGTERM, as batch systems send it) asks for an orderly end, the next one ends the process.
-  let patience: ReturnType<typeof setTimeout> | undefined;
+  let patience: ReturnType<typeof setTimeout> | undefined, ending = false;
   const interrupt = () => {
-    run.interrupt();
     stopListening();
+    if (ending) return writeErr("Interrupted: the run is ending as it is; Ctrl-C again ends the process at once\n");
+    run.interrupt();
     patience = setTimeout(
       () => writeErr("Interrupted: the running batch is not done yet; Ctrl-C again ends the process at once\n"),
       PATIENCE_MS,
@@ -53,6 +54,7 @@ export async function enter(
     await saves.settle();
   });
   clearTimeout(patience);
+  ending = true;
   const failed = errors.any;
   if (failed) {
     const { error } = errors;
@@ -61,7 +63,6 @@ export async function enter(
     await errors.guard(() => hooks.callbacks("onException", error));
     await errors.guard(() => data?.onException?.(error));
   }
-  stopListening();
   await errors.guard(() => run.releaseLoaders());
   for (const undo of run.undo.splice(0)) undo();
   if (!failed || !run.trainer.options.lightningCompat) {
@@ -73,6 +74,7 @@ export async function enter(
   await errors.guard(() => reporter.settle());
   for (const logger of loggers) await errors.guard(() => logger.finalize?.(status));
   await errors.guard(() => profiler?.report(stage, run.trainer.logDir));
+  stopListening();
   reporter.leaveHook("");
   if (errors.any) throw errors.error;
   return run.cutShort ? "interrupted" : "finished";

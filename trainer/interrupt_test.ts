@@ -59,6 +59,27 @@ Deno.test("a second Ctrl-C ends a process that hangs", async () => {
   assert(signal === "SIGINT" || code === 130, `code ${code}, signal ${signal}`);
 });
 
+testIf(
+  Deno.build.os !== "windows",
+  "Windows has no such signals",
+  "a signal while a run tears down lets it end, a second one does not",
+  async () => {
+    for (const times of [1, 2]) {
+      const child = longTraining({ batches: 5, tearsDown: 1000, trainer: { maxEpochs: 1 } });
+      await child.printed("teardown");
+      for (let i = 0; i < times; i++) {
+        child.kill("SIGTERM");
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      const { code, output, errors } = await child.end();
+      assertEquals([code, output.includes("finished after 5")], times === 1 ? [0, true] : [143, false]);
+      assertEquals(errors.match(/Interrupted.*/g), [
+        "Interrupted: the run is ending as it is; Ctrl-C again ends the process at once",
+      ]);
+    }
+  },
+);
+
 Deno.test("Ctrl-C ends a search for a batch size, which leaves the size as it was", async () => {
   const { code, out } = await interrupt({ tune: "batch" }, 1);
   // Every trial that got so far tells that it trains.
