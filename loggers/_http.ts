@@ -112,6 +112,11 @@ export function textAt(answer: unknown, ...path: readonly string[]): string {
   throw new Refused(`it answered ${shown}, without ${path.join(".")}`, 200, "", true);
 }
 
+/** What an `authorization` header says for a name and a password (RFC 7617), of any letters. */
+export function basicAuth(name: string, password: string): string {
+  return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${name}:${password}`)))}`;
+}
+
 /** What an answer that is no success, or no JSON, says. */
 function reasonOf(ok: boolean, said: unknown, page: string | null, text: string): string {
   if (page !== null) return `with a page, ${JSON.stringify(page)}, and not as its API does`;
@@ -138,7 +143,10 @@ export function cleaned(text: string, headers: Readonly<Record<string, string>>)
     const key = value.split(" ").at(-1)!;
     return value.startsWith("Basic ") ? [value, key, passwordOf(key)] : [value, key];
   });
-  return secrets.filter((secret) => secret !== "").reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+  return secrets.filter((secret) => secret.trim() !== "").reduce(
+    (rest, secret) => rest.replaceAll(secret, "***"),
+    text,
+  );
 }
 
 /** The password in what a `Basic` header holds (RFC 7617). */

@@ -1,5 +1,5 @@
 import { env, writeErr } from "../platform/mod.ts";
-import { Refused, type Send, textAt } from "./_http.ts";
+import { basicAuth, Refused, type Send, textAt } from "./_http.ts";
 import type { FileItem, Item } from "./_item.ts";
 import { contentOf, patienceOf, type RunService } from "./_run_service.ts";
 import { forget } from "./remote_logger.ts";
@@ -69,8 +69,7 @@ export class MLflowService implements RunService {
     const token = env("MLFLOW_TRACKING_TOKEN"), user = env("MLFLOW_TRACKING_USERNAME");
     if (token) return { authorization: `Bearer ${token}` };
     if (!user) return {};
-    const bytes = new TextEncoder().encode(`${user}:${env("MLFLOW_TRACKING_PASSWORD") ?? ""}`);
-    return { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
+    return { authorization: basicAuth(user, env("MLFLOW_TRACKING_PASSWORD") ?? "") };
   }
 
   opening(): Item[] {

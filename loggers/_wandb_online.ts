@@ -1,5 +1,5 @@
 import { env } from "../platform/mod.ts";
-import { Refused, type Send } from "./_http.ts";
+import { basicAuth, Refused, type Send } from "./_http.ts";
 import type { Service } from "./_outbox.ts";
 import { contentOf, patienceOf } from "./_run_service.ts";
 import { json } from "./_values.ts";
@@ -79,7 +79,7 @@ export class WandbService implements Service<OnlineItem> {
   }
 
   headers(): Record<string, string> {
-    return { authorization: `Basic ${btoa(`api:${env("WANDB_API_KEY") ?? ""}`)}` };
+    return { authorization: basicAuth("api", env("WANDB_API_KEY") ?? "") };
   }
 
   patienceFor(item: OnlineItem): number {
@@ -152,14 +152,12 @@ export class WandbService implements Service<OnlineItem> {
     const config = json(Object.fromEntries(Object.entries(this.#config).map(([key, value]) => [key, { value }])));
     const body = { query: UPSERT, variables: { name, project, entity, displayName, config, tags } };
     const answer = await send({ method: "POST", path: "/graphql", body }) as {
-      data?: { upsertBucket?: { bucket?: Bucket } | null };
+      data?: { upsertBucket?: { bucket?: Bucket | null } | null };
       errors?: { message: string }[];
     } | null;
-    const bucket = answer?.data?.upsertBucket?.bucket;
-    if (bucket === undefined) {
-      const why = answer?.errors?.[0]?.message ?? "it gave no run";
-      throw new Refused(`the run cannot be made: ${why}`, 200, "", true);
-    }
-    return bucket;
+    const bucket = answer?.data?.upsertBucket?.bucket, of = bucket?.project;
+    if (typeof of?.name === "string" && typeof of.entity?.name === "string") return bucket!;
+    const why = answer?.errors?.[0]?.message ?? "it gave no run";
+    throw new Refused(`the run cannot be made: ${why}`, 200, "", true);
   }
 }

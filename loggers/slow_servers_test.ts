@@ -305,3 +305,30 @@ Deno.test("whatever a server says, a key or password in it is not shown: unpacke
     assert(text.includes("the run cannot be made") && !text.includes("hunter2"), text);
   }
 });
+
+Deno.test("a key of any letters, and answers of any JSON, end no training and are told in words", async () => {
+  const answers = [
+    "null",
+    "[]",
+    '{"data":{"upsertBucket":{"bucket":null}}}',
+    '{"data":{"upsertBucket":{"bucket":{}}}}',
+  ];
+  for (const kind of Object.values(KINDS)) {
+    await withKind(kind, async (server, make) => {
+      for (const name of ["COMET_API_KEY", "WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN"]) setEnv(name, "ключ");
+      try {
+        for (const body of answers) {
+          server.always = { body, type: "application/json" };
+          const logger = make(0.2);
+          const lines = await written(async () => {
+            await logger.logMetrics({ x: 1 }, at(0));
+            await logger.finalize("success");
+          });
+          assert(lines.length > 0 && !/Cannot (read|encode)|ключ/.test(lines.join("")), lines.join(""));
+        }
+      } finally {
+        setEnv("MLFLOW_TRACKING_TOKEN", "");
+      }
+    });
+  }
+});
