@@ -23,6 +23,7 @@ export type Prune = (values: Float64Array, kept: Uint8Array, shape: readonly num
 
 /** One parameter. */
 export interface PrunedPart {
+  readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float64Array;
   readonly kept: Uint8Array;
@@ -44,7 +45,7 @@ export async function pruneAll(
   parts: readonly PrunedPart[],
   { fn, amount, together, dim, norm }: PruneOptions,
 ): Promise<Uint8Array[]> {
-  if (typeof fn === "function") return parts.map(({ values, kept, shape }) => fn(values, kept, shape));
+  if (typeof fn === "function") return parts.map((part) => chosenBy(fn, part));
   if (fn.endsWith("_structured")) {
     const axis = (shape: readonly number[]) => dim < 0 ? dim + shape.length : dim;
     return await Promise.all(parts.map(async (part) => {
@@ -62,6 +63,15 @@ export async function pruneAll(
   const all = withoutLeast(joined(Float64Array, scores), joined(Uint8Array, parts.map(({ kept }) => kept)), amount);
   let at = 0;
   return parts.map(({ kept }) => all.slice(at, at += kept.length));
+}
+
+/** What a function of the user's lets stay. */
+function chosenBy(fn: Prune, { name, values, kept, shape }: PrunedPart): Uint8Array {
+  const stays = fn(values, kept, shape);
+  if (stays?.length === values.length) return stays;
+  throw new TypeError(
+    `Cannot prune ${name}: pruningFn must give 0 or 1 for each of ${values.length} values, it gave ${stays?.length}`,
+  );
 }
 
 /** Takes the least scores of those that are kept. */

@@ -8,7 +8,6 @@ import {
   cloudLoader,
   constantBatches,
   inFolder,
-  Net,
   own,
   type Points,
   quiet,
@@ -280,95 +279,6 @@ trainerTest("a frozen batch normalisation leaves its statistics, if it is not to
       assertEquals((await run(false, joinPath(folder, `false${epoch}`))).stats, stats, `from epoch ${epoch}`);
     }
   });
-});
-
-/** Share of zeros among the weights of a module's two layers. */
-async function zeros(module: Net): Promise<number[]> {
-  const shares: number[] = [];
-  for (const { weight } of [module.fc1, module.fc2]) {
-    const values = [...await weight.data() as Float32Array];
-    shares.push(values.filter((value) => value === 0).length / values.length);
-  }
-  return shares;
-}
-
-trainerTest("the smallest weights are cut away epoch by epoch, and stay away", async () => {
-  const seen: number[][] = [];
-  const module = new Net();
-  const pruning = new ModelPruning({
-    pruningFn: "l1_unstructured",
-    parameterNames: ["weight"],
-    useLotteryTicketHypothesis: false,
-  });
-  const look = new LambdaCallback({ onTrainBatchEnd: async () => void seen.push(await zeros(module)) });
-  const trainer = new Trainer({ ...quiet, maxEpochs: 3, callbacks: [pruning, look] });
-  await trainer.fit(module, loader());
-  const whole = ([a, b]: number[]) => (a * 64 + b * 48) / 112;
-  assertEquals(seen.map(whole), [...new Array(6).fill(0), ...new Array(6).fill(0.5), ...new Array(6).fill(0.75)]);
-  assertEquals(pruning.sparsity, whole(await zeros(module)));
-  assertEquals(pruning.sparsity, 98 / 112);
-});
-
-trainerTest("weights of 16 bits are pruned, too", async () => {
-  const module = new Net();
-  const callbacks = new ModelPruning({ pruningFn: "l1_unstructured", parameterNames: ["weight"] });
-  await new Trainer({ ...quiet, maxEpochs: 2, precision: "bf16-true", callbacks }).fit(module, loader());
-  const [first, second] = await zeros(module);
-  assertEquals(64 * first + 48 * second, 84);
-});
-
-trainerTest("lottery tickets begin again, and a resumed run has masks and beginnings", async () => {
-  await inFolder(async (folder) => {
-    const run = async (module: Net, ckptPath?: string) => {
-      const callbacks = [
-        new ModelPruning({
-          pruningFn: "l1_unstructured",
-          amount: 0.25,
-          useGlobalUnstructured: false,
-          useLotteryTicketHypothesis: true,
-        }),
-        new ModelCheckpoint({ dirpath: folder, filename: ckptPath ? "again" : "{epoch}", saveTopK: -1 }),
-      ];
-      await new Trainer({ ...quiet, enableCheckpointing: true, maxEpochs: 2, callbacks }).fit(module, loader(), {
-        ckptPath,
-      });
-      return module;
-    };
-    const module = new Net(), start = [...await module.fc1.weight.data() as Float32Array];
-    await run(module);
-    const end = [...await module.fc1.weight.data() as Float32Array];
-    assertEquals(end.filter((value, i) => value !== 0 && value !== start[i]), []);
-    assertEquals(end.filter((value) => value === 0).length, 28); // 16 of 64, then 12 of 48
-    const again = await run(new Net(), joinPath(folder, "epoch=0.ckpt"));
-    assertEquals([...await again.fc1.weight.data() as Float32Array], end);
-  });
-});
-
-trainerTest("whole rows, chance, and functions choose, too", async () => {
-  const after = async (options: Partial<ConstructorParameters<typeof ModelPruning>[0]>) => {
-    const module = new Net();
-    const pruning = new ModelPruning({
-      pruningFn: "ln_structured",
-      useGlobalUnstructured: false,
-      parametersToPrune: ["fc1.weight"],
-      useLotteryTicketHypothesis: false,
-      ...options,
-    });
-    await new Trainer({ ...quiet, maxEpochs: 1, callbacks: pruning }).fit(module, loader());
-    return await module.fc1.weight.array() as number[][];
-  };
-  const empty = (rows: number[][]) => rows.filter((row) => row.every((value) => value === 0)).length;
-  assertEquals(empty(await after({ amount: 0.25 })), 4);
-  assertEquals(empty(await after({ pruningFn: "random_structured", amount: 3 })), 3);
-  const columns = await after({ amount: 1, pruningDim: 1, pruningNorm: 1 });
-  assertEquals([0, 1, 2, 3].filter((i) => columns.every((row) => row[i] === 0)).length, 1);
-  const random = (await after({ pruningFn: "random_unstructured" })).flat();
-  assertEquals(random.filter((value) => value === 0).length, 32);
-  const own = (await after({ pruningFn: (values) => Uint8Array.from(values, (_, i) => Math.min(1, i % 4)) })).flat();
-  assert(own.every((value, i) => (value === 0) === (i % 4 === 0)));
-  assertEquals(empty(await after({ applyPruning: (epoch) => epoch > 0 })), 0);
-  const wrong = { pruningFn: "ln_structured" } as const;
-  assertThrows(() => new ModelPruning(wrong), TypeError, "useGlobalUnstructured must be false for structured pruning");
 });
 
 trainerTest(

@@ -6,6 +6,7 @@ import { writeErr } from "../platform/mod.ts";
 import type { Parameter } from "../nn/mod.ts";
 import { tensor } from "../tensor/create.ts";
 import { isFloat } from "../tensor/dtype.ts";
+import { showShape } from "../tensor/errors.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import { type HostTensor, hostTensor, isHostTensor } from "../tensor/host.ts";
 import { keep, scope, track } from "../tensor/scope.ts";
@@ -42,6 +43,11 @@ export interface ModelPruningOptions {
   pruneOnTrainEpochEnd?: boolean;
 }
 
+/** Whether a number is a share from 0 to 1 or a count. */
+function isAmount(amount: number): boolean {
+  return amount >= 0 && (amount <= 1 || Number.isInteger(amount));
+}
+
 type ByEpoch<T> = T | ((epoch: number) => T);
 const fn = z.custom<(epoch: number) => never>((value) => typeof value === "function");
 const byEpoch = z.boolean().or(fn).default(true);
@@ -54,7 +60,7 @@ const rules = {
   parametersToPrune: [names.nullable().default(null), "a list of names"],
   parameterNames: [names.default(["weight", "bias"]), "a list of names"],
   useGlobalUnstructured: [z.boolean().default(true), "true or false"],
-  amount: [z.number().min(0).or(fn).default(0.5), "a share from 0 to 1, a count, or a function of the epoch"],
+  amount: [z.number().refine(isAmount).or(fn).default(0.5), "a share from 0 to 1, a count, or a function of the epoch"],
   applyPruning: [byEpoch, "true, false or a function of the epoch"],
   useLotteryTicketHypothesis: [byEpoch, "true, false or a function of the epoch"],
   pruningDim: [z.int().default(0), "the number of an axis"],
@@ -131,6 +137,7 @@ export class ModelPruning extends Callback {
       parametersToPrune?.includes(name) ?? parameterNames.includes(name.slice(name.lastIndexOf(".") + 1));
     this.#pruned = new Map([...all].filter(([name, { dtype }]) => isWanted(name) && isFloat(dtype)));
     if (this.#pruned.size === 0) throw new TypeError(`Cannot prune ${module.constructor.name}: no parameter is wanted`);
+    this.#checkAxis(module);
     noGrad(() => {
       for (const [name, parameter] of this.#pruned) {
         const { masks, original } = this.#restored ?? { masks: {}, original: {} };
@@ -186,12 +193,30 @@ export class ModelPruning extends Callback {
     this.#restored = checkState("the ModelPruning", savedState, state);
   }
 
+  /** Throws unless every parameter that is pruned by channels has the axis. */
+  #checkAxis(module: LightningModule): void {
+    const { pruningFn, pruningDim: dim } = this.#options;
+    if (typeof pruningFn !== "string" || !pruningFn.endsWith("_structured")) return;
+    for (const [name, { shape }] of this.#pruned) {
+      if (shape.length < 2 || (dim >= -shape.length && dim < shape.length)) continue;
+      throw new RangeError(
+        `Cannot prune ${module.constructor.name}: pruningDim must be an axis of each parameter that has channels, is ${dim}, ` +
+          `the shape of ${name} is ${showShape(shape)}`,
+      );
+    }
+  }
+
   async #prune(epoch: number): Promise<void> {
     const { applyPruning, amount: given, useLotteryTicketHypothesis, verbose } = this.#options;
     const at = <T>(value: ByEpoch<T>): T =>
       typeof value === "function" ? (value as (epoch: number) => T)(epoch) : value;
     const amount = at<number | null | undefined>(given);
-    if (!at(applyPruning) || !amount) return;
+    if (!at(applyPruning) || amount === null || amount === undefined || amount === 0) return;
+    if (!isAmount(amount)) {
+      throw new RangeError(
+        `Cannot prune in epoch ${epoch}: amount must be a share from 0 to 1 or a count, its function gave ${amount}`,
+      );
+    }
     const parts = await Promise.all(
       [...this.#pruned].map(async ([name, parameter]) => ({
         name,
