@@ -61,8 +61,9 @@ Deno.test("fit trains what files and flags say, later over earlier, and saves th
     // The saved configuration is one to run again, from the checkpoint that was saved.
     const [checkpoint] = await listDir(joinPath(log, "checkpoints"));
     const again = ["--config", joinPath(log, "config.yaml"), "--ckptPath", joinPath(log, "checkpoints", checkpoint)];
-    const tested = await run("test", ...again);
-    assertEquals(tested.code, 0, tested.stderr);
+    const [tested, validated] = await Promise.all(["test", "validate"].map((subcommand) => run(subcommand, ...again)));
+    assertEquals([tested.code, validated.code], [0, 0], tested.stderr + validated.stderr);
+    assert(parse(validated.stdout).val_loss > 0, validated.stdout);
     assert(parse(tested.stdout).test_loss > 0, tested.stdout);
     const predicted = await run("predict", ...again, "--trainer.fastDevRun");
     assertEquals(predicted.code, 0, predicted.stderr);

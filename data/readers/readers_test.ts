@@ -57,6 +57,17 @@ Deno.test("NumPy's arrays of every type, byte order and axis order", async () =>
   await assertRejects(() => read("object.npy"), DataError, "its type must be one of f4, f8");
 });
 
+Deno.test("NumPy's headers of each version", async () => {
+  const [first, header] = [await readFile(path("f4.npy")), 10], text = first.slice(header, 128);
+  for (const version of [2, 3]) {
+    const size = [text.length, 0, 0, 0]; // four bytes from version 2 on
+    const bytes = Uint8Array.of(...first.slice(0, 6), version, 0, ...size, ...text, ...first.slice(128));
+    assertEquals(numbers(parseNpy(bytes)), numbers(parseNpy(first)));
+  }
+  const fourth = Uint8Array.of(...first.slice(0, 6), 4, ...first.slice(7));
+  assertThrows(() => parseNpy(fourth), DataError, "its version must be from 1 to 3, is 4");
+});
+
 Deno.test("npz files, packed or not", async () => {
   for (const name of ["plain.npz", "packed.npz"]) {
     const arrays = await readNpz(path(name));
