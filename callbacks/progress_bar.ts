@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { drawErr, endErr, env, eraseErr, isTerminal, terminalColumns, writeErr } from "../platform/mod.ts";
+import { columnsOf, fitted } from "../trainer/_columns.ts";
 import { checkOptions } from "../trainer/check_options.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
@@ -220,9 +221,9 @@ export class ProgressBar extends Callback {
     const columns = Math.max(1, terminalColumns() - 1);
     let width = 0, line = "";
     for (const { text, style } of segments) {
-      const shown = [...text].slice(0, columns - width);
-      width += shown.length;
-      line += this.colored && style !== undefined ? `\x1b[${style}m${shown.join("")}\x1b[0m` : shown.join("");
+      const shown = fitted(text, columns - width);
+      width += columnsOf(shown);
+      line += this.colored && style !== undefined ? `\x1b[${style}m${shown}\x1b[0m` : shown;
     }
     drawErr(line, width);
   }

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runCommand } from "../platform/mod.ts";
+import { columnsOf, fitted } from "../trainer/_columns.ts";
+import { drawTable } from "../trainer/_table.ts";
 
 const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
 
@@ -88,4 +90,10 @@ Deno.test("test and prediction show what they logged, not what training did", as
   assertMatch(validation, /^Validation: 100% [^=]*\] val_loss=1$/);
   assertMatch(test, /^Test: 100% [^=]*\] test_loss=1$/);
   assertMatch(prediction, /^Prediction: 100% [^=]*\]$/);
+});
+
+Deno.test("columns of a terminal are counted, not letters: wide ones take two, marks none, and a line stays one", () => {
+  assertEquals(["loss", "損失", "ロス🚀", "e\u0301", "👍"].map(columnsOf), [4, 4, 6, 1, 2]);
+  assertEquals([fitted("損失=1", 3), fitted("損失=1", 4), fitted("a\nb\x1b", 9)], ["損", "損失", "a b "]);
+  assertEquals(drawTable(["name", "x"], [["損失", "1"], ["a", "2"]]), ["name | x", "--------", "損失 | 1", "a    | 2"]);
 });
