@@ -65,7 +65,8 @@ export class WorkerPool {
     for (let number = 0; number < workers; number++) {
       const thread: Thread = {
         worker: startWorker(start?.() ?? entry(), {
-          onMessage: (message) => this.#hear(number, message as FromWorker), // serveDatasets has the other end
+          // serveDatasets has the other end; what else runs there may post what it likes.
+          onMessage: (message) => this.#hear(number, (message ?? {}) as FromWorker),
           onEnd: (cause) => this.#fail(new WorkerError(number, null, "It ended before its work was done", cause)),
         }),
         jobs: new Map(),

@@ -266,3 +266,8 @@ Deno.test("a module that defines and trains in one starts no workers without end
     "put the training behind if (import.meta.main)",
   );
 });
+
+Deno.test("what a data set posts by itself is nobody's batch", async () => {
+  const loader = new DataLoader(broken("post", 5), { batchSize: 4, numWorkers: 2, timeout: 20 });
+  assertEquals((await Array.fromAsync(loader)).length, 3);
+});

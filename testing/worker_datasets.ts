@@ -70,11 +70,19 @@ export const broken: (how: string, at: number) => Dataset<number> = defineDatase
       if (how === "exit") Deno.exit(3);
       if (how === "reject") return Promise.reject(new RangeError("no such picture"));
       if (how === "hang") return new Promise(() => {});
+      if (how === "post") return postAll([null, 42, { kind: "batch", job: 1e9, batch: null }], index);
       if (how === "collate") return "a word" as unknown as number;
       throw new RangeError("no such picture");
     },
   }),
 );
+
+/** What a data set does that talks to somebody else. */
+function postAll<T>(messages: readonly unknown[], then: T): T {
+  const { postMessage } = globalThis as unknown as { postMessage(message: unknown): void };
+  for (const message of messages) postMessage(message);
+  return then;
+}
 
 /** Fails when it is made, in a worker only: the first time it is made here. */
 export const stillborn: (log: SharedArrayBuffer) => Dataset<number> = defineDataset(
