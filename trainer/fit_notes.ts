@@ -4,11 +4,9 @@ import { DEFAULT_EPOCHS } from "./options.ts";
 import type { Run } from "./run.ts";
 
 /** Tells the user who pressed Ctrl-C where training stands, and what was saved of it. */
-export async function tellInterrupted({ saves, trainer, progress }: Run, writtenBefore: number): Promise<void> {
+export async function tellInterrupted({ saves, progress }: Run, writtenBefore: number): Promise<void> {
   await saves.settle();
-  const path = trainer.checkpointCallback?.lastModelPath || trainer.checkpointCallback?.bestModelPath ||
-    "a checkpoint";
-  const saved = saves.written > writtenBefore ? `saved ${path}` : "saved nothing";
+  const saved = saves.written > writtenBefore ? `saved ${saves.latest}` : "saved nothing";
   writeErr(`Interrupted: finished step ${progress.globalStep} in epoch ${progress.epoch}, ${saved}\n`);
 }
 

@@ -1,7 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Trainer } from "./mod.ts";
+import { LambdaCallback, ModelCheckpoint, OnExceptionCheckpoint } from "../callbacks/mod.ts";
+import { joinPath } from "../platform/mod.ts";
+import { workOf } from "./trainer_status.ts";
 import { longTraining } from "../testing/child.ts";
-import { constantBatches, inFolder, quiet, Slope } from "../testing/trainer.ts";
+import { written } from "../testing/stderr.ts";
+import { constantBatches, inFolder, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
 /** What a training that Ctrl-C ends writes to standard error, and its steps. */
 async function interrupted(options: object): Promise<{ line: string; steps: string }> {
@@ -20,6 +24,26 @@ Deno.test("Ctrl-C in fit leaves a line on what was finished and saved", async ()
     assertEquals(saving.line, `Interrupted: finished step ${saving.steps} in epoch 0, saved ${folder}/last.ckpt`);
     assertEquals(other.line, `Interrupted: finished step ${other.steps} in epoch 0, saved nothing`);
     assertMatch(saving.steps, /^[1-9]/);
+  });
+});
+
+trainerTest("the line tells of the checkpoint that was saved then, not of an earlier one", async () => {
+  await inFolder(async (folder) => {
+    const rescue = new OnExceptionCheckpoint({ dirpath: folder });
+    const stops = new LambdaCallback({
+      onTrainBatchEnd: (trainer) => {
+        if (trainer.globalStep === 3) workOf(trainer).run!.interrupt(); // as Ctrl-C does
+      },
+    });
+    const best = new ModelCheckpoint({ dirpath: joinPath(folder, "best") });
+    const trainer = new Trainer({
+      ...quiet,
+      enableCheckpointing: true,
+      maxEpochs: 4,
+      callbacks: [best, rescue, stops],
+    });
+    const lines = await written(() => trainer.fit(new Slope(), constantBatches([1, 2])));
+    assertEquals(lines, [`Interrupted: finished step 3 in epoch 1, saved ${rescue.ckptPath}`]);
   });
 });
 

@@ -6,10 +6,16 @@ export class SaveQueue {
   #running: Promise<void> | null = null;
   #outcome: (() => Promise<void>) | null = null;
   #written = 0;
+  #latest = "";
 
   /** Saves that are on the disk. */
   get written(): number {
     return this.#written;
+  }
+
+  /** The folder of the latest of them, `""` before the first. */
+  get latest(): string {
+    return this.#latest;
   }
 
   /** Whether {@link tell} has something to tell. */
@@ -20,13 +26,15 @@ export class SaveQueue {
   /**
    * Takes a save that has begun; the one before must be settled.
    *
+   * @param path Its folder; of several the last
    * @param saving Its end
    * @param saved What to do once it is on the disk
    */
-  add(saving: Promise<void>, saved: () => Promise<void>): void {
+  add(path: string, saving: Promise<void>, saved: () => Promise<void>): void {
     this.#running = saving.then(
       () => {
         this.#written++;
+        this.#latest = path;
         this.#outcome = saved;
       },
       (error) => void (this.#outcome = () => Promise.reject(error)),

@@ -205,9 +205,8 @@ export class Trainer extends TrainerStatus {
     checkNames("save a checkpoint", options, { weightsOnly: true, background: true, link: true });
     const { weightsOnly = false, background = false, link = false } = options, work = this.#work, { run } = work;
     if (run === null) throw new Error("Cannot save a checkpoint: the trainer has no module, call fit first");
-    if ([paths].flat().length === 0) {
-      throw new TypeError("Cannot save a checkpoint: it needs the path of a folder, got none");
-    }
+    const last = [paths].flat().at(-1);
+    if (last === undefined) throw new TypeError("Cannot save a checkpoint: it needs the path of a folder, got none");
     await this.#saves.settle();
     await work.reporter.flush();
     const data = captureState(run, work.loop, this.callbacks, weightsOnly);
@@ -221,7 +220,7 @@ export class Trainer extends TrainerStatus {
         } would be lost`,
       );
     }
-    this.#saves.add(writeCheckpoint(paths, data, { link }), () => this.#tellSaved(run, [paths].flat()));
+    this.#saves.add(last, writeCheckpoint(paths, data, { link }), () => this.#tellSaved(run, [paths].flat()));
     if (!background || work.stage === null) await this.#saves.settle();
   }
 
