@@ -1,11 +1,12 @@
 import { device } from "../device/mod.ts";
 import { checkNames } from "../device/option_names.ts";
-import { hostMemory, processMemory } from "../platform/mod.ts";
+import { hostMemory, processMemory, processorTimes } from "../platform/mod.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
 /**
  * Logs with each row of steps what the device and the host hold: bytes of tensors, of idle buffers and at the peak, buffers,
- * dispatches and submits since the row before, and with `cpuStats` the process' memory and what is left of the host's.
+ * dispatches and submits since the row before, and with `cpuStats` the load of the host's cores since then in percent, the
+ * process' memory, and what is left of the host's.
  *
  * @example
  * ```ts
@@ -20,6 +21,7 @@ export class DeviceStatsMonitor extends Callback {
   readonly #cpuStats: boolean | null;
   #due = false;
   #before = { dispatches: 0, submits: 0 };
+  #processors = { busy: 0, total: 0, percent: 0 };
 
   /**
    * Makes the callback.
@@ -38,6 +40,7 @@ export class DeviceStatsMonitor extends Callback {
       throw new TypeError("Cannot monitor the device: the trainer must have a logger, it has none");
     }
     this.#before = { ...device().recorder.counts };
+    this.#processors = { ...processorTimes(), percent: 0 };
     device().pool.resetPeak();
   }
 
@@ -56,7 +59,11 @@ export class DeviceStatsMonitor extends Callback {
     const { recorder, pool, info } = device(), { liveBytes, liveBuffers, pooledBytes, peakBytes } = pool.report();
     const { dispatches, submits } = recorder.counts, before = this.#before;
     const host = this.#cpuStats ?? info.software
-      ? { "host.processBytes": processMemory(), "host.availableBytes": hostMemory().available }
+      ? {
+        "host.cpuPercent": this.#load(),
+        "host.processBytes": processMemory(),
+        "host.availableBytes": hostMemory().available,
+      }
       : {};
     const stats = {
       "pool.liveBytes": liveBytes,
@@ -72,5 +79,13 @@ export class DeviceStatsMonitor extends Callback {
     return Object.fromEntries(
       Object.entries(stats).map(([name, value]) => [`DeviceStatsMonitor.${hook}/${name}`, value]),
     );
+  }
+
+  /** Percent of the time of all cores that was spent since the last look; the same again where the clock has not moved on. */
+  #load(): number {
+    const { busy, total } = processorTimes(), before = this.#processors;
+    const percent = total === before.total ? before.percent : 100 * (busy - before.busy) / (total - before.total);
+    this.#processors = { busy, total, percent };
+    return percent;
   }
 }

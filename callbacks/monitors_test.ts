@@ -45,6 +45,7 @@ trainerTest("statistics of the device are in the rows of steps, and only there",
     for (const hook of ["onTrainBatchStart", "onTrainBatchEnd"]) {
       const of = (name: string) => metrics[`DeviceStatsMonitor.${hook}/${name}`];
       assert(of("pool.liveBytes") > 0 && of("pool.peakBytes") >= of("pool.liveBytes") && of("host.processBytes") > 1e6);
+      assert(of("host.cpuPercent") >= 0 && of("host.cpuPercent") <= 100, `${of("host.cpuPercent")}`);
     }
     assert(metrics["DeviceStatsMonitor.onTrainBatchEnd/recorder.dispatches"] > 3);
   }

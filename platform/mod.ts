@@ -11,6 +11,7 @@ export {
   execPath,
   hostMemory,
   processMemory,
+  processorTimes,
   runtime,
   setEnv,
   type SystemInfo,

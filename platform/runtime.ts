@@ -156,6 +156,22 @@ export function processMemory(): number {
 }
 
 /**
+ * What the host's processor cores have done since it started; the load of a while is the share of the difference of two.
+ *
+ * @returns Milliseconds of all cores together, busy and in all; `NaN` in a browser
+ */
+export function processorTimes(): { busy: number; total: number } {
+  if (!hostProcess) return { busy: NaN, total: NaN };
+  const cores = nodeModule("os", "read what the processor does in processorTimes").cpus();
+  let busy = 0, idle = 0;
+  for (const { times } of cores) {
+    busy += times.user + times.nice + times.sys + times.irq;
+    idle += times.idle;
+  }
+  return { busy, total: busy + idle };
+}
+
+/**
  * The memory of the host (not of the GPU), as the process' control group limits it.
  *
  * @returns Bytes in all, and bytes that can be had without swapping; `NaN` where a browser does not tell
