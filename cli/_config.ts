@@ -1,6 +1,6 @@
 import { nearest, show, unknownOption } from "../device/option_names.ts";
 import type { Every } from "../trainer/amounts.ts";
-import { EVERY, every, isEvery } from "../trainer/interval.ts";
+import { isEvery, SCHEDULER_INTERVAL, schedulerInterval } from "../trainer/interval.ts";
 import { trainerRules } from "../trainer/options.ts";
 import { classSpec } from "./_flags.ts";
 import { isTree, type Tree, valueAt } from "./_tree.ts";
@@ -32,9 +32,6 @@ export interface Config {
   readonly lrScheduler: ChosenScheduler | null;
   readonly ckptPath: string | null;
 }
-
-/** What the interval of a scheduler must be. */
-export const SCHEDULER_INTERVAL = `"epoch", "step" or ${EVERY}`;
 
 /** The names at the top of a configuration. */
 const SECTIONS = ["seedEverything", "trainer", "model", "data", "optimizer", "lrScheduler", "ckptPath"];
@@ -206,7 +203,7 @@ export class ConfigCheck {
     if (chosen === null) return null;
     const { interval = "epoch", monitor = null, ...given } = this.#given.lrScheduler as Tree;
     const frequency = given.frequency ?? (isEvery(interval) ? undefined : 1);
-    if (interval !== "epoch" && interval !== "step" && !every.safeParse(interval).success) {
+    if (!schedulerInterval.safeParse(interval).success) {
       this.#wrong("--lrScheduler.interval", SCHEDULER_INTERVAL, interval);
     }
     if (isEvery(interval) && frequency !== undefined) {

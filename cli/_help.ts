@@ -1,5 +1,6 @@
+import { SCHEDULER_INTERVAL } from "../trainer/interval.ts";
 import { trainerRules } from "../trainer/options.ts";
-import { defaultsOf, SCHEDULER_INTERVAL } from "./_config.ts";
+import { defaultsOf } from "./_config.ts";
 import { allowedBy, fieldsOf, meaningOf } from "./_words.ts";
 import type { Program } from "./program.ts";
 import { type Registry, schemasOf } from "./registry.ts";

@@ -1,6 +1,6 @@
 import { checkNames, show } from "../device/option_names.ts";
 import { LBFGS, LRScheduler, Optimizer, ReduceLROnPlateau } from "../optim/mod.ts";
-import { EVERY, every, isEvery } from "./interval.ts";
+import { isEvery, SCHEDULER_INTERVAL, schedulerInterval } from "./interval.ts";
 import { countManualSteps } from "./manual.ts";
 import type { ConfiguredOptimizers, LRSchedulerConfig, OptimizerConfig } from "./optimizer_config.ts";
 import type { Run } from "./run.ts";
@@ -121,9 +121,9 @@ function resolveScheduler(entry: LRScheduler | LRSchedulerConfig, monitor: strin
   if (!(scheduler instanceof LRScheduler)) {
     throw new TypeError(`Cannot configure a scheduler: scheduler must be an LRScheduler, got ${show(scheduler)}`);
   }
-  if (interval !== "epoch" && interval !== "step" && !every.safeParse(interval).success) {
+  if (!schedulerInterval.safeParse(interval).success) {
     throw new TypeError(
-      `Cannot configure a scheduler: interval must be "epoch", "step" or ${EVERY}, got ${JSON.stringify(interval)}`,
+      `Cannot configure a scheduler: interval must be ${SCHEDULER_INTERVAL}, got ${JSON.stringify(interval)}`,
     );
   }
   if (isEvery(interval) && config.frequency !== undefined) {
