@@ -111,16 +111,19 @@ const schedulerOf = (optimizer: Adam) => new CosineAnnealingWarmRestarts(optimiz
  * @param kind How the steps are made
  * @param steps How many
  * @param every Steps between samples; the first sample is taken after as many
- * @param seen Called with each sample
+ * @param options `seen` is called with each sample. `inStep` makes a trainer's steps wait for the device: else its pace
+ *   submits by the clock, and a tensor from the host gets another buffer, whose bind groups are new, where that falls
+ *   within other steps than before. There are few such, but the last may come late
  */
 export async function soak(
   kind: Soak,
   steps: number,
   every: number,
-  seen: (sample: Sample) => void = () => {},
+  { seen = () => {}, inStep = false }: { seen?: (sample: Sample) => void; inStep?: boolean } = {},
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   const take = async (step: number) => {
+    if (inStep) await device().sync();
     if (step % every !== 0) return;
     samples.push(await sample(step));
     seen(samples.at(-1)!);

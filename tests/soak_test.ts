@@ -11,7 +11,7 @@ for (const kind of SOAKS) {
     sanitizeOps: false,
     sanitizeResources: false,
     async fn() {
-      const samples = await soak(kind, 300, 50);
+      const samples = await soak(kind, 300, 50, { inStep: kind.endsWith("trainer") });
       assertEquals(samples.length, 6);
       assertEquals(growth(kind, samples, 2), []);
     },

@@ -17,8 +17,8 @@ let failed = false;
 for (const kind of SOAKS.filter((kind) => kinds.length === 0 || kinds.includes(kind))) {
   console.log(`${kind}, ${steps} steps`);
   const started = performance.now();
-  const samples = await soak(kind, steps, Math.floor(steps / 20), (sample) => {
-    console.log(Object.entries(sample).map(([name, value]) => `${name} ${value}`).join(", "));
+  const samples = await soak(kind, steps, Math.floor(steps / 20), {
+    seen: (sample) => console.log(Object.entries(sample).map(([name, value]) => `${name} ${value}`).join(", ")),
   });
   const grown = growth(kind, samples, 2);
   failed ||= grown.length > 0;
