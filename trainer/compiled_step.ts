@@ -18,8 +18,8 @@ interface Logged {
 }
 
 /**
- * Automatic optimization whose device work is recorded once and replayed: forward, backward, clipping and update, for each
- * place in the accumulation window. What it logs is taken up after the step, with the values of the replay.
+ * Automatic optimization whose device work is recorded once and replayed: forward, backward, clipping and update of every
+ * optimizer, for each place in the accumulation window. What it logs is taken up after the step, with the values of the replay.
  */
 export class CompiledStep {
   readonly #run: Run;
@@ -83,14 +83,16 @@ export class CompiledStep {
   }
 }
 
-function requireReplayable({ module, hooks, optimizers }: Run): void {
+function requireReplayable({ module, hooks, optimizers, ownedSteps }: Run): void {
   const refuse = (why: string): never => {
     throw new TypeError(`Cannot compile the training step of ${module.constructor.name}: ${why}`);
   };
   if (!module.automaticOptimization) refuse("it optimizes manually, give the work to capture(fn) there");
   if (optimizers.length === 0) refuse("it has no optimizer");
-  if ((module.trainingStep?.length ?? 0) > 1) {
-    refuse("trainingStep takes batchIdx, which a replay would not know, take the batch alone");
+  for (const { own } of ownedSteps) {
+    if (((own ?? module.trainingStep)?.length ?? 0) <= 1) continue;
+    const step = own === null ? "trainingStep" : "a step that an optimizer owns";
+    refuse(`${step} takes batchIdx, which a replay would not know, take the batch alone`);
   }
   for (const name of INNER_HOOKS) {
     if (hooks.has(name)) refuse(`${name} would not be called in a replay, use onTrainBatchStart or onTrainBatchEnd`);

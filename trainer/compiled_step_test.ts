@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Callback, Trainer, type TrainerOptions } from "../lightning.ts";
-import type { Tensor } from "../mod.ts";
-import { manualSeed } from "../mod.ts";
+import { Callback, LightningModule, type OptimizerConfig, Trainer, type TrainerOptions } from "../lightning.ts";
+import { crossEntropy, manualSeed, mul, relu, type Tensor } from "../mod.ts";
+import { Dropout, Linear } from "../nn/mod.ts";
+import { AdamW, ExponentialLR, SGD } from "../optim/mod.ts";
 import { cloudLoader, constantBatches, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import type { Points } from "../testing/trainer.ts";
-import { crossEntropy } from "../mod.ts";
 
 /** Net that logs, and counts how often its step really runs. */
 class Counting extends Net {
@@ -18,10 +18,47 @@ class Counting extends Net {
   }
 }
 
+/** Layers that take turns: each has an optimizer and the step that it owns, and the second's rate falls. */
+class TakingTurns extends LightningModule<Points> {
+  fc1: Linear = new Linear(4, 16);
+  dropout: Dropout = new Dropout(0.3);
+  fc2: Linear = new Linear(16, 3);
+  runs = 0;
+
+  #loss({ x, y }: Points): Tensor {
+    this.runs++;
+    return crossEntropy(this.fc2.forward(this.dropout.forward(relu(this.fc1.forward(x)))), y);
+  }
+
+  override configureOptimizers(): OptimizerConfig[] {
+    const first = own(new AdamW(this.fc1.parameters(), { lr: 0.05 }));
+    const second = own(new SGD(this.fc2.parameters(), { lr: 0.1, momentum: 0.9 }));
+    return [
+      {
+        optimizer: first,
+        step: (batch) => {
+          const loss = this.#loss(batch as Points);
+          this.log("first", loss, { onEpoch: true });
+          return loss;
+        },
+      },
+      {
+        optimizer: second,
+        lrScheduler: { scheduler: new ExponentialLR(second, { gamma: 0.9 }), interval: "step" },
+        step: (batch) => {
+          const loss = mul(this.#loss(batch as Points), 2);
+          this.log("second", loss);
+          return { loss, twice: mul(loss, 2) };
+        },
+      },
+    ];
+  }
+}
+
 /** Trains in a mode: weights, rows, and what was counted. */
-async function train(options: TrainerOptions) {
+async function train(options: TrainerOptions, kind: typeof Counting | typeof TakingTurns = Counting) {
   manualSeed(4);
-  const module = own(new Counting()), logger = new MemoryLogger();
+  const module = own(new kind()), logger = new MemoryLogger();
   const trainer = new Trainer({ ...quiet, maxEpochs: 3, logger, logEveryNSteps: 2, ...options });
   await trainer.fit(module, { train: cloudLoader(50, { batchSize: 8, shuffle: true }) });
   const weights: number[][] = [];
@@ -46,6 +83,11 @@ for (
     assertEquals(compiled.steps, plain.steps);
     assertEquals(plain.runs, 21);
     assert(compiled.runs < 12, `the step ran ${compiled.runs} times`);
+    const turns = await train(options, TakingTurns), recorded = await train({ ...options, compile: true }, TakingTurns);
+    assertEquals(recorded.weights, turns.weights);
+    assertEquals(recorded.rows, turns.rows);
+    assertEquals(recorded.steps, plain.steps);
+    assert(turns.runs === 42 && recorded.runs < 24, `${turns.runs} and ${recorded.runs} runs`);
   });
 }
 
@@ -69,7 +111,7 @@ trainerTest("validation between compiled steps switches modes and back without n
 });
 
 trainerTest("what a replay would leave out is refused", async () => {
-  const refused = (module: Slope, message: string, callbacks: Callback[] = []) =>
+  const refused = (module: Slope | Owned, message: string, callbacks: Callback[] = []) =>
     assertRejects(
       () => new Trainer({ ...quiet, maxEpochs: 1, compile: true, callbacks }).fit(module, constantBatches([1, 2])),
       TypeError,
@@ -91,7 +133,14 @@ trainerTest("what a replay would leave out is refused", async () => {
   class Looking extends Callback {
     override onBeforeOptimizerStep(): void {}
   }
+  class Owned extends TakingTurns {
+    override configureOptimizers(): OptimizerConfig[] {
+      const [first, second] = super.configureOptimizers();
+      return [first, { ...second, step: (batch, batchIdx) => mul(this.fc1.forward(batch), batchIdx) }];
+    }
+  }
   await refused(new Slope(), "trainingStep takes batchIdx");
+  await refused(own(new Owned()), "a step that an optimizer owns takes batchIdx");
   await refused(new Slow(), "it must be synchronous");
   await refused(new Hooked(), "onAfterBackward would not be called in a replay");
   await refused(new Plain(), "onBeforeOptimizerStep would not be called", [new Looking()]);

@@ -316,7 +316,7 @@ trainerTest("several optimizers accumulate and clip, and a run with them resumes
   });
 });
 
-trainerTest("steps that optimizers own are all or none, automatic, and not recorded", async () => {
+trainerTest("steps that optimizers own are all or none, and automatic", async () => {
   class Half extends Taking {
     override configureOptimizers(): OptimizerConfig[] {
       const [{ optimizer }, second] = super.configureOptimizers();
@@ -326,7 +326,6 @@ trainerTest("steps that optimizers own are all or none, automatic, and not recor
   const cases: [Taking, TrainerOptions, string][] = [
     [new Half(), {}, "all of them must, in automatic optimization and without lightningCompat; 1 of 2 do"],
     [new Taking(), { lightningCompat: true }, "without lightningCompat; 2 of 2 do"],
-    [new Taking(), { compile: true }, "its optimizers own steps of their own"],
   ];
   for (const [module, options, wanted] of cases) {
     const trainer = new Trainer({ ...quiet, maxEpochs: 1, ...options });

@@ -160,8 +160,6 @@ export async function configureOptimizers(run: Run): Promise<void> {
       `Cannot fit ${name}: where optimizers own steps, all of them must, in automatic optimization and without ` +
         `lightningCompat; ${declared} of ${steps.length} do`,
     );
-  } else if (trainer.options.compile) {
-    throw new TypeError(`Cannot compile the training step of ${name}: its optimizers own steps of their own`);
   }
   if (module.automaticOptimization && optimizers.length > 1 && declared === 0) {
     throw new RangeError(
