@@ -65,8 +65,21 @@ export async function denoTest(args: readonly string[], environment: Record<stri
  * @returns How it went
  */
 export async function docExamples(environment: Record<string, string>): Promise<Outcome> {
-  const files = (await documentedFiles()).map((path) => path.slice(root.length + 1));
-  return await denoTest(["--doc", ...files], environment);
+  return await examplesOf((await documentedFiles()).map((path) => path.slice(root.length + 1)), environment);
+}
+
+/**
+ * Runs the examples in some files. What they say by `console.assert` must hold.
+ *
+ * @param files Paths of TypeScript files and Markdown pages
+ * @param environment Variables on top of this process' own
+ * @returns How it went
+ */
+export async function examplesOf(
+  files: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<Outcome> {
+  return await denoTest(["--doc", "--preload=tools/parts/loud_asserts.ts", ...files], environment);
 }
 
 /** Folders at the top that hold no documented library code. */

@@ -3,15 +3,23 @@ import { joinPath, makeTempDir, remove, runCommand, writeFile } from "../../plat
 import type { Outcome } from "./part.ts";
 import { parseJunit } from "./run_tests.ts";
 
-/** Runs a test file of this text through `denoTest`, in a process of its own so that its output stays apart. */
-async function outcomeOf(source: string): Promise<{ outcome: Outcome; printed: string }> {
+/** Runs a test file of this text through `denoTest`. */
+const outcomeOf = (source: string) =>
+  outcomeIn("sample_test.ts", source, (file) => `denoTest(["--no-check", "--no-config", ${file}])`);
+
+/** What a call makes of a file of this text, in a process of its own so that its output stays apart. */
+async function outcomeIn(
+  name: string,
+  source: string,
+  call: (file: string) => string,
+): Promise<{ outcome: Outcome; printed: string }> {
   const folder = await makeTempDir();
   try {
-    const file = joinPath(folder, "sample_test.ts");
+    const file = joinPath(folder, name);
     await writeFile(file, source);
     const code = `
-      import { denoTest } from "${new URL("./run_tests.ts", import.meta.url)}";
-      console.log("\\n" + JSON.stringify(await denoTest(["--no-check", "--no-config", ${JSON.stringify(file)}])));`;
+      import { denoTest, examplesOf } from "${new URL("./run_tests.ts", import.meta.url)}";
+      console.log("\\n" + JSON.stringify(await ${call(JSON.stringify(file))}));`;
     const { stdout, stderr } = await runCommand(Deno.execPath(), ["run", "-A", "-"], {
       stdin: code,
       env: { NO_COLOR: "1" },
@@ -52,4 +60,12 @@ Deno.test("denoTest counts a run that ends without a failed test as one failure"
   assertEquals([crash.outcome.passed, crash.outcome.failed], [0, 1]);
   const broken = await outcomeOf(`import "./missing.ts";`);
   assertEquals([broken.outcome.passed, broken.outcome.failed], [0, 1]);
+});
+
+Deno.test("an example whose assertion does not hold has failed", async () => {
+  const page =
+    "```ts\nconsole.assert(Number(`1`) === 1);\n```\n\n```ts\nconsole.assert(Number(`1`) === 2, `why`);\n```\n";
+  const { outcome, printed } = await outcomeIn("page.md", page, (file) => `examplesOf([${file}])`);
+  assertEquals([outcome.passed, outcome.failed], [1, 1]);
+  assertStringIncludes(printed, "does not hold why");
 });
