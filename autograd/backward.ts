@@ -10,6 +10,7 @@ import { observing } from "../tensor/observer.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { primitives } from "../tensor/op.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import { type GradHook, Tensor } from "../tensor/tensor.ts";
 import { unit } from "../tensor/unit.ts";
 import { watching } from "../tensor/watcher.ts";
@@ -102,10 +103,12 @@ export function grad(
   inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
 ): (Tensor | null)[] {
-  const outs = Array.isArray(outputs) ? outputs as readonly Tensor[] : [outputs as Tensor];
-  const ins = Array.isArray(inputs) ? inputs as readonly Tensor[] : [inputs as Tensor];
-  const given = options.gradOutputs;
-  const starts = given === undefined ? outs.map(() => null) : Array.isArray(given) ? given : [given as Tensor];
+  const listOf = (given: Tensor | readonly Tensor[], item: string) =>
+    given instanceof Tensor
+      ? [given]
+      : tensorsOf("grad", "differentiate", given, { item, least: 0, mayBeDisposed: true });
+  const outs = listOf(outputs, "output"), ins = listOf(inputs, "input");
+  const starts = startsOf(outs, options.gradOutputs);
   const createGraph = options.createGraph ?? false;
   const found = new Map<Tensor, Tensor>();
   const wanted = new Map<Node, Map<number, Tensor[]>>();
@@ -133,6 +136,26 @@ export function grad(
     });
     return collect(ins, found, options.allowUnused ?? false);
   });
+}
+
+/** The gradients that outputs start with, one for each; `null` stands for ones. */
+function startsOf(outs: readonly Tensor[], given: GradOptions["gradOutputs"]): readonly (Tensor | null)[] {
+  if (given === undefined) return outs.map(() => null);
+  const list = Array.isArray(given) ? given as readonly (Tensor | null)[] : [given as Tensor];
+  if (list.length !== outs.length) {
+    throw new TypeError(
+      `Cannot differentiate in grad: gradOutputs must have one for each of ${outs.length} outputs, got ${list.length}`,
+    );
+  }
+  const wrong = list.findIndex((g) => g !== null && !(g instanceof Tensor));
+  if (wrong >= 0) {
+    throw new TypeError(
+      `Cannot differentiate in grad: gradOutputs must be tensors or null, that of output ${wrong} is ${
+        show(list[wrong])
+      }`,
+    );
+  }
+  return list;
 }
 
 function collect(ins: readonly Tensor[], found: Map<Tensor, Tensor>, allowUnused: boolean): (Tensor | null)[] {
@@ -240,22 +263,23 @@ function walk(
       };
 
       outputs.forEach((output, i) => {
+        const which = outputs.length === 1 ? "the result" : `output ${i}`;
         if (!output.requiresGrad) {
           throw new Error(
-            `Cannot differentiate: the result of shape ${showShape(output.shape)} does not require gradients`,
+            `Cannot differentiate: ${which} of shape ${showShape(output.shape)} does not require gradients`,
           );
         }
         const start = starts[i] ?? null;
         if (start === null && output.numel !== 1) {
           throw new Error(
-            `Cannot differentiate: without a gradient for it the result must have one element, its shape is ${
+            `Cannot differentiate: without a gradient for it ${which} must have one element, its shape is ${
               showShape(output.shape)
             }`,
           );
         }
         if (start !== null && !sameShape(start.shape, output.shape)) {
           throw new TypeError(
-            `Cannot differentiate: the gradient must have the result's shape ${showShape(output.shape)}, got ${
+            `Cannot differentiate: the gradient of ${which} must have its shape ${showShape(output.shape)}, got ${
               showShape(start.shape)
             }`,
           );
@@ -298,7 +322,7 @@ function walk(
         if (!retainGraph) node.free();
       }
       for (const [leaf, gradient] of atLeaves) {
-        watching.by?.depends(leaf, "hooks", () => leaf.hooks?.length ?? 0);
+        watching.by?.depends(leaf, "hooks", () => leaf.hooks ?? []);
         atLeaf(leaf, runHooks(leaf.hooks ?? [], gradient));
       }
     }));

@@ -1,6 +1,7 @@
 import { gradEnabled, noGrad } from "../tensor/grad_mode.ts";
 import { Node } from "../tensor/node.ts";
 import type { Op } from "../tensor/op.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -66,6 +67,7 @@ export function customOp(op: CustomOp): (...inputs: Tensor[]) => Tensor {
     },
   };
   return (...inputs) => {
+    tensorsOf(op.name, "compute", inputs, { item: "operand", least: 0 });
     const value = noGrad(() => scope(() => op.forward(...inputs)));
     if (!gradEnabled() || !inputs.some((x) => x.requiresGrad)) return value;
     const node = new Node(record as unknown as Op<unknown, unknown>, null, inputs, [{

@@ -2,6 +2,7 @@ import { tensor } from "../tensor/create.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { showShape } from "../tensor/errors.ts";
 import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import { PhiloxStream } from "../tensor/philox.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -104,6 +105,7 @@ export async function gradcheck(
   options: GradcheckOptions = {},
 ): Promise<void> {
   const { eps = 1 / 64, atol = 1e-4, rtol = 1e-3, seed = 0, directions = 3 } = options;
+  inputs = tensorsOf("gradcheck", "check gradients", inputs, { item: "input", least: 0 });
   const checked = inputs.flatMap((x, i) => x.requiresGrad ? [i] : []);
   if (checked.length === 0) throw new TypeError("Cannot check gradients in gradcheck: no input requires gradients");
   for (const i of checked) {

@@ -1,10 +1,14 @@
 import { Module, type Slot } from "./module.ts";
 import { Parameter } from "./parameter.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { show } from "../device/option_names.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
-function requireParameter(container: string, value: unknown): void {
+function requireParameter(container: string, value: unknown, place = ""): void {
   if (value instanceof Parameter) return;
-  throw new TypeError(`Cannot add to a ${container}: it holds parameters, make one with new Parameter(…)`);
+  const got = value instanceof Tensor ? "a tensor that is none" : show(value);
+  throw new TypeError(
+    `Cannot add to a ${container}: it holds parameters, make one with new Parameter(…), got ${got}${place}`,
+  );
 }
 
 /**
@@ -53,7 +57,12 @@ export class ParameterList extends Module<never[], never> {
 
   /** Adds parameters at the end. */
   extend(parameters: Iterable<Parameter>): this {
-    for (const parameter of parameters) this.append(parameter);
+    if (typeof (parameters as Partial<typeof parameters> | null)?.[Symbol.iterator] !== "function") {
+      throw new TypeError(`Cannot add to a ParameterList: it takes a list of parameters, got ${show(parameters)}`);
+    }
+    const added = [...parameters];
+    added.forEach((parameter, i) => requireParameter("ParameterList", parameter, ` at place ${i}`));
+    this.#parameters.push(...added);
     return this;
   }
 

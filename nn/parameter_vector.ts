@@ -4,6 +4,7 @@ import { reshape } from "../kernels/layout/reshape.ts";
 import { split } from "../kernels/layout/split.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -22,9 +23,8 @@ import type { Tensor } from "../tensor/tensor.ts";
  * ```
  */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
-  const flat = Array.from(parameters, (p) => reshape(p, [p.numel]));
-  if (flat.length === 0) throw new TypeError("Cannot join in parametersToVector: it needs parameters, got none");
-  return cat(flat, { dim: 0 });
+  const all = tensorsOf("parametersToVector", "join", parameters, { item: "parameter" });
+  return cat(all.map((p) => reshape(p, [p.numel])), { dim: 0 });
 }
 
 /**
@@ -46,7 +46,8 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  * ```
  */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
-  const all = [...parameters], sizes = all.map((p) => p.numel), total = sizes.reduce((a, b) => a + b, 0);
+  const all = tensorsOf("vectorToParameters", "take apart", parameters, { item: "parameter", least: 0 });
+  const sizes = all.map((p) => p.numel), total = sizes.reduce((a, b) => a + b, 0);
   if (vector.ndim !== 1 || vector.numel !== total) {
     throw new ShapeError(
       "vectorToParameters",

@@ -6,6 +6,7 @@ import { reshape } from "../kernels/layout/reshape.ts";
 import { slice } from "../kernels/layout/slice.ts";
 import { expand, transpose } from "../kernels/layout/views.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import { broadcastShapes, normalizeDim, numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { repeat, unsqueeze } from "./shape.ts";
@@ -65,8 +66,9 @@ export function expandAs(x: Tensor, other: Tensor): Tensor {
  * ```
  */
 export function broadcastTensors(tensors: readonly Tensor[]): Tensor[] {
-  const shape = broadcastShapes("broadcastTensors", tensors.map((t) => t.shape));
-  return tensors.map((t) => expand(t, shape));
+  const all = tensorsOf("broadcastTensors", "broadcast", tensors, { least: 0 });
+  const shape = broadcastShapes("broadcastTensors", all.map((t) => t.shape));
+  return all.map((t) => expand(t, shape));
 }
 
 /** Which axes {@link rot90} turns. */

@@ -47,7 +47,7 @@ gpuTest("grids and numbers of places", async () => {
     3,
     9,
   ]]);
-  assertThrows(() => meshgrid([ones([2, 2])]), ShapeError, "vectors");
+  assertThrows(() => meshgrid([ones([2, 2])]), ShapeError, "must be a vector");
   assertThrows(() => trilIndices(-1, 2), RangeError, "rows");
 });
 

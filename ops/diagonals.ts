@@ -10,7 +10,8 @@ import { reshape } from "../kernels/layout/reshape.ts";
 import { narrow } from "../kernels/layout/slice.ts";
 import { expand } from "../kernels/layout/views.ts";
 import { sum } from "../kernels/reduce/sum.ts";
-import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
+import { ShapeError, showShape } from "../tensor/errors.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { diagonal, unsqueeze } from "./shape.ts";
 
@@ -124,15 +125,18 @@ export function trace(x: Tensor): Tensor {
  * ```
  */
 export function blockDiag(tensors: readonly Tensor[]): Tensor {
-  const shapes = tensors.map(({ shape }) => shape);
-  if (shapes.length === 0 || shapes.some((s) => s.length > 2)) {
+  const all = tensorsOf("blockDiag", "place blocks", tensors), wrong = all.findIndex(({ ndim }) => ndim > 2);
+  if (wrong >= 0) {
+    const { shape } = all[wrong];
     throw new ShapeError(
       "blockDiag",
-      `Cannot place blocks in blockDiag: each must have at most two axes, current shapes are ${showShapes(shapes)}`,
-      shapes,
+      `Cannot place blocks in blockDiag: each must have at most two axes, element ${wrong} has the shape ${
+        showShape(shape)
+      }`,
+      [shape],
     );
   }
-  const blocks = tensors.map((t) => t.ndim === 2 ? t : reshape(t, [1, -1]));
+  const blocks = all.map((t) => t.ndim === 2 ? t : reshape(t, [1, -1]));
   const columns = blocks.reduce((n, { shape }) => n + shape[1], 0);
   let before = 0;
   const rows = blocks.map((block) => {

@@ -3,7 +3,9 @@ import { mul } from "../kernels/elementwise/mod.ts";
 import { expand, permute, reshape } from "../kernels/layout/mod.ts";
 import { matmul } from "../kernels/matmul/mod.ts";
 import { sum } from "../kernels/reduce/mod.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { diagonal } from "./shape.ts";
@@ -45,13 +47,14 @@ export function einsum(tensors: readonly Tensor[], equation: string): Tensor {
       }`,
     );
   }
+  tensorsOf("einsum", "multiply", tensors);
   const { inputs, output } = parse(tensors, equation);
   checkSizes(tensors, inputs, equation);
   const named = tensors.map((tensor, i) => withoutRepeats({ tensor, labels: inputs[i] }));
   let result = named[0];
   for (let k = 1; k < named.length; k++) {
     const wanted = new Set([...output, ...named.slice(k + 1).flatMap(({ labels }) => labels)]);
-    result = contract(result, named[k], wanted);
+    result = contract(result, named[k], wanted, k);
   }
   return inOrder(summed(result, new Set(output)), output);
 }
@@ -82,7 +85,7 @@ function parse(tensors: readonly Tensor[], equation: string): { inputs: string[]
     if (after === undefined ? letters !== rank : letters > rank) {
       throw new ShapeError(
         "einsum",
-        `Cannot multiply in einsum: "${part}" must name the axes of tensor ${i}, current shapes are ${
+        `Cannot multiply in einsum: "${part}" must name the axes of element ${i}, current shapes are ${
           showShapes(tensors.map(({ shape }) => shape))
         }`,
         tensors.map(({ shape }) => shape),
@@ -154,8 +157,8 @@ function inOrder({ tensor, labels }: Named, order: readonly string[]): Tensor {
   return reshape(sorted, order.map((label) => labels.includes(label) ? tensor.shape[labels.indexOf(label)] : 1));
 }
 
-/** The product of two tensors, summed over the axes that nobody wants. */
-function contract(a: Named, b: Named, wanted: ReadonlySet<string>): Named {
+/** The product of what came so far with the tensor at a place of the list, summed over the axes that nobody wants. */
+function contract(a: Named, b: Named, wanted: ReadonlySet<string>, place: number): Named {
   const has = ({ labels }: Named, label: string) => labels.includes(label);
   const sizeIn = ({ tensor, labels }: Named, label: string) => tensor.shape[labels.indexOf(label)];
   // What only one of them has, or has as the only size that is not 1, is summed before multiplying.
@@ -174,6 +177,13 @@ function contract(a: Named, b: Named, wanted: ReadonlySet<string>): Named {
   if (rows.length === 0 && columns.length === 0) {
     const order = [...batch, ...inner];
     return summed({ tensor: mul(inOrder(a, order), inOrder(b, order)), labels: order }, wanted);
+  }
+  if (!isFloat(a.tensor.dtype) || !isFloat(b.tensor.dtype)) {
+    const before = place === 1 ? "element 0" : `the product of elements 0 to ${place - 1}`;
+    throw new TypeError(
+      `Cannot multiply in einsum: factors of a matrix product must be floating, ${before} is ${a.tensor.dtype} and ` +
+        `element ${place} ${b.tensor.dtype}`,
+    );
   }
   // [batch, rows, inner] · [batch, inner, columns], with rows, inner and columns as one axis each.
   const left = inOrder(a, [...batch, ...rows, ...inner]), right = inOrder(b, [...batch, ...inner, ...columns]);

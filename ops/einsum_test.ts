@@ -49,7 +49,7 @@ testOp<{ equation: string }>({
 
 gpuTest("einsum: what cannot be read, or does not fit, is refused", () => {
   const x = zeros([2, 3]);
-  assertThrows(() => einsum([x], "ijk->i"), ShapeError, '"ijk" must name the axes of tensor 0');
+  assertThrows(() => einsum([x], "ijk->i"), ShapeError, '"ijk" must name the axes of element 0');
   assertThrows(() => einsum([x, zeros([4, 5])], "ij,jk->ik"), ShapeError, '"j" in "ij,jk->ik" is 3 and 4');
   assertThrows(() => einsum([x], "ij->k"), TypeError, 'not "k"');
   assertThrows(() => einsum([x], "ij->ii"), TypeError, 'not "i"');

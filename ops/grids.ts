@@ -8,6 +8,7 @@ import { reshape } from "../kernels/layout/reshape.ts";
 import { expand, transpose } from "../kernels/layout/views.ts";
 import { tensor } from "../tensor/create.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { roundedAs } from "./_half.ts";
 
@@ -35,27 +36,29 @@ export interface MeshgridOptions {
  * ```
  */
 export function meshgrid(tensors: readonly Tensor[], options: MeshgridOptions = {}): Tensor[] {
+  const all = vectorsOf("meshgrid", "make grids", tensors);
   checkNames("make grids in meshgrid", options, { indexing: true });
   const { indexing = "ij" } = options;
   if (indexing !== "ij" && indexing !== "xy") {
     throw new RangeError(`Cannot make grids in meshgrid: indexing must be ij or xy, got ${indexing}`);
   }
-  for (const { ndim, shape } of tensors) {
-    if (ndim === 1) continue;
-    throw new ShapeError(
-      "meshgrid",
-      `Cannot make grids in meshgrid: tensors must be vectors, found ${showShape(shape)}`,
-      [
-        shape,
-      ],
-    );
-  }
-  const sizes = tensors.map(({ numel }) => numel);
-  const swap = indexing === "xy" && tensors.length > 1;
-  return tensors.map((t, i) => {
+  const sizes = all.map(({ numel }) => numel);
+  const swap = indexing === "xy" && all.length > 1;
+  return all.map((t, i) => {
     const grid = expand(reshape(t, sizes.map((n, k) => k === i ? n : 1)), sizes);
     return swap ? transpose(grid, 0, 1) : grid;
   });
+}
+
+function vectorsOf(op: string, verb: string, tensors: readonly Tensor[]): readonly Tensor[] {
+  const all = tensorsOf(op, verb, tensors), wrong = all.findIndex(({ ndim }) => ndim !== 1);
+  if (wrong < 0) return all;
+  const { shape } = all[wrong];
+  throw new ShapeError(
+    op,
+    `Cannot ${verb} in ${op}: each element must be a vector, element ${wrong} has the shape ${showShape(shape)}`,
+    [shape],
+  );
 }
 
 /**
@@ -73,8 +76,9 @@ export function meshgrid(tensors: readonly Tensor[], options: MeshgridOptions = 
  * ```
  */
 export function cartesianProd(tensors: readonly Tensor[]): Tensor {
-  if (tensors.length === 1) return tensors[0];
-  return cat(meshgrid(tensors).map((t) => reshape(t, [-1, 1])), { dim: 1 });
+  const all = vectorsOf("cartesianProd", "combine", tensors);
+  if (all.length === 1) return all[0];
+  return cat(meshgrid(all).map((t) => reshape(t, [-1, 1])), { dim: 1 });
 }
 
 /** Row and column numbers of a triangle's places, as i32 [2, count]. */

@@ -11,6 +11,7 @@ import { reshape } from "../kernels/layout/reshape.ts";
 import { expand } from "../kernels/layout/views.ts";
 import { cumsum } from "../kernels/scan/cumsum.ts";
 import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import { broadcastShapes, normalizeDim, numel, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { indexCopy, take } from "./search.ts";
@@ -185,12 +186,17 @@ export interface IndexPutOptions {
 export function indexPut(x: Tensor, indices: readonly Tensor[], values: Tensor, options: IndexPutOptions = {}): Tensor {
   checkNames("write in indexPut", options, { accumulate: true });
   requireType("indexPut", x, values);
-  if (indices.length === 0 || indices.length > x.ndim) {
+  indices = tensorsOf("indexPut", "write", indices, { item: "index" });
+  if (indices.length > x.ndim) {
     throw new ShapeError(
       "indexPut",
       `Cannot write in indexPut: there must be from 1 to ${x.ndim} indices, got ${indices.length}`,
       [x.shape],
     );
+  }
+  const wrong = indices.findIndex(({ dtype }) => dtype !== "i32" && dtype !== "u32");
+  if (wrong >= 0) {
+    throw new TypeError(`Cannot write in indexPut: indices must be i32, index ${wrong} is ${indices[wrong].dtype}`);
   }
   indices.forEach((index, axis) => requireIndices("indexPut", index, x.shape[axis]));
   const shape = broadcastShapes("indexPut", indices.map((index) => index.shape));

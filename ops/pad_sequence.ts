@@ -3,6 +3,7 @@ import { cat } from "../kernels/cat/cat.ts";
 import { narrow, select } from "../kernels/layout/slice.ts";
 import { pad } from "../kernels/pad/pad.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import { sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { unsqueeze } from "./shape.ts";
@@ -36,23 +37,23 @@ export interface PadSequenceOptions {
  * ```
  */
 export function padSequence(sequences: readonly Tensor[], options: PadSequenceOptions = {}): Tensor {
+  const all = tensorsOf("padSequence", "fill up", sequences), shapes = all.map(({ shape }) => shape);
   checkNames("fill up in padSequence", options, { batchFirst: true, paddingValue: true, paddingSide: true });
   const { batchFirst = false, paddingValue = 0, paddingSide = "right" } = options;
   if (paddingSide !== "left" && paddingSide !== "right") {
     throw new RangeError(`Cannot fill up in padSequence: paddingSide must be left or right, got ${paddingSide}`);
   }
-  const shapes = sequences.map(({ shape }) => shape);
-  if (shapes.length === 0 || shapes.some((s) => s.length === 0 || !sameShape(s.slice(1), shapes[0].slice(1)))) {
+  const wrong = shapes.findIndex((s) => s.length === 0 || !sameShape(s.slice(1), shapes[0].slice(1)));
+  if (wrong >= 0) {
     throw new ShapeError(
       "padSequence",
-      `Cannot fill up in padSequence: sequences must have the same shape behind their first axis, current shapes are ${
-        showShapes(shapes)
-      }`,
+      `Cannot fill up in padSequence: sequences must have the same shape behind their first axis, element ${wrong} ` +
+        `${shapes[wrong].length === 0 ? "has no axis" : "has another"}, current shapes are ${showShapes(shapes)}`,
       shapes,
     );
   }
   const time = Math.max(...shapes.map(([length]) => length));
-  const rows = sequences.map((x) => {
+  const rows = all.map((x) => {
     const missing = time - x.shape[0];
     const edges = [
       ...new Array<number>(2 * (x.ndim - 1)).fill(0),

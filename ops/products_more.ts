@@ -4,7 +4,9 @@ import { exp2 } from "../kernels/elementwise/math.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
 import { permute } from "../kernels/layout/views.ts";
 import { matmul } from "../kernels/matmul/matmul.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { addmm, type AddmmOptions, outer } from "./products.ts";
 
@@ -104,16 +106,25 @@ export function ldexp(x: Tensor, n: Tensor): Tensor {
  * ```
  */
 export function multiDot(matrices: readonly Tensor[]): Tensor {
-  const count = matrices.length;
+  const given = tensorsOf("multiDot", "multiply", matrices, { least: 2 }), count = given.length;
   const flat = (t: Tensor, i: number) => t.ndim === 1 && (i === 0 || i === count - 1);
-  const all = matrices.map((t, i) => flat(t, i) ? reshape(t, i === 0 ? [1, -1] : [-1, 1]) : t);
-  const fits = all.every((t, i) => t.ndim === 2 && (i === 0 || t.shape[0] === all[i - 1].shape[1]));
-  if (count < 2 || !fits) {
-    const shapes = matrices.map(({ shape }) => shape);
+  const all = given.map((t, i) => flat(t, i) ? reshape(t, i === 0 ? [1, -1] : [-1, 1]) : t);
+  const wrong = all.findIndex((t, i) => t.ndim !== 2 || (i > 0 && t.shape[0] !== all[i - 1].shape[1]));
+  if (wrong >= 0) {
+    const shapes = given.map(({ shape }) => shape);
+    const fault = all[wrong].ndim !== 2 ? "is no matrix" : `does not fit element ${wrong - 1}`;
     throw new ShapeError(
       "multiDot",
-      `Cannot multiply in multiDot: it takes two or more matrices that fit, current shapes are ${showShapes(shapes)}`,
+      `Cannot multiply in multiDot: it takes matrices that fit, element ${wrong} ${fault}, current shapes are ${
+        showShapes(shapes)
+      }`,
       shapes,
+    );
+  }
+  const whole = all.findIndex(({ dtype }) => !isFloat(dtype));
+  if (whole >= 0) {
+    throw new TypeError(
+      `Cannot multiply in multiDot: matrices must be floating, element ${whole} is ${all[whole].dtype}`,
     );
   }
   const sizes = [all[0].shape[0], ...all.map((t) => t.shape[1])];
@@ -132,8 +143,8 @@ export function multiDot(matrices: readonly Tensor[]): Tensor {
     i === j ? all[i] : matmul(product(i, split[i][j]), product(split[i][j] + 1, j));
   const y = product(0, count - 1);
   const kept = [
-    ...(flat(matrices[0], 0) ? [] : [y.shape[0]]),
-    ...(flat(matrices[count - 1], count - 1) ? [] : [y.shape[1]]),
+    ...(flat(given[0], 0) ? [] : [y.shape[0]]),
+    ...(flat(given[count - 1], count - 1) ? [] : [y.shape[1]]),
   ];
   return reshape(y, kept);
 }

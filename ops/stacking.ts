@@ -1,9 +1,10 @@
 /** Tensors side by side, and cut apart. */
 import { checkNames } from "../device/option_names.ts";
-import { cat } from "../kernels/cat/cat.ts";
+import { catAs } from "../kernels/cat/cat.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
 import { slice } from "../kernels/layout/slice.ts";
 import { split } from "../kernels/layout/split.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { unsqueeze } from "./shape.ts";
 
@@ -29,8 +30,8 @@ const atLeast = (x: Tensor, rank: number): Tensor => {
  * ```
  */
 export function hstack(tensors: readonly Tensor[]): Tensor {
-  const all = tensors.map((t) => atLeast(t, 1));
-  return cat(all, { dim: all[0]?.ndim === 1 ? 0 : 1 });
+  const all = tensorsOf("hstack", "join", tensors).map((t) => atLeast(t, 1));
+  return catAs("hstack", all, all[0].ndim === 1 ? 0 : 1);
 }
 
 /**
@@ -48,7 +49,7 @@ export function hstack(tensors: readonly Tensor[]): Tensor {
  * ```
  */
 export function vstack(tensors: readonly Tensor[]): Tensor {
-  return cat(tensors.map((t) => atLeast(t, 2)), { dim: 0 });
+  return catAs("vstack", tensorsOf("vstack", "join", tensors).map((t) => atLeast(t, 2)), 0);
 }
 
 /**
@@ -66,7 +67,7 @@ export function vstack(tensors: readonly Tensor[]): Tensor {
  * ```
  */
 export function dstack(tensors: readonly Tensor[]): Tensor {
-  return cat(tensors.map((t) => atLeast(t, 3)), { dim: 2 });
+  return catAs("dstack", tensorsOf("dstack", "join", tensors).map((t) => atLeast(t, 3)), 2);
 }
 
 /** Where {@link tensorSplit} cuts. */

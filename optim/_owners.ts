@@ -3,9 +3,8 @@ import { Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** The parameters that have gradients, each once. */
-export function withGradients(params: Iterable<Tensor> | Tensor): Tensor[] {
-  const list = params instanceof Tensor ? [params] : [...params];
-  return [...new Set(list)].filter((p) => p.grad !== null);
+export function withGradients(params: Iterable<Tensor>): Tensor[] {
+  return [...new Set(params)].filter((p) => p.grad !== null);
 }
 
 /** Gradients that may be changed in place: one that is shared, with another parameter or a hook, is copied first. */

@@ -1,6 +1,7 @@
 import { gradNorm, limitNorm, limitValues } from "../kernels/grad_norm/grad_norm.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { tensorsOf } from "../tensor/operands.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { knownNorm, ownGradients, withGradients } from "./_owners.ts";
 
 /** Options of {@link clipGradNorm}. */
@@ -57,7 +58,7 @@ export function clipGradNorm(
   if (typeof maxNorm !== "number" || Number.isNaN(maxNorm)) {
     throw new RangeError(`Cannot clip in clipGradNorm: maxNorm must be a number, got ${maxNorm}`);
   }
-  const owners = withGradients(params);
+  const owners = ownersOf("clipGradNorm", params);
   const grads = owners.map((p) => p.grad!);
   const total = noGrad(() => (normType === 2 ? knownNorm(grads) : null) ?? gradNorm(grads, normType));
   const limit = () => noGrad(() => limitNorm(ownGradients(owners), total, maxNorm));
@@ -98,5 +99,12 @@ export function clipGradValue(params: Iterable<Tensor> | Tensor, clipValue: numb
   if (!(clipValue >= 0)) {
     throw new RangeError(`Cannot clip in clipGradValue: clipValue must be at least 0, got ${clipValue}`);
   }
-  noGrad(() => limitValues(ownGradients(withGradients(params)), clipValue));
+  noGrad(() => limitValues(ownGradients(ownersOf("clipGradValue", params)), clipValue));
+}
+
+/** The parameters with gradients of what a function was given. */
+function ownersOf(op: string, params: Iterable<Tensor> | Tensor): Tensor[] {
+  return withGradients(
+    params instanceof Tensor ? [params] : tensorsOf(op, "clip", params, { item: "parameter", least: 0 }),
+  );
 }

@@ -4,6 +4,7 @@ import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
 import { type HostTensor, isHostTensor } from "../tensor/host.ts";
+import { tensorsOf } from "../tensor/operands.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { watching } from "../tensor/watcher.ts";
@@ -85,7 +86,10 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     }
     const tensors = list.filter((item) => item instanceof Tensor);
     if (tensors.length > 0 && tensors.length < list.length) {
-      throw new TypeError(`Cannot make ${this.constructor.name}: give parameters or groups, not both in one list`);
+      const [i, other] = [...list.entries()].find(([, item]) => !(item instanceof Tensor))!;
+      throw new TypeError(
+        `Cannot make ${name}: give parameters or groups, not both in one list, element ${i} is ${showItem(other)}`,
+      );
     }
     const groups = tensors.length > 0
       ? [{ params: tensors } as unknown as ParamGroupInput<O>]
@@ -103,24 +107,16 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   addParamGroup(group: ParamGroupInput<O>): void {
     const name = this.constructor.name;
     if (typeof group?.params?.[Symbol.iterator] !== "function") {
-      throw new TypeError(`Cannot optimize in ${name}: give tensors, or groups with params, got ${typeof group}`);
+      throw new TypeError(`Cannot optimize in ${name}: give tensors, or groups with params, got ${showItem(group)}`);
     }
-    const params = [...group.params];
+    const params = [...tensorsOf(name, "optimize", group.params, { item: "parameter", least: 0 })];
     const known = new Set(this.paramGroups.flatMap((g) => g.params));
-    for (const p of params) {
-      const what = p instanceof Tensor ? `one of shape ${showShape(p.shape)}` : typeof p;
-      if (!(p instanceof Tensor)) {
-        throw new TypeError(`Cannot optimize in ${name}: parameters must be tensors, got ${what}`);
-      }
-      if (!p.isLeaf) {
-        throw new TypeError(`Cannot optimize in ${name}: parameters must be leaves, got ${what} by ${p.node!.name}`);
-      }
-      if (!isFloat(p.dtype)) {
-        throw new TypeError(`Cannot optimize in ${name}: parameters must be floats, got ${p.dtype}`);
-      }
-      if (known.has(p)) {
-        throw new TypeError(`Cannot optimize in ${name}: a parameter may be in one place, got ${what} twice`);
-      }
+    for (const [i, p] of params.entries()) {
+      const refuse = (rule: string, fault: string) =>
+        new TypeError(`Cannot optimize in ${name}: ${rule}, parameter ${i} of shape ${showShape(p.shape)} is ${fault}`);
+      if (!p.isLeaf) throw refuse("parameters must be leaves", `a result of ${p.node!.name}`);
+      if (!isFloat(p.dtype)) throw refuse("parameters must be floats", p.dtype);
+      if (known.has(p)) throw refuse("each may be in one place", "there twice");
       known.add(p);
     }
     const names = { ...namesOf(this.defaults), params: true, name: true, initialLr: true } as const;
@@ -144,11 +140,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   step<T>(closure: () => T): T;
   step(closure?: () => unknown): unknown {
     watching.by?.beforeReplay(this, () => this.refresh());
-    watching.by?.depends(
-      this,
-      "parameters",
-      () => this.paramGroups.reduce((sum, { params }) => sum + params.length, 0),
-    );
+    watching.by?.depends(this, "groups", () => this.paramGroups.flatMap((group) => [group, ...group.params]));
+    watching.by?.depends(this, "hooks", () => [...this.#preHooks, this, ...this.#postHooks]);
     this.runPreHooks();
     const loss = closure && enableGrad(closure);
     noGrad(() => {
@@ -357,6 +350,12 @@ function checkState(name: string, dict: unknown, defaults: object): asserts dict
       fail(`${key} of parameter ${number} must be a tensor or a number`, value);
     }
   }
+}
+
+/** What stands in a group's or parameter's place, for messages: of an object its names, for its values may be tensors. */
+function showItem(item: unknown): string {
+  const plain = typeof item === "object" && item !== null && !Array.isArray(item);
+  return plain ? `an object with ${Object.keys(item).join(", ") || "nothing"}` : show(item);
 }
 
 /** The names of options, from their defaults. */

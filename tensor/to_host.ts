@@ -1,7 +1,7 @@
 import type { DType } from "./dtype.ts";
-import { showShape } from "./errors.ts";
 import { f16ArrayOf } from "./half.ts";
 import type { HostTensor } from "./host.ts";
+import { tensorsOf } from "./operands.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -41,11 +41,9 @@ export async function toHost(t: Tensor): Promise<HostTensor<DType>> {
  * ```
  */
 export async function toHostAll(tensors: readonly Tensor[]): Promise<HostTensor<DType>[]> {
+  tensorsOf("toHostAll", "copy", tensors, { least: 0 });
   const kinds = tensors.map(({ dtype, shape }) => ({ dtype, shape: [...shape] }));
   const filled = tensors.filter((t) => t.numel > 0);
-  for (const t of filled) {
-    if (t.disposed) throw new Error(`Cannot read a tensor of shape ${showShape(t.shape)}: it is disposed`);
-  }
   const parts = filled.map((t) => ({ buffer: t.storage.buffer, bytes: t.byteLength }));
   const raw = filled.length === 0 ? [] : await filled[0].storage.device.readAll(parts);
   let next = 0;

@@ -28,8 +28,8 @@ gpuTest("shapes are arrays", () => {
     "shape in expand": () => f.expand(x, 2, 4),
     "axes in permute": () => f.permute(x, 0),
     "how often in repeat": () => f.repeat(x, 2),
-    "tensors in cat": () => f.cat(x, x),
-    "tensors in stack": () => f.stack(x, x),
+    "in cat: it takes a list of tensors, got a tensor of shape [4]": () => f.cat(x, x),
+    "in stack: it takes a list of tensors": () => f.stack(x, x),
     "a list of tensors, then the equation": () => f.einsum("ij,jk->ik", [x, x]),
   });
 });

@@ -2,7 +2,8 @@ import { checkNames } from "../../device/option_names.ts";
 import { isHalf, promote } from "../../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../../tensor/errors.ts";
 import { apply, type Inputs, type Op } from "../../tensor/op.ts";
-import { checkList, normalizeDim, numel, sameShape } from "../../tensor/shape.ts";
+import { tensorsOf } from "../../tensor/operands.ts";
+import { normalizeDim, numel, sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { launch } from "../_run.ts";
 import { splitBy } from "../_split.ts";
@@ -74,27 +75,30 @@ const catOp: Op<{ dim: number }> = {
  * ```
  */
 export function cat(tensors: readonly Tensor[], options: CatOptions = {}): Tensor {
-  checkList("cat", "the tensors", tensors);
+  const all = tensorsOf("cat", "join", tensors);
   checkNames("compute cat", options, { dim: true });
   const { dim = 0 } = options;
-  const shapes = tensors.map((t) => t.shape);
-  const kept = tensors.filter((t) => !(t.ndim === 1 && t.shape[0] === 0));
-  const first = kept[0] ?? tensors[0];
-  if (first === undefined || first.ndim === 0) {
-    throw new ShapeError(
-      "cat",
-      `Cannot join in cat: there must be tensors with axes, current shapes are ${showShapes(shapes) || "none"}`,
+  return catAs("cat", all, dim);
+}
+
+/** {@link cat} under the name of the function that joins; `tensors` are checked, and at least one. */
+export function catAs(op: string, tensors: readonly Tensor[], dim: number): Tensor {
+  const refuse = (rule: string, wrong: Tensor, fault: string) => {
+    const shapes = tensors.map((t) => t.shape);
+    const place = `element ${tensors.indexOf(wrong)} ${fault}`;
+    return new ShapeError(
+      op,
+      `Cannot join in ${op}: ${rule}, ${place}, current shapes are ${showShapes(shapes)}`,
       shapes,
     );
-  }
-  const axis = normalizeDim("cat", dim, first.ndim);
+  };
+  const kept = tensors.filter((t) => !(t.ndim === 1 && t.shape[0] === 0));
+  const first = kept[0] ?? tensors[0];
+  if (first.ndim === 0) throw refuse("each must have an axis", first, "has none");
+  const axis = normalizeDim(op, dim, first.ndim);
   for (const t of kept) {
     if (t.ndim !== first.ndim || t.shape.some((n, i) => i !== axis && n !== first.shape[i])) {
-      throw new ShapeError(
-        "cat",
-        `Cannot join in cat: all axes but ${axis} must be equal, current shapes are ${showShapes(shapes)}`,
-        shapes,
-      );
+      throw refuse(`all axes but ${axis} must be equal`, t, "has others");
     }
   }
   const dtype = promote(tensors.map((t) => ({ dtype: t.dtype, rank: 1 })));
@@ -129,18 +133,20 @@ function join(tensors: Inputs, dim: number): Tensor {
  * ```
  */
 export function stack(tensors: readonly Tensor[], options: CatOptions = {}): Tensor {
-  checkList("stack", "the tensors", tensors);
+  const all = tensorsOf("stack", "join", tensors), shapes = all.map((t) => t.shape);
   checkNames("compute stack", options, { dim: true });
   const { dim = 0 } = options;
-  const shapes = tensors.map((t) => t.shape);
-  if (tensors.length === 0 || shapes.some((shape) => !sameShape(shape, shapes[0]))) {
+  const other = shapes.findIndex((shape) => !sameShape(shape, shapes[0]));
+  if (other >= 0) {
     throw new ShapeError(
       "stack",
-      `Cannot join in stack: shapes must be equal, current shapes are ${showShapes(shapes) || "none"}`,
+      `Cannot join in stack: shapes must be equal, element ${other} has another, current shapes are ${
+        showShapes(shapes)
+      }`,
       shapes,
     );
   }
   const axis = normalizeDim("stack", dim, shapes[0].length + 1);
   const shape = [...shapes[0].slice(0, axis), 1, ...shapes[0].slice(axis)];
-  return cat(tensors.map((t) => reshape(t, shape)), { dim: axis });
+  return catAs("stack", all.map((t) => reshape(t, shape)), axis);
 }

@@ -1,4 +1,5 @@
 import { isFloat } from "../../tensor/dtype.ts";
+import { tensorsOf } from "../../tensor/operands.ts";
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { zeros } from "../elementwise/constants.ts";
@@ -55,8 +56,12 @@ function normOf(p: number): Norm {
  */
 export function gradNorm(tensors: readonly Tensor[], p: number = 2): Tensor {
   if (!(p > 0)) throw new RangeError(`Cannot compute gradNorm: the exponent must be above 0, got ${p}`);
-  for (const { dtype } of tensors) {
-    if (!isFloat(dtype)) throw new TypeError(`Cannot compute gradNorm: elements must be floating-point, got ${dtype}`);
+  tensors = tensorsOf("gradNorm", "sum up", tensors, { least: 0 });
+  const whole = tensors.findIndex(({ dtype }) => !isFloat(dtype));
+  if (whole >= 0) {
+    throw new TypeError(
+      `Cannot sum up in gradNorm: tensors must be floating-point, element ${whole} is ${tensors[whole].dtype}`,
+    );
   }
   const norm = normOf(p);
   const name = [1, 2].includes(p) ? `gradNorm ${p}` : p === Infinity ? "gradNorm max" : "gradNorm p";
