@@ -10,6 +10,7 @@ import { to } from "../kernels/elementwise/cast.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { watching } from "../tensor/watcher.ts";
 import { DeviceNumbers } from "./_numbers.ts";
 import { copyOf } from "./_state.ts";
 import { Optimizer, type ParamGroup, type ParamGroupInput, type StateValue } from "./optimizer.ts";
@@ -108,6 +109,10 @@ export class Muon extends Optimizer<MuonOptions> {
 
   /** Updates parameters of a group. */
   protected override stepGroup(group: ParamGroup<MuonOptions>, params: readonly Tensor[]): void {
+    watching.by?.depends(group, "options", () => {
+      const { nesterov, nsCoefficients, nsSteps, eps, adjustLrFn } = group;
+      return [nesterov, ...nsCoefficients, nsSteps, eps, adjustLrFn];
+    });
     scope(() => {
       const numbers = this.#numbersOf(group);
       const [lr, shrink, fresh] = [0, 1, 2].map((offset) => scalar(numbers, offset));

@@ -186,8 +186,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   }
 
   /**
-   * Brings options that have changed to the device. {@link step} does so itself; a program that replays a recorded step calls
-   * it before each replay.
+   * Brings options that have changed to the device. {@link step} does so itself; a program that replays a recorded step
+   * calls it before each replay.
    */
   refresh(): void {}
 
@@ -201,8 +201,8 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   }
 
   /**
-   * What the optimizer remembers, to go on from later. Its tensors are the optimizer's own: read them, or write them to a
-   * file, before the next step.
+   * What the optimizer remembers, to go on from later. Its tensors are the optimizer's own: read them, or write them to
+   * a file, before the next step.
    */
   stateDict(): OptimizerState {
     const state: Record<number, Record<string, StateValue>> = {};
@@ -352,7 +352,9 @@ function checkState(name: string, dict: unknown, defaults: object): asserts dict
   }
 }
 
-/** What stands in a group's or parameter's place, for messages: of an object its names, for its values may be tensors. */
+/**
+ * What stands in a group's or parameter's place, for messages: of an object its names, for its values may be tensors.
+ */
 function showItem(item: unknown): string {
   const plain = typeof item === "object" && item !== null && !Array.isArray(item);
   return plain ? `an object with ${Object.keys(item).join(", ") || "nothing"}` : show(item);

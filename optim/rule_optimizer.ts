@@ -8,6 +8,7 @@ import type { DType } from "../tensor/dtype.ts";
 import { keep } from "../tensor/scope.ts";
 import { gather, mostElements, slabOf } from "../tensor/slab.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { watching } from "../tensor/watcher.ts";
 import { DeviceNumbers } from "./_numbers.ts";
 import { copyOf, stateType } from "./_state.ts";
 import { Optimizer, type OptimizerOptions, type ParamGroup, type StateValue } from "./optimizer.ts";
@@ -54,6 +55,7 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
   /** Updates parameters of a group. */
   protected override stepGroup(group: ParamGroup<O>, params: readonly Tensor[]): void {
     const rule = this.ruleOf(group);
+    watching.by?.depends(group, "rule", () => this.ruleOf(group));
     const options = this.#optionsOf(group, rule);
     const control = this.control ?? this.#neutral.hold(Float32Array.of(0, 1));
     for (const [cohort, members] of this.#cohorts(group, rule, params)) {

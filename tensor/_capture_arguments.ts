@@ -81,7 +81,7 @@ export class StandIns {
   /** Lets go of the copies. Those that were changed in place are written back. */
   dispose(changed: ReadonlySet<Storage>): void {
     for (const [original, copy] of this.#copies) {
-      if (changed.has(copy) && copy.bytes > 0) copyBytes(copy, 0, original, 0, copy.bytes);
+      if (changed.has(copy)) copyValue(copy, original);
     }
     for (const t of this.tensors) t.dispose();
   }
@@ -89,12 +89,17 @@ export class StandIns {
   #copyOf(original: Storage): Storage {
     const known = this.#copies.get(original);
     if (known !== undefined) return known.retain();
-    const { numel, dtype, label, bounds, bytes } = original;
+    const { numel, dtype, label, bounds } = original;
     const copy = new Storage(numel, dtype, label);
     void copy.buffer;
-    if (bytes > 0) copyBytes(original, 0, copy, 0, bytes);
+    copyValue(original, copy);
     copy.bounds = bounds;
     this.#copies.set(original, copy);
     return copy;
   }
+}
+
+/** Copies all bytes, and of 16-bit types with an odd number of elements what fills the last word. */
+function copyValue(from: Storage, into: Storage): void {
+  if (from.bytes > 0) copyBytes(from, 0, into, 0, Math.ceil(from.bytes / 4) * 4);
 }

@@ -22,6 +22,26 @@ export interface Drawing {
   readonly stream: number;
 }
 
+/** Something of the host that the function depends on, as it was. */
+export class Fact {
+  readonly #read: () => unknown;
+  readonly #value: unknown;
+
+  /** @param read Reads it: a value, or a list of values */
+  constructor(read: () => unknown) {
+    this.#read = read;
+    const value = read();
+    this.#value = Array.isArray(value) ? [...value] : value;
+  }
+
+  /** Whether it still is what it was. */
+  get holds(): boolean {
+    const before = this.#value, now = this.#read();
+    if (!Array.isArray(before) || !Array.isArray(now)) return Object.is(before, now);
+    return before.length === now.length && before.every((item, i) => Object.is(item, now[i]));
+  }
+}
+
 /** Takes down what a function depends on and what it changes, while it is recorded. */
 export class Watch implements Watcher {
   readonly recording: Recording = new Recording();
@@ -30,7 +50,7 @@ export class Watch implements Watcher {
   readonly changed: Set<Storage> = new Set();
   readonly gradients: Map<Tensor, GradientWatch> = new Map();
   readonly flags: Map<Tensor, boolean> = new Map();
-  readonly facts: { readonly read: () => unknown; readonly value: unknown }[] = [];
+  readonly facts: Fact[] = [];
   readonly checked: { readonly storage: Storage; readonly holds: (bounds: Storage["bounds"]) => boolean }[] = [];
   readonly drawings: Map<Generator, Drawing> = new Map();
   readonly preparations: Map<object, () => void> = new Map();
@@ -102,7 +122,7 @@ export class Watch implements Watcher {
     if (known?.has(name)) return;
     if (known === undefined) this.#owners.set(owner, new Set([name]));
     else known.add(name);
-    this.facts.push({ read, value: read() });
+    this.facts.push(new Fact(read));
   }
 
   checks(storage: Storage, holds: (bounds: Storage["bounds"]) => boolean): void {
@@ -120,8 +140,7 @@ export class Watch implements Watcher {
         );
       } else this.outside(() => moveTo(place!, generator));
       this.drawings.set(generator, drawing = { place, stream: generator.stream });
-      const { seed } = generator;
-      this.facts.push({ read: () => generator.seed, value: seed });
+      this.facts.push(new Fact(() => generator.seed));
     }
     return drawing;
   }

@@ -11,6 +11,7 @@ import {
   embedding,
   manualSeed,
   mul,
+  noGrad,
   ones,
   rand,
   randn,
@@ -23,7 +24,7 @@ import {
   zeros,
 } from "../mod.ts";
 import { BatchNorm1d, Linear, Module } from "../nn/mod.ts";
-import { Adam, SGD } from "../optim/mod.ts";
+import { Adam, type Optimizer, SGD } from "../optim/mod.ts";
 import { gpuTest } from "../testing/gpu.ts";
 
 /** Bits of a tensor, to compare exactly. */
@@ -371,6 +372,77 @@ gpuTest("groups, hooks and options that come later are seen", async () => {
   v.clearGrad();
   optimizer.zeroGrad();
   optimizer.dispose();
+});
+
+/** A hook of a gradient, which frees what it was given. */
+const times = (factor: number) => (gradient: Tensor): Tensor => {
+  const product = mul(gradient, factor);
+  gradient.dispose();
+  return product;
+};
+
+/** What may be changed between steps of a captured function. */
+interface Change {
+  readonly optimizer: Optimizer;
+  readonly v: Tensor;
+  readonly w: Tensor;
+}
+
+for (
+  const [what, change] of Object.entries<(training: Change) => void>({
+    "an option that chooses another rule": ({ optimizer }) =>
+      void Object.assign(optimizer.paramGroups[0], { momentum: 0 }),
+    "groups that change places": ({ optimizer: { paramGroups: [a, b] } }) =>
+      [a.params, b.params] = [b.params, a.params],
+    "a parameter that goes to another group": ({ optimizer: { paramGroups: [a, b] } }) =>
+      a.params.push(b.params.pop()!),
+    "a hook of a gradient in another's place": ({ w }) => {
+      w.hooks!.pop();
+      w.registerHook(times(-3));
+    },
+    "a hook before steps": ({ optimizer, v }) => optimizer.registerStepPreHook(() => void copyInto(v, 0)),
+    "a hook after steps": ({ optimizer, v }) => optimizer.registerStepPostHook(() => void copyInto(v, 0)),
+  })
+) {
+  gpuTest(`a captured step follows ${what}`, async () => {
+    const course = async (captured: boolean) => {
+      const [v, w] = [1, 2].map((value) => tensor([value, value + 1], { dtype: "f32", requiresGrad: true }));
+      const groups = [{ params: [v] }, { params: [w], lr: 0.5 }];
+      const optimizer = new SGD(groups, { lr: 0.1, momentum: 0.9 });
+      w.registerHook(times(2));
+      const plain = (x: Tensor) => {
+        optimizer.zeroGrad();
+        backward(sum(mul(mul(v, w), x)));
+        optimizer.step();
+      };
+      using step = capture(plain);
+      for (let i = 0; i < 6; i++) {
+        if (i === 3) noGrad(() => change({ optimizer, v, w }));
+        (captured ? step : plain)(tensor([i, 1], { dtype: "f32" }));
+      }
+      const values = [await v.array(), await w.array()];
+      optimizer.zeroGrad();
+      optimizer.dispose();
+      return values;
+    };
+    assertEquals(await course(true), await course(false));
+  });
+}
+
+gpuTest("arguments in 16 bits may have an odd number of elements", async () => {
+  for (const dtype of ["f16", "bf16"] as const) {
+    for (const count of [1, 3]) {
+      using step = capture((x: Tensor) => {
+        copyInto(x, mul(x, 2));
+        return sum(x);
+      });
+      for (let i = 0; i < 3; i++) {
+        const x = tensor(new Float32Array(count).fill(i + 1), { dtype });
+        assertEquals(await step(x).item(), 2 * count * (i + 1));
+        assertEquals(await x.array(), new Array(count).fill(2 * (i + 1)));
+      }
+    }
+  }
 });
 
 gpuTest("plain values are told apart by all that they are; what holds values unseen is refused", async () => {

@@ -15,7 +15,7 @@ export interface Watcher {
   gradient(of: Tensor, access: GradientAccess): void;
   /** What the function does depends on whether a leaf requires a gradient. */
   flag(of: Tensor): void;
-  /** What the function does depends on something of the host, which `read` reads. */
+  /** What the function does depends on something of the host, which `read` reads: a value, or a list of values. */
   depends(owner: object, name: string, read: () => unknown): void;
   /** What the function does is right as long as `holds` is true of the whole numbers that a storage is known to hold. */
   checks(storage: Storage, holds: (bounds: Storage["bounds"]) => boolean): void;
