@@ -13,7 +13,10 @@ function tell(): void {
   console.info("This runtime has no files: trainers log and save nothing by themselves, give a logger to keep metrics");
 }
 
-/** What a trainer adds by itself: a progress bar, a summary of the model, a checkpoint of the latest epoch, and a CSV logger. */
+/**
+ * What a trainer adds by itself: a progress bar, a summary of the model, a checkpoint of the latest epoch, and a CSV
+ * logger.
+ */
 setDefaults({
   callbacks: (options, given) => [
     ...hasFiles && options.enableProgressBar && !given.some((callback) => callback instanceof ProgressBar)

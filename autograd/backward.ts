@@ -230,7 +230,10 @@ function checkHooked(next: unknown, { shape, dtype }: Tensor): void {
   }
 }
 
-/** Kernels that read any floating-point type may be given one and make gradients of another: rounded to the input's type. */
+/**
+ * Kernels that read any floating-point type may be given one and make gradients of another: rounded to the input's
+ * type.
+ */
 function inTypeOf(dtype: DType, gradient: Tensor, { op: { half } }: Node): Tensor {
   const any = half === "any" || half === "reads";
   return any && isFloat(gradient.dtype) ? primitives.cast(gradient, dtype) : gradient;

@@ -22,14 +22,15 @@ export interface CustomOp {
   /** Computes the result; what happens inside is not recorded for differentiation. */
   forward(...inputs: Tensor[]): Tensor;
   /**
-   * Gradients of the inputs, `null` where there is none. Written in differentiable functions it can be differentiated again.
+   * Gradients of the inputs, `null` where there is none. Written in differentiable functions it can be differentiated
+   * again.
    */
   backward(dy: Tensor, context: CustomContext): readonly (Tensor | null)[];
 }
 
 /**
- * Makes a function with a gradient that you write yourself: for a faster or more stable formula than the composed one, or
- * for a kernel of your own (`kernelOf` and `launch` of `@fulgurite/core/kernels`).
+ * Makes a function with a gradient that you write yourself: for a faster or more stable formula than the composed one,
+ * or for a kernel of your own (`kernelOf` and `launch` of `@fulgurite/core/kernels`).
  *
  * @param op Name, forward and backward
  * @returns The function; its gradients arrive at its inputs as with any other

@@ -1,4 +1,6 @@
-/** How the benches time: batches of iterations between two waits, so that recording, submitting and waiting are shared. */
+/**
+ * How the benches time: batches of iterations between two waits, so that recording, submitting and waiting are shared.
+ */
 import { device, init, scope, type Tensor } from "../mod.ts";
 
 /** What an iteration amounts to; one of both names the rate. */
@@ -40,8 +42,8 @@ function rate({ flops, bytes }: Work, milliseconds: number): string {
 }
 
 /**
- * Registers a bench whose name tells the rate, measured over batches; the table's time is that of a single iteration with a
- * submit and a wait of its own.
+ * Registers a bench whose name tells the rate, measured over batches; the table's time is that of a single iteration
+ * with a submit and a wait of its own.
  *
  * @param group What it is compared with
  * @param name What is timed, with its sizes

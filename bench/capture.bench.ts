@@ -1,8 +1,8 @@
 /**
  * What a captured training step costs beside the step itself: `deno run -A bench/capture.bench.ts`.
  *
- * Host time is that of the call and its submit, with an idle device: medians, and the least in brackets. Memory is what the
- * step takes beyond parameters, moments and its inputs: eager the most that is live at once, captured all that the
+ * Host time is that of the call and its submit, with an idle device: medians, and the least in brackets. Memory is what
+ * the step takes beyond parameters, moments and its inputs: eager the most that is live at once, captured all that the
  * recording holds, gradients included.
  */
 import {

@@ -1,10 +1,10 @@
 /**
  * What batches cost with 0, 1 and 2 workers: `deno run -A bench/loader.bench.ts [BATCHES]`.
  *
- * Three rows for each number of workers, milliseconds a batch. `making`: as fast as batches come. `beside a device`: a consumer
- * that waits 20 ms a batch, as for a GPU, in which batches are made ahead; what is above 20 is what a training step would wait.
- * `4 MiB`: batches that take little to fill, kept by the consumer, and handed back by `recycle`. The first epoch, in which
- * workers start, does not count.
+ * Three rows for each number of workers, milliseconds a batch. `making`: as fast as batches come. `beside a device`: a
+ * consumer that waits 20 ms a batch, as for a GPU, in which batches are made ahead; what is above 20 is what a training
+ * step would wait. `4 MiB`: batches that take little to fill, kept by the consumer, and handed back by `recycle`. The
+ * first epoch, in which workers start, does not count.
  */
 import type { Dataset } from "../data/dataset.ts";
 import { DataLoader } from "../data/loader.ts";

@@ -2,10 +2,10 @@
  * What the trainer costs beside its steps: `deno run -A bench/trainer_overhead.bench.ts [PAIRS]`.
  *
  * `Trainer.fit` with its default callbacks and a CSV logger pauses every few steps for as many of a bare loop, which
- * somebody wrote by hand, and for as many of a second one, which shows how far a loop differs from itself. Batches are on
- * the host for all, and what is timed begins and ends with an idle device. A fit is compared with the mean of its two
- * neighbours, so that what comes and goes on the machine meets all three. The bar is 1 % plus 20 µs. The last line is a
- * training step without any work, which leaves the trainer alone.
+ * somebody wrote by hand, and for as many of a second one, which shows how far a loop differs from itself. Batches are
+ * on the host for all, and what is timed begins and ends with an idle device. A fit is compared with the mean of its
+ * two neighbours, so that what comes and goes on the machine meets all three. The bar is 1 % plus 20 µs. The last line
+ * is a training step without any work, which leaves the trainer alone.
  */
 import { cpuUsage } from "node:process";
 import { LambdaCallback } from "../callbacks/mod.ts";

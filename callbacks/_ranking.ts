@@ -88,8 +88,8 @@ export class Ranking {
  * @param trainer The trainer
  * @param monitor The metric
  * @param validated Whether the epoch's validation is over
- * @returns The metric's value; `"awaited"` if it is older than the weights, or does not exist yet, and a later moment of the
- *   epoch brings it; `"missing"` if Lightning would go on with a warning
+ * @returns The metric's value; `"awaited"` if it is older than the weights, or does not exist yet, and a later moment
+ *   of the epoch brings it; `"missing"` if Lightning would go on with a warning
  * @throws {Error} If the metric does not exist, and nothing brings it
  */
 export function scoreOf(trainer: Trainer, monitor: string, validated: boolean): number | "awaited" | "missing" {

@@ -18,8 +18,8 @@ export interface Writer {
 }
 
 /**
- * Looks for strays: a process that dies after it wrote a checkpoint and before it wrote `last`, or deleted the one that fell
- * out of the ranking, leaves some.
+ * Looks for strays: a process that dies after it wrote a checkpoint and before it wrote `last`, or deleted the one that
+ * fell out of the ranking, leaves some.
  *
  * @param folder Where the checkpoints lie
  * @param ending How their names end

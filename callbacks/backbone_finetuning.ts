@@ -19,7 +19,9 @@ export interface BackboneFinetuningOptions {
   backboneInitialLr?: number | null;
   /** Whether its rate stops growing at the head's; default true. */
   shouldAlign?: boolean;
-  /** Whether batch normalisation of the backbone learns, and measures its statistics, from the beginning; default true. */
+  /**
+   * Whether batch normalisation of the backbone learns, and measures its statistics, from the beginning; default true.
+   */
   trainBn?: boolean;
   /** Say the rates; default false. */
   verbose?: boolean;
@@ -40,8 +42,8 @@ const rules = {
 } as const;
 
 /**
- * Trains the head of a model first: what stands in its property `backbone` is frozen until an epoch, and then learns with a rate
- * that grows to the head's.
+ * Trains the head of a model first: what stands in its property `backbone` is frozen until an epoch, and then learns
+ * with a rate that grows to the head's.
  *
  * @example
  * ```ts

@@ -4,9 +4,9 @@ import { hostMemory, processMemory, processorTimes } from "../platform/mod.ts";
 import { Callback, type LightningModule, type Trainer } from "../trainer/mod.ts";
 
 /**
- * Logs with each row of steps what the device and the host hold: bytes of tensors, of idle buffers and at the peak, buffers,
- * dispatches and submits since the row before, and with `cpuStats` the load of the host's cores since then in percent, the
- * process' memory, and what is left of the host's.
+ * Logs with each row of steps what the device and the host hold: bytes of tensors, of idle buffers and at the peak,
+ * buffers, dispatches and submits since the row before, and with `cpuStats` the load of the host's cores since then in
+ * percent, the process' memory, and what is left of the host's.
  *
  * @example
  * ```ts
@@ -81,7 +81,10 @@ export class DeviceStatsMonitor extends Callback {
     );
   }
 
-  /** Percent of the time of all cores that was spent since the last look; the same again where the clock has not moved on. */
+  /**
+   * Percent of the time of all cores that was spent since the last look; the same again where the clock has not moved
+   * on.
+   */
   #load(): number {
     const { busy, total } = processorTimes(), before = this.#processors;
     const percent = total === before.total ? before.percent : 100 * (busy - before.busy) / (total - before.total);

@@ -27,8 +27,8 @@ const rules = {
 } as const;
 
 /**
- * Averages weights exponentially: each update keeps `decay` of the average and takes the rest from the model. The first one
- * copies.
+ * Averages weights exponentially: each update keeps `decay` of the average and takes the rest from the model. The first
+ * one copies.
  *
  * @example
  * ```ts

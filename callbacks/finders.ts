@@ -57,7 +57,8 @@ export class LearningRateFinder extends Callback {
 }
 
 /**
- * Looks for the largest batch that memory holds when training begins, and trains with it. A resumed run has its size already.
+ * Looks for the largest batch that memory holds when training begins, and trains with it. A resumed run has its size
+ * already.
  *
  * @example
  * ```ts

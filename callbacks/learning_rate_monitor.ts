@@ -19,8 +19,8 @@ const rules = {
 } as const;
 
 /**
- * Logs learning rates: `lr-Adam`, `lr-Adam-1` for a second optimizer of the class, `lr-Adam/pg1`, `lr-Adam/pg2` for groups.
- * The `name` of a scheduler's configuration takes the place of `lr-Adam`, the `name` of a group that of `pg1`.
+ * Logs learning rates: `lr-Adam`, `lr-Adam-1` for a second optimizer of the class, `lr-Adam/pg1`, `lr-Adam/pg2` for
+ * groups. The `name` of a scheduler's configuration takes the place of `lr-Adam`, the `name` of a group that of `pg1`.
  *
  * @example
  * ```ts

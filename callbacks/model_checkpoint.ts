@@ -46,8 +46,8 @@ const LAST = `last${ENDING}`;
 /**
  * Saves checkpoints: the best by a metric, and the latest.
  *
- * A checkpoint is ranked by a metric that its own weights were measured with: where the metric comes from a validation that
- * has not run since the last optimizer step, saving waits for it.
+ * A checkpoint is ranked by a metric that its own weights were measured with: where the metric comes from a validation
+ * that has not run since the last optimizer step, saving waits for it.
  *
  * @example
  * ```ts
@@ -366,7 +366,9 @@ export class ModelCheckpoint extends Callback implements CheckpointCallback {
     }
   }
 
-  /** Deletes a checkpoint of ours; files elsewhere, and the one that training was resumed from, are not ours to delete. */
+  /**
+   * Deletes a checkpoint of ours; files elsewhere, and the one that training was resumed from, are not ours to delete.
+   */
   async #drop(trainer: Trainer, path: string): Promise<void> {
     const ours = path.startsWith(joinPath(this.#folder, "/")) && path.endsWith(ENDING) &&
       !path.split("/").includes("..");

@@ -10,7 +10,8 @@ export interface ModelCheckpointOptions {
   /** The folder; default: `checkpoints` in the logger's folder, or below the trainer's root. */
   dirpath?: string;
   /**
-   * The name with places for numbers: `"{epoch}-{val_loss:.2f}"` gives `epoch=2-val_loss=0.32`. Default `"{epoch}-{step}"`.
+   * The name with places for numbers: `"{epoch}-{val_loss:.2f}"` gives `epoch=2-val_loss=0.32`. Default
+   * `"{epoch}-{step}"`.
    */
   filename?: string;
   /** The metric that ranks checkpoints; default: none, the newest is kept. */
@@ -20,8 +21,9 @@ export interface ModelCheckpointOptions {
   /** How many of the best to keep; −1: all, 0: none. Default 1. */
   saveTopK?: number;
   /**
-   * Also keep `last`, always the latest state, also when training ends or is interrupted; default false. `"link"`: where it is
-   * saved together with a ranked checkpoint, both share one set of files on the disk, and each is whole without the other.
+   * Also keep `last`, always the latest state, also when training ends or is interrupted; default false. `"link"`:
+   * where it is saved together with a ranked checkpoint, both share one set of files on the disk, and each is whole
+   * without the other.
    */
   saveLast?: boolean | "link";
   /** Save weights only, from which training cannot be resumed; default false. */
@@ -43,8 +45,8 @@ export interface ModelCheckpointOptions {
   /** Append -v1, -v2, … to a name that is taken; default true. */
   enableVersionCounter?: boolean;
   /**
-   * Write checkpoints while training goes on: what a checkpoint holds is copied on the device at its moment. Default true; with
-   * `lightningCompat`, and for what is saved when an error ends training, each save is waited for.
+   * Write checkpoints while training goes on: what a checkpoint holds is copied on the device at its moment. Default
+   * true; with `lightningCompat`, and for what is saved when an error ends training, each save is waited for.
    */
   saveInBackground?: boolean;
   /** Say what is saved; default false. */

@@ -73,9 +73,9 @@ const tensors = z.record(z.string(), z.custom<HostTensor>(isHostTensor));
 const savedState = z.object({ masks: tensors, original: tensors });
 
 /**
- * Sets the least important weights to zero after each epoch, and keeps them there: their gradients are masked, and they are masked
- * again after every optimizer step. With the lottery-ticket hypothesis (Frankle and Carbin 2019) the rest begins again with the
- * values that training began with.
+ * Sets the least important weights to zero after each epoch, and keeps them there: their gradients are masked, and they
+ * are masked again after every optimizer step. With the lottery-ticket hypothesis (Frankle and Carbin 2019) the rest
+ * begins again with the values that training began with.
  *
  * Each time the amount is taken of what is left, as in PyTorch: 0.5 twice leaves a quarter.
  *

@@ -15,8 +15,8 @@ const rules = {
 } as const;
 
 /**
- * Shows the model's layers before training: names, classes, parameters, bytes, and, with an `exampleInputArray`, shapes and
- * floating-point operations. It writes to the error stream.
+ * Shows the model's layers before training: names, classes, parameters, bytes, and, with an `exampleInputArray`, shapes
+ * and floating-point operations. It writes to the error stream.
  *
  * @example
  * ```ts

@@ -4,8 +4,8 @@ import { requireOurs } from "../trainer/checkpoint_folder.ts";
 import { Callback, type LightningModule, type Stage, type Trainer } from "../trainer/mod.ts";
 
 /**
- * Saves the state of training when an error or an interruption ends it. The next fit goes on from there by itself, and when one ends well the
- * checkpoint is removed.
+ * Saves the state of training when an error or an interruption ends it. The next fit goes on from there by itself, and
+ * when one ends well the checkpoint is removed.
  *
  * @example
  * ```ts

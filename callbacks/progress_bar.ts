@@ -42,9 +42,9 @@ interface Task {
 }
 
 /**
- * Shows how far training is. In a terminal one line is drawn over and over, and each epoch leaves one; elsewhere lines follow
- * each other at a calm pace, so that a log file stays readable. It writes to the error stream, and reads nothing from the
- * device.
+ * Shows how far training is. In a terminal one line is drawn over and over, and each epoch leaves one; elsewhere lines
+ * follow each other at a calm pace, so that a log file stays readable. It writes to the error stream, and reads nothing
+ * from the device.
  *
  * @example
  * ```ts
@@ -230,8 +230,8 @@ export class ProgressBar extends Callback {
 }
 
 /**
- * A {@link ProgressBar} whose parts have colours in a terminal: what is done green, times dim, metrics cyan. Where there is no
- * terminal, or the variable `NO_COLOR` is set, it is the plain one.
+ * A {@link ProgressBar} whose parts have colours in a terminal: what is done green, times dim, metrics cyan. Where
+ * there is no terminal, or the variable `NO_COLOR` is set, it is the plain one.
  *
  * @example
  * ```ts

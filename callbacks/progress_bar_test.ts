@@ -5,7 +5,10 @@ import { drawTable } from "../trainer/_table.ts";
 
 const CHILD = new URL("../testing/small_training.ts", import.meta.url).pathname;
 
-/** Trains in a process of its own, with or without a terminal of that width. Returns what it printed to the error stream. */
+/**
+ * Trains in a process of its own, with or without a terminal of that width. Returns what it printed to the error
+ * stream.
+ */
 async function shown(options: object, columns: number | null): Promise<string> {
   const argument = JSON.stringify({ batches: 20, sleep: 10, ...options });
   // Colours are what one of the tests looks for.

@@ -17,7 +17,9 @@ export interface SpikeDetectionOptions {
   atol?: number | null;
   /** Least distance from the mean as a multiple of it; `null`: any. Default 2. */
   rtol?: number | null;
-  /** The file that lists the batches to leave out, or its folder; default `skip_batches.json` in the folder for logs. */
+  /**
+   * The file that lists the batches to leave out, or its folder; default `skip_batches.json` in the folder for logs.
+   */
   excludeBatchesPath?: string | null;
   /** Whether a loss that is no finite number is a spike; default true. */
   finiteOnly?: boolean;
@@ -57,9 +59,9 @@ export class TrainingSpikeError extends Error {
 }
 
 /**
- * Ends training when the loss jumps away from its running mean: writes the numbers of this batch and the one before to a JSON
- * file, so that they can be left out, and throws a {@link TrainingSpikeError}. It reads the loss of every batch, which waits for
- * the device.
+ * Ends training when the loss jumps away from its running mean: writes the numbers of this batch and the one before to
+ * a JSON file, so that they can be left out, and throws a {@link TrainingSpikeError}. It reads the loss of every batch,
+ * which waits for the device.
  *
  * @example
  * ```ts

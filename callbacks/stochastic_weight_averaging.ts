@@ -41,10 +41,11 @@ const savedState = z.object({
 });
 
 /**
- * Averages the weights at the beginning of the last epochs, trained with a constant high rate in place of the schedule, and ends
- * training with the average (Izmailov and others 2018). A model with batch normalisation gets one more epoch, in which the
- * running statistics are measured anew with the averaged weights: its batches only go forward, no hook of backward, gradients
- * or the optimizer runs. As in Lightning `globalStep` counts that epoch as one step, so what it gives is a state to be saved.
+ * Averages the weights at the beginning of the last epochs, trained with a constant high rate in place of the schedule,
+ * and ends training with the average (Izmailov and others 2018). A model with batch normalisation gets one more epoch,
+ * in which the running statistics are measured anew with the averaged weights: its batches only go forward, no hook of
+ * backward, gradients or the optimizer runs. As in Lightning `globalStep` counts that epoch as one step, so what it
+ * gives is a state to be saved.
  *
  * @example
  * ```ts

@@ -8,7 +8,9 @@ export interface ThroughputMonitorOptions {
   batchSizeFn: (batch: unknown) => number;
   /** Items in one sample of a batch, such as its tokens; default: items are not told. */
   lengthFn?: ((batch: unknown) => number) | null;
-  /** Floating-point operations of a training batch, backward included; default: the module's `flopsPerBatch`, if any. */
+  /**
+   * Floating-point operations of a training batch, backward included; default: the module's `flopsPerBatch`, if any.
+   */
   flopsPerBatch?: number | null;
   /** What the hardware can do in a second: with it the share that is used is told (MFU). */
   availableFlops?: number | null;
@@ -40,8 +42,9 @@ interface Mark {
 const NONE: Mark = { seconds: 0, batches: 0, samples: 0, items: 0 };
 
 /**
- * Logs with each row of steps how much is done: batches, samples, items and floating-point operations a second over the last
- * batches, and the share of the hardware's peak that this is (`train|device/samples_per_sec`, …, `train|device/mfu`).
+ * Logs with each row of steps how much is done: batches, samples, items and floating-point operations a second over the
+ * last batches, and the share of the hardware's peak that this is (`train|device/samples_per_sec`, …,
+ * `train|device/mfu`).
  *
  * The host runs at most a few batches ahead of the device, so over a window its clock tells the device's pace.
  *

@@ -54,8 +54,8 @@ export class WeightAveraging extends Callback {
   /**
    * Makes the callback.
    *
-   * @param options Kind of average: equal weights, or with `decay` exponential; whether buffers are averaged too, default
-   *   true as in Lightning
+   * @param options Kind of average: equal weights, or with `decay` exponential; whether buffers are averaged too,
+   *   default true as in Lightning
    * @throws {TypeError} Naming each option that is wrong
    */
   constructor(options: AveragedModelOptions = {}) {

@@ -13,8 +13,8 @@ export interface Words {
 const CLASSES = new Set(["model", "data", "optimizer", "lrScheduler"]);
 
 /**
- * Reads a command line after its subcommand: `--config FILE`, and options such as `--trainer.maxEpochs=3`, whose values are
- * YAML. A flag without a value is true; `+=` adds to the list that earlier words gave.
+ * Reads a command line after its subcommand: `--config FILE`, and options such as `--trainer.maxEpochs=3`, whose values
+ * are YAML. A flag without a value is true; `+=` adds to the list that earlier words gave.
  *
  * @throws {UsageError} For words that are none of these
  */

@@ -48,7 +48,10 @@ function checkKeys(value: unknown, source: string, around: readonly unknown[] = 
   }
 }
 
-/** Lays a tree over another: objects are merged, other values replaced. A class that is chosen anew begins without options. */
+/**
+ * Lays a tree over another: objects are merged, other values replaced. A class that is chosen anew begins without
+ * options.
+ */
 export function merge(under: Tree, over: Tree): Tree {
   const merged: Tree = { ...under };
   for (const [key, value] of Object.entries(over)) {

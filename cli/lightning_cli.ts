@@ -32,9 +32,9 @@ export interface Instantiated {
 }
 
 /**
- * The command line of a training program: subcommands `fit`, `validate`, `test` and `predict`, options as flags and in YAML
- * files, and classes chosen by name from the registries that the program gives. Nothing that a file names is ever resolved
- * but through these.
+ * The command line of a training program: subcommands `fit`, `validate`, `test` and `predict`, options as flags and in
+ * YAML files, and classes chosen by name from the registries that the program gives. Nothing that a file names is ever
+ * resolved but through these.
  *
  * A run of `fit` saves its whole configuration as `config.yaml` beside its logs.
  *

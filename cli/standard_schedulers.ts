@@ -43,7 +43,9 @@ function entry<Options>(
   return registered(options, (given, optimizer: Optimizer): LRScheduler => new Class(optimizer, given));
 }
 
-/** Every scheduler of `@fulgurite/core/optim` that is made of plain options: those of functions and of others are not. */
+/**
+ * Every scheduler of `@fulgurite/core/optim` that is made of plain options: those of functions and of others are not.
+ */
 export const standardSchedulers: Registry<LRScheduler, [optimizer: Optimizer]> = {
   StepLR: entry(z.object({ stepSize: whole.describe("intervals between drops"), gamma: drop }), StepLR),
   MultiStepLR: entry(

@@ -9,7 +9,9 @@ export interface ProduceBatch<B> {
   (): ProducedBatch<B> | Promise<ProducedBatch<B> | null> | null;
   /** Ends it, at its end or before. */
   close?: () => Promise<void>;
-  /** Whether others make the batches: then all are begun at once, since beginning takes no time from the work at hand. */
+  /**
+   * Whether others make the batches: then all are begun at once, since beginning takes no time from the work at hand.
+   */
   elsewhere?: boolean;
   /** Watches over a batch that is now waited for. */
   wait?: <T>(batch: Promise<T>) => Promise<T>;
@@ -18,8 +20,8 @@ export interface ProduceBatch<B> {
 /**
  * Hands out batches in order and makes some ahead.
  *
- * One batch is made in each later turn of the event loop, so that work that is ready to go on (a training step, a read from
- * the GPU) goes first, and the making fills the time in which the GPU is awaited.
+ * One batch is made in each later turn of the event loop, so that work that is ready to go on (a training step, a read
+ * from the GPU) goes first, and the making fills the time in which the GPU is awaited.
  */
 export class Prefetcher<B> implements AsyncIterableIterator<B> {
   readonly #produce: ProduceBatch<B>;

@@ -63,7 +63,9 @@ export interface WalkOptions {
   readonly stride: number;
 }
 
-/** Walks samples that come one after the other, batch by batch; records of batches that are not wanted are not prepared. */
+/**
+ * Walks samples that come one after the other, batch by batch; records of batches that are not wanted are not prepared.
+ */
 export class BatchWalk {
   readonly #prepare: ((record: unknown, index: number) => unknown) | null;
   readonly #records: Iterator<unknown> | AsyncIterator<unknown>;

@@ -8,7 +8,8 @@ const MOST_BYTES = 256 * 2 ** 20;
 const LEAST_BYTES = 4096;
 
 /**
- * Host memory of batches, to be used again: making and clearing megabytes for each batch takes longer than filling them.
+ * Host memory of batches, to be used again: making and clearing megabytes for each batch takes longer than filling
+ * them.
  *
  * Sizes repeat from batch to batch, so a free buffer is taken only for exactly its size.
  */

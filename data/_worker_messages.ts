@@ -51,7 +51,9 @@ export type FromWorker =
   | {
     readonly kind: "failed";
     readonly job: number | null;
-    /** The sample that failed: its place in the batch, in a walk its number; `null` where it is not the fault of one. */
+    /**
+     * The sample that failed: its place in the batch, in a walk its number; `null` where it is not the fault of one.
+     */
     readonly at: number | null;
     readonly error: CrossedError;
   };

@@ -33,8 +33,8 @@ interface EpochOfSeed {
 }
 
 /**
- * Threads that read batches of one data set. Whatever ends one of them rejects all that is asked for: nothing waits for an
- * answer that cannot come.
+ * Threads that read batches of one data set. Whatever ends one of them rejects all that is asked for: nothing waits for
+ * an answer that cannot come.
  */
 export class WorkerPool {
   readonly #threads: Thread[] = [];

@@ -17,7 +17,9 @@ export interface CombinedLoaderState {
   readonly epoch: number;
   /** The loader that is walked, where they are walked one after the other. */
   readonly current: number;
-  /** Where each of them stands: batches handed out since it last began, whether it has ended once, and its own state. */
+  /**
+   * Where each of them stands: batches handed out since it last began, whether it has ended once, and its own state.
+   */
   readonly loaders: readonly { readonly batches: number; readonly ended: boolean; readonly state: object | null }[];
 }
 
@@ -118,7 +120,8 @@ export class CombinedLoader implements Loader {
   }
 
   /**
-   * Makes the next iteration go on where a state was taken. A loader that keeps no state is walked again up to its place.
+   * Makes the next iteration go on where a state was taken. A loader that keeps no state is walked again up to its
+   * place.
    *
    * @throws {TypeError} if it is the state of other loaders
    */

@@ -55,8 +55,8 @@ export class ConcatDataset<T, B = Collated<T>> implements Dataset<T, B> {
   }
 
   /**
-   * Where a sample is: the number of the data set that holds it, its number there, and the number of that data set's first
-   * sample in the whole.
+   * Where a sample is: the number of the data set that holds it, its number there, and the number of that data set's
+   * first sample in the whole.
    *
    * @param index Its number in the whole
    * @throws {RangeError} if there is no such sample

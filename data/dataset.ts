@@ -26,7 +26,10 @@ import { ReadContext } from "./read_context.ts";
 export interface Dataset<T, B = Collated<T>> {
   /** How many samples there are. */
   readonly length: number;
-  /** The sample with a number from 0 to `length` − 1, at once or as a promise; `at` has random numbers that belong to it. */
+  /**
+   * The sample with a number from 0 to `length` − 1, at once or as a promise; `at` has random numbers that belong to
+   * it.
+   */
   get(index: number, at: ReadContext): T | Promise<T>;
   /** A whole batch in one go, where the data set can do better than sample by sample. */
   getBatch?(indices: ArrayLike<number>, at: ReadContext): B | Promise<B>;
@@ -54,8 +57,8 @@ export type IterableDataset<T, B = Collated<T>> = (Iterable<T> | AsyncIterable<T
 /**
  * Records that come one after the other, and how a sample is made of one.
  *
- * With workers, each of n workers walks all records and takes every n-th batch, so that batches are the same for any number of
- * workers; `prepare` runs only for the batches that a worker takes: what costs time belongs there.
+ * With workers, each of n workers walks all records and takes every n-th batch, so that batches are the same for any
+ * number of workers; `prepare` runs only for the batches that a worker takes: what costs time belongs there.
  *
  * @typeParam T A sample
  * @typeParam R A record
@@ -263,12 +266,13 @@ export class Subset<T, B = Collated<T>> implements Dataset<T, B> {
 const SPLIT_STREAM = 0x73706c69;
 
 /**
- * Splits a data set at random into parts that share no sample, the same for the same seed. Give it one where a run is to be
- * resumed in another process, or tested there: without one the split follows the global seed, which may be another then.
+ * Splits a data set at random into parts that share no sample, the same for the same seed. Give it one where a run is
+ * to be resumed in another process, or tested there: without one the split follows the global seed, which may be
+ * another then.
  *
  * @param dataset The data set
- * @param lengths Sizes of the parts, which add up to the data set's; or shares, which add up to 1. What is left after shares
- *   are rounded down goes to the first parts, one each, as in PyTorch
+ * @param lengths Sizes of the parts, which add up to the data set's; or shares, which add up to 1. What is left after
+ *   shares are rounded down goes to the first parts, one each, as in PyTorch
  * @throws {RangeError} if sizes or shares do not add up
  *
  * @example

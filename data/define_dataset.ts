@@ -26,16 +26,16 @@ const origins: WeakMap<object, DatasetOrigin> = new WeakMap();
 const keyOf = (module: string, name: string) => `${module}#${name}`;
 
 /**
- * Defines how a data set is made, so that workers can make it, too: functions and classes do not cross from thread to thread,
- * but the address of a module, a name and plain arguments do.
+ * Defines how a data set is made, so that workers can make it, too: functions and classes do not cross from thread to
+ * thread, but the address of a module, a name and plain arguments do.
  *
  * Stands at the top level of a module, which a worker imports: keep what trains in another module, or behind
  * `if (import.meta.main)`.
  *
  * @param module The module that defines it: `import.meta.url`
  * @param name A name that no other data set of the module has
- * @param make Makes the data set, at once or as a promise; its arguments must be such as `structuredClone` takes. Buffers shared
- *   between threads (`SharedArrayBuffer`) are not copied
+ * @param make Makes the data set, at once or as a promise; its arguments must be such as `structuredClone` takes.
+ *   Buffers shared between threads (`SharedArrayBuffer`) are not copied
  * @returns The same function; what it makes can be read by workers
  *
  * @example
@@ -93,7 +93,9 @@ export interface CrossedDataset {
   readonly parts: readonly DatasetOrigin[];
   /** Whether whole batches are read in one go, which a data set of one part can. */
   readonly batched: boolean;
-  /** Where a sample is: a part, its number there, and what is added to it for the number that random numbers belong to. */
+  /**
+   * Where a sample is: a part, its number there, and what is added to it for the number that random numbers belong to.
+   */
   locate(index: number): readonly [part: number, place: number, shift: number];
 }
 

@@ -73,8 +73,8 @@ export const fashionMnistClasses: readonly string[] = [
 ];
 
 /**
- * Makes sure that Fashion-MNIST is on the disk: taken from the cache, else from a public mirror, else from the Debian package
- * `dataset-fashion-mnist`.
+ * Makes sure that Fashion-MNIST is on the disk: taken from the cache, else from a public mirror, else from the Debian
+ * package `dataset-fashion-mnist`.
  *
  * @returns The folder that holds the files
  * @throws {DataError} naming a damaged file, or every source that was tried and why it failed

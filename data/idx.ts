@@ -17,8 +17,8 @@ const TYPES: Readonly<Record<number, { name: string; width: number }>> = {
 export type IdxTensor = HostTensor<"u8" | "i32" | "f32">;
 
 /**
- * Parses an IDX file, the format of MNIST: two zero bytes, a type code, the number of axes, their sizes and the elements,
- * all big-endian.
+ * Parses an IDX file, the format of MNIST: two zero bytes, a type code, the number of axes, their sizes and the
+ * elements, all big-endian.
  *
  * Unsigned bytes stay bytes (a view of `bytes`); signed bytes, shorts and ints become i32; floats and doubles f32.
  *

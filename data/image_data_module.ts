@@ -127,8 +127,8 @@ function loaded<T>(dataset: T | null): T {
 }
 
 /**
- * The 70,000 handwritten digits of MNIST, 28×28, in ten classes: 60,000 to train on, 10,000 to test. The files come from the
- * cache folder, from public mirrors, or from packages, checked by their SHA-256.
+ * The 70,000 handwritten digits of MNIST, 28×28, in ten classes: 60,000 to train on, 10,000 to test. The files come
+ * from the cache folder, from public mirrors, or from packages, checked by their SHA-256.
  *
  * @example
  * ```ts

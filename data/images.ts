@@ -7,7 +7,9 @@ import { DataError } from "./errors.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 import { parseIdx } from "./idx.ts";
 
-/** Images and their classes: as a sample `image` is [channels, height, width] and `label` []; a batch has an axis more. */
+/**
+ * Images and their classes: as a sample `image` is [channels, height, width] and `label` []; a batch has an axis more.
+ */
 export type LabelledImages = {
   /** Bytes from 0 (black) to 255. */
   readonly image: HostTensor<"u8">;
@@ -97,8 +99,8 @@ export async function loadImageSet(
 }
 
 /**
- * Joins an IDX file of images and one of labels, both as MNIST has them, into a data set. In a browser, which has no files,
- * this makes the data set of what `fetch` brought.
+ * Joins an IDX file of images and one of labels, both as MNIST has them, into a data set. In a browser, which has no
+ * files, this makes the data set of what `fetch` brought.
  *
  * @param images Decompressed IDX of unsigned bytes, [N, height, width]
  * @param labels Decompressed IDX of unsigned bytes, [N]

@@ -10,8 +10,8 @@ export interface DataModuleTrainer {
 }
 
 /**
- * Everything about the data in one place: where it comes from, how it is split, and its loaders. `Batch` is what the steps
- * receive: a loader's batch with its arrays as tensors.
+ * Everything about the data in one place: where it comes from, how it is split, and its loaders. `Batch` is what the
+ * steps receive: a loader's batch with its arrays as tensors.
  *
  * `prepareData` runs first and must set no state, `setup(stage)` follows, the loaders are asked for when needed, and
  * `teardown(stage)` ends it, at every entry point (fit, validate, test, predict).

@@ -13,7 +13,9 @@ import { SubsetRandomSampler, WeightedRandomSampler } from "./random_samplers.ts
 import { ReadContext } from "./read_context.ts";
 import { BatchSampler, type BatchSource, RandomSampler } from "./sampler.ts";
 
-/** What a `DataLoader` reads: samples by number, an array of them, or samples or records that come one after the other. */
+/**
+ * What a `DataLoader` reads: samples by number, an array of them, or samples or records that come one after the other.
+ */
 export type AnyDataset<T, C> =
   | Dataset<T, C>
   | IterableDataset<T, C>
@@ -36,11 +38,11 @@ export interface DataLoaderState {
 /**
  * Reads a data set in batches, one pass an iteration, as PyTorch's `DataLoader` does.
  *
- * Batches are arrays on the host (`HostTensor` in the form of the samples); the trainer moves them to the GPU. The order is a
- * pure function of seed and epoch; without the option `seed` the seed is the global one when the epoch begins. An iteration
- * belongs to the epoch told to `setEpoch`, else to the one after the epoch of the iteration before, counted from 0. Upcoming
- * batches are made between the turns of the event loop in which the GPU is awaited, or with `numWorkers` in other threads,
- * with the same result.
+ * Batches are arrays on the host (`HostTensor` in the form of the samples); the trainer moves them to the GPU. The
+ * order is a pure function of seed and epoch; without the option `seed` the seed is the global one when the epoch
+ * begins. An iteration belongs to the epoch told to `setEpoch`, else to the one after the epoch of the iteration
+ * before, counted from 0. Upcoming batches are made between the turns of the event loop in which the GPU is awaited, or
+ * with `numWorkers` in other threads, with the same result.
  *
  * @typeParam T A sample
  * @typeParam C What samples become in a batch, before `transform`
@@ -116,7 +118,10 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
     return new DataLoader<T, C, B>(this.dataset, { ...this.#options, ...changes });
   }
 
-  /** The same loader without a random order: in the order of the data set, where it shuffles or a random sampler chooses. */
+  /**
+   * The same loader without a random order: in the order of the data set, where it shuffles or a random sampler
+   * chooses.
+   */
   sequential(): DataLoader<T, C, B> {
     const { shuffle, sampler } = this.#options;
     if (!shuffle && !RANDOM.some((kind) => sampler instanceof kind)) return this;
@@ -163,8 +168,8 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
   }
 
   /**
-   * Makes the next iteration go on where a state was taken, with the sample after the last one handed out, and with the seed
-   * that was used unless the loader has its own.
+   * Makes the next iteration go on where a state was taken, with the sample after the last one handed out, and with the
+   * seed that was used unless the loader has its own.
    *
    * @throws {TypeError} if it is no such state
    */
@@ -207,8 +212,8 @@ export class DataLoader<T, C = Collated<T>, B = C> implements AsyncIterable<B> {
   }
 
   /**
-   * Takes back the memory of a batch that this loader gave, to use it for later ones: for a consumer that is done with the
-   * batch, as the trainer is when it lies on the device. Nobody may read the batch's arrays afterwards.
+   * Takes back the memory of a batch that this loader gave, to use it for later ones: for a consumer that is done with
+   * the batch, as the trainer is when it lies on the device. Nobody may read the batch's arrays afterwards.
    *
    * @param batch A batch of this loader; what is not is ignored
    */

@@ -17,8 +17,8 @@ export interface DataLoaderOptions<T, C = Collated<T>, B = C> {
   /** A new order each epoch (default false). */
   shuffle?: boolean;
   /**
-   * What the orders and the random numbers of samples depend on, with the epoch (default: the global seed when the epoch
-   * begins, which `seedEverything` and `manualSeed` set).
+   * What the orders and the random numbers of samples depend on, with the epoch (default: the global seed when the
+   * epoch begins, which `seedEverything` and `manualSeed` set).
    */
   seed?: number;
   /** Leaves out a last batch that is not full (default false). */

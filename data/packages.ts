@@ -100,8 +100,8 @@ async function attempt([command, args]: Client, options: CommandOptions): Promis
 }
 
 /**
- * A package of Debian and its derivatives that holds the files: read where it is installed, else fetched by `apt-get` and
- * unpacked by `dpkg-deb`. No rights are needed, and the system is left as it is.
+ * A package of Debian and its derivatives that holds the files: read where it is installed, else fetched by `apt-get`
+ * and unpacked by `dpkg-deb`. No rights are needed, and the system is left as it is.
  *
  * @example
  * ```ts
@@ -145,8 +145,8 @@ export function debianPackage(options: {
 /** Fetches a package's archive into a folder and returns its path. */
 async function downloadDebian(folder: string, name: string): Promise<string> {
   const quick = ["-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::http::Timeout=10", "-o", "Acquire::Retries=1"];
-  // The system's own package lists may be missing (as in fresh containers) or out of date, and only root may renew them:
-  // then lists of our own are fetched.
+  // The system's own package lists may be missing (as in fresh containers) or out of date, and only root may renew
+  // them: then lists of our own are fetched.
   const state = joinPath(folder, "state");
   const cache = joinPath(folder, "cache");
   const own = ["-o", `Dir::State=${state}`, "-o", `Dir::Cache=${cache}`];

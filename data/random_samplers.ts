@@ -9,9 +9,10 @@ const STREAMS = { weighted: 0x77656967, subset: 0x73756273, distributed: 0x64697
 /**
  * Samples drawn with chances in proportion to their weights, as PyTorch's `WeightedRandomSampler`.
  *
- * With replacement each draw looks the sum of weights up by bisection; without, samples are ordered by keys −ln(u) / weight
- * (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006), which draws one after the other from what is
- * left. A sample that an epoch holds twice has the same augmentation twice: its random numbers depend on its number.
+ * With replacement each draw looks the sum of weights up by bisection; without, samples are ordered by keys −ln(u) /
+ * weight (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006), which draws one after the other
+ * from what is left. A sample that an epoch holds twice has the same augmentation twice: its random numbers depend on
+ * its number.
  *
  * @example
  * ```ts
@@ -34,8 +35,8 @@ export class WeightedRandomSampler implements Sampler {
    * Makes a sampler of the samples' weights.
    *
    * @param weights One for each sample, not negative; they need not add up to 1
-   * @param options `numSamples`: how many are drawn in an epoch (default: as many as there are weights); `replacement`: whether
-   *   a sample may come twice (default true); `seed`: a whole number from 0 on (default: the global one)
+   * @param options `numSamples`: how many are drawn in an epoch (default: as many as there are weights); `replacement`:
+   *   whether a sample may come twice (default true); `seed`: a whole number from 0 on (default: the global one)
    * @throws {RangeError} if a weight is negative or not finite, all are 0, or there are too few to draw so many once
    */
   constructor(
@@ -164,8 +165,8 @@ export class SubsetRandomSampler implements Sampler {
 
 /**
  * One process' share of the samples: every process has as many, and together they have all, as PyTorch's
- * `DistributedSampler`. Process r of n takes samples r, r + n, r + 2n, … of the epoch's order, which all of them know by the
- * seed.
+ * `DistributedSampler`. Process r of n takes samples r, r + n, r + 2n, … of the epoch's order, which all of them know
+ * by the seed.
  *
  * @example
  * ```ts
@@ -194,8 +195,9 @@ export class DistributedSampler implements Sampler {
    * Makes a sampler of a data set's length.
    *
    * @param samples How many samples there are
-   * @param options `worldSize`: how many processes; `rank`: which of them this is, from 0 on; `shuffle` (default true); `seed`,
-   *   the same in all processes (default 0, whatever the global one is); `dropLast`: leaves out what does not go round (default false)
+   * @param options `worldSize`: how many processes; `rank`: which of them this is, from 0 on; `shuffle` (default true);
+   *   `seed`, the same in all processes (default 0, whatever the global one is); `dropLast`: leaves out what does not
+   *   go round (default false)
    * @throws {RangeError} if one is out of range
    */
   constructor(

@@ -6,11 +6,11 @@ import { arrayOver } from "./_staging.ts";
 const AUGMENT_STREAM = 0x6175676d;
 
 /**
- * What a data set may want to know when a sample is read: the epoch, random numbers that belong to the sample, and where to
- * put large arrays.
+ * What a data set may want to know when a sample is read: the epoch, random numbers that belong to the sample, and
+ * where to put large arrays.
  *
- * A sample's random numbers depend on seed, epoch and the number of the sample in the loader's data set, and on nothing else:
- * not on the worker that reads it, on the batch, or on the samples before.
+ * A sample's random numbers depend on seed, epoch and the number of the sample in the loader's data set, and on nothing
+ * else: not on the worker that reads it, on the batch, or on the samples before.
  *
  * @example
  * ```ts
@@ -33,8 +33,8 @@ export class ReadContext {
   /**
    * Says what is read.
    *
-   * @param options `seed` and `epoch`: whole numbers from 0 on (default 0); `shift`, added to the numbers of samples (default
-   *   0); `take`, which gives memory for `allocate`
+   * @param options `seed` and `epoch`: whole numbers from 0 on (default 0); `shift`, added to the numbers of samples
+   *   (default 0); `take`, which gives memory for `allocate`
    * @throws {RangeError} if seed or epoch is out of range
    */
   constructor(

@@ -74,8 +74,8 @@ export class SequentialSampler implements Sampler {
 const SHUFFLE_STREAM = 0x73687566, DRAW_STREAM = 0x64726177;
 
 /**
- * All samples, each once, in a random order that depends on the seed and the epoch alone; with `replacement`, samples drawn
- * at random, each draw from all.
+ * All samples, each once, in a random order that depends on the seed and the epoch alone; with `replacement`, samples
+ * drawn at random, each draw from all.
  *
  * @example
  * ```ts
@@ -97,8 +97,9 @@ export class RandomSampler implements Sampler {
    * Makes a sampler of a data set's length.
    *
    * @param length How many samples there are
-   * @param options `seed`: a whole number from 0 on (default: the global one); `replacement`: whether a sample may come twice
-   *   (default false); `numSamples`: how many an epoch has (default: all), without replacement one order after the other
+   * @param options `seed`: a whole number from 0 on (default: the global one); `replacement`: whether a sample may come
+   *   twice (default false); `numSamples`: how many an epoch has (default: all), without replacement one order after
+   *   the other
    * @throws {RangeError} if length, seed or numSamples is out of range
    */
   constructor(length: number, options: { seed?: number; replacement?: boolean; numSamples?: number } = {}) {
@@ -157,7 +158,8 @@ export class BatchSampler implements BatchSource {
    * Makes batches of a sampler's indices.
    *
    * @param sampler Where the indices come from
-   * @param options `batchSize`: indices in a batch; `dropLast`: leaves out a last batch that is not full (default false)
+   * @param options `batchSize`: indices in a batch; `dropLast`: leaves out a last batch that is not full (default
+   *   false)
    * @throws {RangeError} if the batch size is no whole number from 1 on
    */
   constructor(sampler: Sampler, options: { batchSize: number; dropLast?: boolean }) {

@@ -9,8 +9,8 @@ import { ReadContext } from "./read_context.ts";
 /**
  * Makes this thread a worker of a `DataLoader`: it makes the data sets that are defined here and reads batches of them.
  *
- * Needed only where a bundler must see every worker: in a module that imports what defines the data sets, calls this, and is
- * started by the loader's option `worker`. Without a bundler the loader starts workers by itself.
+ * Needed only where a bundler must see every worker: in a module that imports what defines the data sets, calls this,
+ * and is started by the loader's option `worker`. Without a bundler the loader starts workers by itself.
  *
  * @param load Imports the module of a data set, where it is not here already
  * @throws {Error} in the main thread

@@ -16,8 +16,8 @@ export interface InitOptions {
    */
   adapter?: string;
   /**
-   * Options for Dawn in its own notation, for example `["backend=vulkan"]`. Default: `FULGURITE_DAWN_TOGGLES` (separated
-   * by semicolons), else what makes `shader-f16` visible on NVIDIA under Linux. Ignored by other backends.
+   * Options for Dawn in its own notation, for example `["backend=vulkan"]`. Default: `FULGURITE_DAWN_TOGGLES`
+   * (separated by semicolons), else what makes `shader-f16` visible on NVIDIA under Linux. Ignored by other backends.
    */
   dawnToggles?: string[];
 }

@@ -62,7 +62,9 @@ export class Device {
   /** An error that only follows from another, which is reported later: told only if that one does not come. */
   #consequence: Error | null = null;
   #lost: DeviceLostError | null = null;
-  /** What rejects the waits that are pending. Racing each with `gpu.lost` would keep them all until the device is lost. */
+  /**
+   * What rejects the waits that are pending. Racing each with `gpu.lost` would keep them all until the device is lost.
+   */
   readonly #waits = new Set<(reason: DeviceLostError) => void>();
 
   /**
@@ -185,7 +187,8 @@ export class Device {
   }
 
   /**
-   * Submits what is recorded, and resolves when the device has done it. What went wrong is left to who waits for values.
+   * Submits what is recorded, and resolves when the device has done it. What went wrong is left to who waits for
+   * values.
    *
    * @internal
    */
@@ -195,7 +198,8 @@ export class Device {
   }
 
   /**
-   * Submits what is recorded and marks this point, so that a loop can keep the host from running far ahead of the device.
+   * Submits what is recorded and marks this point, so that a loop can keep the host from running far ahead of the
+   * device.
    *
    * @returns A function that waits until the device has come here, and throws what went wrong since the last wait
    */

@@ -39,9 +39,10 @@ export class KernelError extends Error {
 }
 
 /**
- * Memory on the device does not suffice: a tensor is larger than one binding, the pool's limit is reached, or the driver
- * refused a buffer. The first two are thrown where the memory is wanted, before anything is recorded; what the driver says
- * arrives later and is thrown at the next wait. Tensors that did not come about are unusable, everything else goes on.
+ * Memory on the device does not suffice: a tensor is larger than one binding, the pool's limit is reached, or the
+ * driver refused a buffer. The first two are thrown where the memory is wanted, before anything is recorded; what the
+ * driver says arrives later and is thrown at the next wait. Tensors that did not come about are unusable, everything
+ * else goes on.
  */
 export class OutOfMemoryError extends RangeError {
   /** Name of the class. */

@@ -1,7 +1,10 @@
 import { PART_ALIGNMENT } from "./pool.ts";
 import { type Command, type CopyCommand, isStay, type Place, type Stay } from "./recording.ts";
 
-/** Memory of a plan: which buffer each stay gets. Stays share a buffer when no command lies between first and last of both. */
+/**
+ * Memory of a plan: which buffer each stay gets. Stays share a buffer when no command lies between first and last of
+ * both.
+ */
 export interface MemoryPlan {
   /** Bytes of the buffers, largest first. */
   readonly sizes: readonly number[];
@@ -10,8 +13,9 @@ export interface MemoryPlan {
 }
 
 /**
- * Gives stays buffers, as few bytes as a greedy choice finds: largest stays first, each into the smallest buffer that is
- * big enough and free for its time (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020).
+ * Gives stays buffers, as few bytes as a greedy choice finds: largest stays first, each into the smallest buffer that
+ * is big enough and free for its time (Pisarchyk and Lee, "Efficient memory management for deep neural net inference",
+ * 2020).
  *
  * @param stays What needs memory, with the numbers of the first and the last command that touch it
  */
@@ -45,11 +49,11 @@ export interface Home {
 }
 
 /**
- * Finds stays that are copied as a whole into a part of another one and do not change afterwards: they can lie in that part
- * from the beginning, and the copy is not needed. So values that are gathered in one buffer are made there.
+ * Finds stays that are copied as a whole into a part of another one and do not change afterwards: they can lie in that
+ * part from the beginning, and the copy is not needed. So values that are gathered in one buffer are made there.
  *
- * WebGPU forbids a dispatch to read one part of a buffer and to write another: a stay with which that would happen is left
- * where it is, and copied.
+ * WebGPU forbids a dispatch to read one part of a buffer and to write another: a stay with which that would happen is
+ * left where it is, and copied.
  *
  * @param commands What was recorded
  * @returns The stays with their homes, whose lives are prolonged, and the copies that are not needed

@@ -1,12 +1,12 @@
 /**
- * The names of the options `O`, each once: the compiler sees to it that none is missing. Those that a call cannot do without
- * are `"required"`.
+ * The names of the options `O`, each once: the compiler sees to it that none is missing. Those that a call cannot do
+ * without are `"required"`.
  */
 export type OptionNames<O> = { readonly [K in keyof Required<O>]: true | "required" };
 
 /**
- * Throws unless what was given for options is an object, every name in it is that of an option, and none that is required is
- * missing.
+ * Throws unless what was given for options is an object, every name in it is that of an option, and none that is
+ * required is missing.
  *
  * @param what What the options are for, as the message says it: `"make Adam"`
  * @param options What was given; nothing at all is as good as an empty object

@@ -76,7 +76,10 @@ export class Pipeline {
     return this.#gpu !== null || this.#error !== null;
   }
 
-  /** What WebGPU compiled; `null`, with the error reported once more, when that has failed. Only for one that is settled. */
+  /**
+   * What WebGPU compiled; `null`, with the error reported once more, when that has failed. Only for one that is
+   * settled.
+   */
   get gpu(): GPUComputePipeline | null {
     if (this.#error !== null) this.#onError(this.#error);
     return this.#gpu;

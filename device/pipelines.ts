@@ -9,12 +9,14 @@ const COMPUTE_STAGE = 0x4;
 /** Bytes of the window through which a kernel sees its parameters; a `Params` struct may not be larger. */
 export const PARAMS_WINDOW = 256;
 
-/** Bind groups that are kept: a steady step needs some dozens, but where buffers keep changing places they never end. */
+/**
+ * Bind groups that are kept: a steady step needs some dozens, but where buffers keep changing places they never end.
+ */
 const MOST_GROUPS = 8192;
 
 /**
- * Where the parameters are bound: in the group of the storage, beside all that an adapter may have, since each group that
- * is set costs a call for each dispatch.
+ * Where the parameters are bound: in the group of the storage, beside all that an adapter may have, since each group
+ * that is set costs a call for each dispatch.
  */
 export const PARAMS_BINDING = 32;
 
@@ -40,8 +42,8 @@ export class PipelineCache {
   #milliseconds = 0;
   /**
    * How many want kernels to be compiled side by side while the host goes on: recordings and trainings, which wait for
-   * their values in the end. Else a kernel is there at once: Dawn ends the process when an environment that runs no longer
-   * (a test that is over) is told of a kernel.
+   * their values in the end. Else a kernel is there at once: Dawn ends the process when an environment that runs no
+   * longer (a test that is over) is told of a kernel.
    */
   sideBySide = 0;
   /** Bind groups ever made; a steady training step makes none. */

@@ -99,8 +99,8 @@ export class BufferPool {
   #created = 0;
   #refusals = 0;
   /**
-   * The most bytes that live and idle buffers may take together. Where it is reached, idle buffers are freed; what still
-   * does not fit is refused with an {@link OutOfMemoryError}.
+   * The most bytes that live and idle buffers may take together. Where it is reached, idle buffers are freed; what
+   * still does not fit is refused with an {@link OutOfMemoryError}.
    */
   limit: number = Infinity;
   /**
@@ -160,8 +160,8 @@ export class BufferPool {
   }
 
   /**
-   * Takes a buffer that is to be kept for long: of the size asked for, where {@link acquire} rounds up so that others find
-   * a use for it.
+   * Takes a buffer that is to be kept for long: of the size asked for, where {@link acquire} rounds up so that others
+   * find a use for it.
    *
    * @param bytes Size wanted
    * @param label The operation that will hold it
@@ -254,7 +254,9 @@ export class BufferPool {
     list.splice(low, 0, buffer);
   }
 
-  /** Whether idle buffers have outgrown what live tensors justify; the device then calls {@link trim} after a submit. */
+  /**
+   * Whether idle buffers have outgrown what live tensors justify; the device then calls {@link trim} after a submit.
+   */
   get overgrown(): boolean {
     return this.#pooledBytes > FREE_RESERVE + 2 * this.#peakBytes;
   }

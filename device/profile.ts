@@ -2,8 +2,8 @@ import type { Device } from "./device.ts";
 import { type DispatchTime, Timeline } from "./timeline.ts";
 
 /**
- * Runs `fn` and tells what each dispatch cost on the device, by timestamp queries. Every dispatch gets a compute pass of its
- * own, so the sum is a little more than the usual cost; at most 131,072 dispatches are timed.
+ * Runs `fn` and tells what each dispatch cost on the device, by timestamp queries. Every dispatch gets a compute pass
+ * of its own, so the sum is a little more than the usual cost; at most 131,072 dispatches are timed.
  *
  * Browsers and Dawn round timestamps to 65.5 µs or 100 µs unless told otherwise (Dawn: the toggle
  * `timestamp_quantization` off), so short kernels need repetition.

@@ -42,8 +42,8 @@ export interface DispatchTimer {
  * Parameters lie in a uniform ring and reach a kernel through a dynamic offset, so bind groups depend on buffers alone
  * and stay cached when a number changes from step to step.
  *
- * Where a kernel is still being compiled, its dispatch and all work after it are held, and done in their order when it is
- * there: the host goes on, and kernels compile side by side.
+ * Where a kernel is still being compiled, its dispatch and all work after it are held, and done in their order when it
+ * is there: the host goes on, and kernels compile side by side.
  */
 export class Recorder {
   readonly counts: RecorderCounts = { dispatches: 0, submits: 0, passes: 0, hostWrites: 0 };
@@ -120,7 +120,8 @@ export class Recorder {
   }
 
   /**
-   * Calls `use` with buffers that WebGPU takes for one dispatch: copies where one is read of which another part is written.
+   * Calls `use` with buffers that WebGPU takes for one dispatch: copies where one is read of which another part is
+   * written.
    *
    * @param pipeline The kernel
    * @param buffers Its storage bindings, in order

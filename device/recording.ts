@@ -50,8 +50,8 @@ export function isStay(place: Place): place is Stay {
 }
 
 /**
- * A list of all work between two moments, while it is done: commands, and the lives of the values between them. The pool
- * and the recorder report to it.
+ * A list of all work between two moments, while it is done: commands, and the lives of the values between them. The
+ * pool and the recorder report to it.
  */
 export class Recording {
   readonly commands: Command[] = [];

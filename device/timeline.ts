@@ -31,8 +31,8 @@ interface QuerySet {
 }
 
 /**
- * Notes when each dispatch runs, from its making to {@link stop}: every dispatch gets a pass of its own with a timestamp at
- * both ends.
+ * Notes when each dispatch runs, from its making to {@link stop}: every dispatch gets a pass of its own with a
+ * timestamp at both ends.
  */
 export class Timeline implements DispatchTimer {
   readonly #device: Device;

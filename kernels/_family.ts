@@ -2,8 +2,8 @@ import { device } from "../device/mod.ts";
 
 /**
  * Which of two kernels does the work. `"lanes"`: each invocation works alone, which suits software adapters (there a
- * barrier switches coroutines) and many short rows anywhere. `"groups"`: the invocations of a workgroup share rows through
- * workgroup memory, which suits GPUs.
+ * barrier switches coroutines) and many short rows anywhere. `"groups"`: the invocations of a workgroup share rows
+ * through workgroup memory, which suits GPUs.
  */
 export type Family = "lanes" | "groups";
 
@@ -31,8 +31,8 @@ const ENOUGH_GROUPS = 32;
 const LONGEST_RUN = 16;
 
 /**
- * Items that an invocation makes one after the other. A software adapter spends as much on starting a workgroup as on some
- * hundred elements, so there workgroups are few and long; a GPU starts them for nothing.
+ * Items that an invocation makes one after the other. A software adapter spends as much on starting a workgroup as on
+ * some hundred elements, so there workgroups are few and long; a GPU starts them for nothing.
  *
  * @param items How many there are
  * @param group Invocations of a workgroup

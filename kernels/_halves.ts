@@ -6,8 +6,8 @@ import { functionsFor } from "./elementwise/functions.ts";
 import type { KernelSource, ParamType, Specialisation } from "./_source.ts";
 
 /*
- * Kernels are written for f32. Where a tensor of theirs is f16 or bf16, the elements of its binding become packed words, and
- * what reads or writes them unpacks, or rounds and packs: registers and sums stay f32.
+ * Kernels are written for f32. Where a tensor of theirs is f16 or bf16, the elements of its binding become packed
+ * words, and what reads or writes them unpacks, or rounds and packs: registers and sums stay f32.
  */
 
 type Kernel = KernelSource<Record<string, Access>, Record<string, ParamType>>;

@@ -4,8 +4,8 @@ import { type DType, isFloat } from "../tensor/dtype.ts";
 const NAN_KEY = "0xffffffffu";
 
 /**
- * WGSL of the key of an element, given as the name of its word: keys are in the order of the elements, or for the smallest
- * in the opposite order. NaN is above all in both, and 0 and −0 are equal.
+ * WGSL of the key of an element, given as the name of its word: keys are in the order of the elements, or for the
+ * smallest in the opposite order. NaN is above all in both, and 0 and −0 are equal.
  */
 export function keyText(dtype: DType, smallest: boolean, word: string): string {
   const flip = smallest ? "~" : "";

@@ -2,7 +2,10 @@ import { numel, type Shape } from "../tensor/shape.ts";
 import { family } from "./_family.ts";
 import type { Specialisation } from "./_source.ts";
 
-/** Neighbouring axes of a tensor seen as one: element (o, r, i) lies at (o·length + r)·inner + i. A row is fixed o and i. */
+/**
+ * Neighbouring axes of a tensor seen as one: element (o, r, i) lies at (o·length + r)·inner + i. A row is fixed o and
+ * i.
+ */
 export interface Rows {
   readonly outer: number;
   readonly length: number;
@@ -126,8 +129,8 @@ export function heldItems(
 }
 
 /**
- * Into how many slices rows are cut, so that the device has enough to do at once; a further kernel puts them together, so
- * short rows stay whole. It depends on sizes and family alone: sums repeat bit for bit.
+ * Into how many slices rows are cut, so that the device has enough to do at once; a further kernel puts them together,
+ * so short rows stay whole. It depends on sizes and family alone: sums repeat bit for bit.
  *
  * @param shared Whether the invocations of a workgroup share a slice
  */

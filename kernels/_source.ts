@@ -24,8 +24,8 @@ type AnyKernel = KernelSource<Record<string, Access>, Record<string, ParamType>>
 const own = new Map<string, Map<string, AnyKernel>>();
 
 /**
- * Reads the bindings and parameters of a kernel from its WGSL: storage in `@group(0)` from binding 0 on without gaps, and
- * `struct Params` bound as `@group(0) @binding(32) var<uniform> params`.
+ * Reads the bindings and parameters of a kernel from its WGSL: storage in `@group(0)` from binding 0 on without gaps,
+ * and `struct Params` bound as `@group(0) @binding(32) var<uniform> params`.
  *
  * @param name The kernel's name, for labels and errors
  * @param code Its WGSL, with the entry point `main`

@@ -20,7 +20,8 @@ const KINDS = {
 export type OptionKinds<O> = { readonly [K in keyof Required<O>]: keyof typeof KINDS };
 
 /**
- * Throws unless all options of a logger exist and are what they should be: a wrong one would show in the middle of training.
+ * Throws unless all options of a logger exist and are what they should be: a wrong one would show in the middle of
+ * training.
  *
  * @param task What is done with them: `"make a WandbLogger"`
  * @param options What was given

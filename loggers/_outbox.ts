@@ -60,8 +60,8 @@ export function checkSeconds(task: string, option: string, seconds: number): voi
 }
 
 /**
- * Sends items in order and in the background. What a server that is away does not take goes to the spool at once, so that
- * it outlives this process, and is sent when the server is back. Nothing here throws or makes training wait.
+ * Sends items in order and in the background. What a server that is away does not take goes to the spool at once, so
+ * that it outlives this process, and is sent when the server is back. Nothing here throws or makes training wait.
  */
 export class Outbox<Item> {
   readonly #service: Service<Item>;
@@ -124,8 +124,8 @@ export class Outbox<Item> {
   }
 
   /**
-   * Waits until everything is sent, but not longer than some seconds without progress, and keeps the rest in the spool. A
-   * wait that takes long is told, and what is left is in the spool from then on, should somebody end the process.
+   * Waits until everything is sent, but not longer than some seconds without progress, and keeps the rest in the spool.
+   * A wait that takes long is told, and what is left is in the spool from then on, should somebody end the process.
    *
    * @returns How many items are left
    */

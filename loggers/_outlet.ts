@@ -6,8 +6,9 @@ const MOST_HELD = 100_000;
 const PAUSE = 1000;
 
 /**
- * Writes what a logger is given, in order and in the background. A disk that is full or gone is no reason to end training:
- * it is said once and loudly, what could not be written is held and tried again, and at the end it is said what is lost.
+ * Writes what a logger is given, in order and in the background. A disk that is full or gone is no reason to end
+ * training: it is said once and loudly, what could not be written is held and tried again, and at the end it is said
+ * what is lost.
  */
 export class Outlet<Item> {
   readonly #who: string;

@@ -10,8 +10,8 @@ export interface SpoolHeader {
 }
 
 /**
- * What could not be sent yet, in a file: a header, then an item a line, and notes of how many of these are sent. Whoever
- * reads it later, this process or another one, goes on behind the last note.
+ * What could not be sent yet, in a file: a header, then an item a line, and notes of how many of these are sent.
+ * Whoever reads it later, this process or another one, goes on behind the last note.
  */
 export class Spool<Item> {
   /** Where it is. */

@@ -14,8 +14,8 @@ export const HEADER: Uint8Array<ArrayBuffer> = Uint8Array.of(0x3a, 0x57, 0x26, 0
 const KIND = { whole: 1, first: 2, middle: 3, last: 4 } as const;
 
 /**
- * A record as the file holds it from some place on: in chunks that never cross a block, each with a checksum over its kind
- * and data. This is the log of LevelDB, but with a plain CRC-32.
+ * A record as the file holds it from some place on: in chunks that never cross a block, each with a checksum over its
+ * kind and data. This is the log of LevelDB, but with a plain CRC-32.
  */
 export function chunks(record: Uint8Array, offset: number): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];

@@ -19,9 +19,9 @@ export interface CometLoggerOptions extends RemoteLoggerOptions {
 }
 
 /**
- * Sends an experiment to Comet by its REST API v2, in the background. The key comes from `COMET_API_KEY` in the environment,
- * and from nowhere else; `COMET_URL_OVERRIDE` names another server. One request holds one number, as the API has it, so rows
- * of many metrics take a while: log less often, or expect `finalize` to hand over to the spool.
+ * Sends an experiment to Comet by its REST API v2, in the background. The key comes from `COMET_API_KEY` in the
+ * environment, and from nowhere else; `COMET_URL_OVERRIDE` names another server. One request holds one number, as the
+ * API has it, so rows of many metrics take a while: log less often, or expect `finalize` to hand over to the spool.
  *
  * It was run against a local server that enforces the documented limits, not against the service itself.
  *

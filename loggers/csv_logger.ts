@@ -18,10 +18,10 @@ type Row = Readonly<Record<string, number>>;
 type Item = { readonly row: Row; readonly names: readonly string[] } | { readonly rewindTo: number };
 
 /**
- * Writes metrics to `metrics.csv`: a row for each moment, a column for each metric, empty where there is none. Every row
- * carries step, batch, epoch and seconds; NaN and infinities are `NaN`, `Infinity` and `-Infinity`. Hyperparameters go to
- * `hparams.json`, pictures and the like to files in `media`. A version that exists already is gone on with: its rows stay,
- * but for those that a run resumed from a checkpoint makes once more.
+ * Writes metrics to `metrics.csv`: a row for each moment, a column for each metric, empty where there is none. Every
+ * row carries step, batch, epoch and seconds; NaN and infinities are `NaN`, `Infinity` and `-Infinity`. Hyperparameters
+ * go to `hparams.json`, pictures and the like to files in `media`. A version that exists already is gone on with: its
+ * rows stay, but for those that a run resumed from a checkpoint makes once more.
  *
  * @example
  * ```ts

@@ -14,8 +14,8 @@ interface MediaFile {
 }
 
 /**
- * A logger whose run is a folder: `saveDir/name/version`. Pictures, texts, histograms and tables go to files in its folder
- * `media`, named after their step; a logger that has a better place for them overrides these methods.
+ * A logger whose run is a folder: `saveDir/name/version`. Pictures, texts, histograms and tables go to files in its
+ * folder `media`, named after their step; a logger that has a better place for them overrides these methods.
  */
 export abstract class FolderLogger implements Logger {
   readonly #folder: RunFolder;
@@ -87,7 +87,9 @@ export abstract class FolderLogger implements Logger {
     await this.#give(mediaName(name, `${step}.txt`), text);
   }
 
-  /** Writes how the finite values of a tensor are distributed as `media/NAME_STEP.json`; they are counted on the device. */
+  /**
+   * Writes how the finite values of a tensor are distributed as `media/NAME_STEP.json`; they are counted on the device.
+   */
   async logHistogram(name: string, values: Tensor, { step }: MediaPoint): Promise<void> {
     await this.#give(mediaName(name, `${step}.json`), json(await histogramOf(values)));
   }

@@ -15,10 +15,10 @@ export type JSONLLoggerOptions = RunFolderOptions;
 type Item = { readonly line: string; readonly key: RowKey | null } | { readonly rewindTo: number };
 
 /**
- * Writes metrics to `metrics.jsonl`: a JSON object a line, with step, batch, epoch, seconds and the metrics of that moment.
- * Numbers that JSON does not have are the texts `"NaN"`, `"Infinity"` and `"-Infinity"`. Hyperparameters are a line, too;
- * pictures and the like go to files in `media`. A version that exists already is gone on with: its lines stay, but for rows
- * that a run resumed from a checkpoint makes once more.
+ * Writes metrics to `metrics.jsonl`: a JSON object a line, with step, batch, epoch, seconds and the metrics of that
+ * moment. Numbers that JSON does not have are the texts `"NaN"`, `"Infinity"` and `"-Infinity"`. Hyperparameters are a
+ * line, too; pictures and the like go to files in `media`. A version that exists already is gone on with: its lines
+ * stay, but for rows that a run resumed from a checkpoint makes once more.
  *
  * @example
  * ```ts

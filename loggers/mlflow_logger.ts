@@ -22,8 +22,8 @@ export interface MLflowLoggerOptions extends RemoteLoggerOptions {
 
 /**
  * Sends a run to an MLflow tracking server by its REST API 2.0, in the background. Access is proven by
- * `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, in the environment. Pictures, texts,
- * histograms, tables and checkpoints become artifacts where the server takes them itself (`mlflow-artifacts:`).
+ * `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, in the environment. Pictures,
+ * texts, histograms, tables and checkpoints become artifacts where the server takes them itself (`mlflow-artifacts:`).
  *
  * It was run against a local server that enforces the documented limits, not against MLflow itself.
  *

@@ -30,16 +30,16 @@ export interface RemoteLoggerOptions {
   /** Stands before the name of each metric; default nothing. */
   prefix?: string;
   /**
-   * Which checkpoints are sent: `false` (default) none, `true` those that are left when training ends, `"all"` each when it is
-   * saved.
+   * Which checkpoints are sent: `false` (default) none, `true` those that are left when training ends, `"all"` each
+   * when it is saved.
    */
   logModel?: boolean | "all";
   /**
    * Seconds without progress for which the end of training waits for the server; default 10. Progress is an entry that
-   * it has taken, so a slow one gets everything, however long that takes; a wait of more than 5 seconds is told. When the time is
-   * over, the request under way is broken off, and what is left stays in a file below `saveDir/unsent`, which a warning names and
-   * {@link replaySpool} sends; a file that is uploaded has as long as its size wants; 0 waits for none,
-   * infinity for all.
+   * it has taken, so a slow one gets everything, however long that takes; a wait of more than 5 seconds is told. When
+   * the time is over, the request under way is broken off, and what is left stays in a file below `saveDir/unsent`,
+   * which a warning names and {@link replaySpool} sends; a file that is uploaded has as long as its size wants; 0 waits
+   * for none, infinity for all.
    */
   flushSeconds?: number;
 }
@@ -54,8 +54,8 @@ let spools = 0;
 /**
  * A logger that sends to a service over HTTP. Rows go into a queue and are sent in the background in batches; training
  * never waits for a server and never fails with it. While one is away, rows are kept in a file below
- * `saveDir/unsent` and sent when it is back, or later by {@link replaySpool}. What answers but is not the service, such as a
- * login page, ends sending: it is told once, and all that comes goes to that file.
+ * `saveDir/unsent` and sent when it is back, or later by {@link replaySpool}. What answers but is not the service, such
+ * as a login page, ends sending: it is told once, and all that comes goes to that file.
  */
 export abstract class RemoteLogger implements Logger {
   readonly #service: RunService;
@@ -136,8 +136,8 @@ export abstract class RemoteLogger implements Logger {
   }
 
   /**
-   * Sends the hyperparameters; nested ones get names such as `optimizer/lr`. One that was sent before with the same value is
-   * left out.
+   * Sends the hyperparameters; nested ones get names such as `optimizer/lr`. One that was sent before with the same
+   * value is left out.
    */
   logHyperparams(params: Readonly<Record<string, unknown>>): void {
     const all = Object.entries(flattened(params)).map(([name, value]) => this.#service.param(name, String(value)));

@@ -14,22 +14,25 @@ const SERVICES: Readonly<Record<string, (run: Readonly<Record<string, unknown>>)
 
 /** How long {@link replaySpool} tries. */
 export interface ReplayOptions {
-  /** Seconds in which the server must take at least one entry, or it is given up; default 30. Infinity tries for ever. */
+  /**
+   * Seconds in which the server must take at least one entry, or it is given up; default 30. Infinity tries for ever.
+   */
   seconds?: number;
 }
 
 /**
- * Sends what a logger could not, from the file that it named in its warning, to the same run. Access is proven as the logger
- * does it. What is sent is noted in the file: whoever is cut off goes on there, and only an entry that was under way may
- * arrive twice. The file is removed when nothing is left. Use it when the run that writes the file is over.
+ * Sends what a logger could not, from the file that it named in its warning, to the same run. Access is proven as the
+ * logger does it. What is sent is noted in the file: whoever is cut off goes on there, and only an entry that was under
+ * way may arrive twice. The file is removed when nothing is left. Use it when the run that writes the file is over.
  *
- * A server that is away, that does not accept the key, or that something else answers for is no error: it is told on the
- * error stream, and the entries stay in the file.
+ * A server that is away, that does not accept the key, or that something else answers for is no error: it is told on
+ * the error stream, and the entries stay in the file.
  *
  * @param path The file, below `unsent` in the logger's `saveDir`
  * @param options How long a server is waited for
- * @returns How many entries are left in the file: 0 when the service has taken all that it takes. Entries that it refuses
- *   (a value that cannot be changed, a file that is too large) are told and left out, now and later, and do not count
+ * @returns How many entries are left in the file: 0 when the service has taken all that it takes. Entries that it
+ *   refuses (a value that cannot be changed, a file that is too large) are told and left out, now and later, and do not
+ *   count
  * @throws {FileError} If there is no such file
  * @throws {TypeError} If it is no spool, or an option does not exist
  * @throws {RangeError} If `seconds` is negative

@@ -32,9 +32,10 @@ export interface TensorBoardLoggerOptions extends RunFolderOptions {
 let files = 0;
 
 /**
- * Writes event files that TensorBoard shows: metrics of every row, hyperparameters, and, where you log them, pictures, texts,
- * histograms and tables (as Markdown). Every value is written as soon as it comes, in whole records. A run that is resumed
- * writes a file of its own, which tells TensorBoard to forget what comes after the checkpoint in those before.
+ * Writes event files that TensorBoard shows: metrics of every row, hyperparameters, and, where you log them, pictures,
+ * texts, histograms and tables (as Markdown). Every value is written as soon as it comes, in whole records. A run that
+ * is resumed writes a file of its own, which tells TensorBoard to forget what comes after the checkpoint in those
+ * before.
  *
  * @example
  * ```ts

@@ -45,15 +45,16 @@ export interface WandbLoggerOptions {
   /** Stands before the name of each metric; default nothing. */
   prefix?: string;
   /**
-   * Whether nothing leaves the machine; default true. `false` is experimental: rows, configuration, files and the end of the run
-   * are also sent to the service, with the key in `WANDB_API_KEY`, by the protocol of W&B's own client, which may change.
+   * Whether nothing leaves the machine; default true. `false` is experimental: rows, configuration, files and the end
+   * of the run are also sent to the service, with the key in `WANDB_API_KEY`, by the protocol of W&B's own client,
+   * which may change.
    */
   offline?: boolean;
   /**
    * Seconds without progress for which the end of training waits for the service; default 10. Progress is an entry that
-   * it has taken, so a slow one gets everything, however long that takes; a wait of more than 5 seconds is told. When the
-   * time is over, the request under way is broken off, and a warning says how `wandb sync` uploads what is missing: the run's
-   * folder has everything; 0 waits for none, infinity for all.
+   * it has taken, so a slow one gets everything, however long that takes; a wait of more than 5 seconds is told. When
+   * the time is over, the request under way is broken off, and a warning says how `wandb sync` uploads what is missing:
+   * the run's folder has everything; 0 waits for none, infinity for all.
    */
   flushSeconds?: number;
 }
@@ -65,11 +66,12 @@ interface Entry {
 }
 
 /**
- * Writes a run of Weights & Biases offline: a folder `wandb/offline-run-…` that `wandb sync` uploads. Nothing leaves the
- * machine unless `offline: false` says so, which is experimental. The format is W&B's own, as wandb 0.30.0 writes it.
+ * Writes a run of Weights & Biases offline: a folder `wandb/offline-run-…` that `wandb sync` uploads. Nothing leaves
+ * the machine unless `offline: false` says so, which is experimental. The format is W&B's own, as wandb 0.30.0 writes
+ * it.
  *
- * Every row counts a step of its own, as W&B wants it; `trainer/global_step` is the x axis of all metrics. Texts are tables
- * with one cell, as Lightning logs them.
+ * Every row counts a step of its own, as W&B wants it; `trainer/global_step` is the x axis of all metrics. Texts are
+ * tables with one cell, as Lightning logs them.
  *
  * @example
  * ```ts

@@ -39,8 +39,8 @@ import { fail, type ResolvedTask, resolveTask, type Task, type TaskRules } from 
 /** Which thresholds a curve has. */
 export interface ThresholdOptions {
   /**
-   * Number of equally spaced thresholds from 0 to 1, or the thresholds. Without it every score is one: exact, but all scores
-   * are kept on the device until `reset`.
+   * Number of equally spaced thresholds from 0 to 1, or the thresholds. Without it every score is one: exact, but all
+   * scores are kept on the device until `reset`.
    */
   thresholds?: number | readonly number[];
 }
@@ -72,8 +72,8 @@ export interface Scored {
 
 /**
  * What metrics of scores and thresholds have in common. Without thresholds it keeps scores (`preds` [N, K]) and targets
- * (1 yes, 0 no, −1 does not count); with T of them it counts, for either kind of target, how many thresholds are reached
- * (`bins` [K, 2, T + 1]).
+ * (1 yes, 0 no, −1 does not count); with T of them it counts, for either kind of target, how many thresholds are
+ * reached (`bins` [K, 2, T + 1]).
  */
 export abstract class CurveMetric<Value = Tensor> extends Metric<[preds: Tensor, target: Tensor], Value> {
   /** The task, with its defaults. */
@@ -230,7 +230,10 @@ export function ordered({ scores, positive, negative }: Scored): Scored {
   return { scores: sorted, positive: ne(of(positive), 0), negative: ne(of(negative), 0) };
 }
 
-/** Counts after each group of equal scores, falling. There are as many places as scores; those left over repeat the last. */
+/**
+ * Counts after each group of equal scores, falling. There are as many places as scores; those left over repeat the
+ * last.
+ */
 function pointsOf(scored: Scored): Points {
   const { scores, positive, negative } = ordered(scored), [size, rows] = scores.shape;
   const before = narrow(scores, { dim: 1, start: 0, length: rows - 1 });

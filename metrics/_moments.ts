@@ -18,8 +18,8 @@ export interface Moments {
 }
 
 /**
- * What metrics of two variables have in common: their moments, joined so that nothing cancels out however far the values
- * are from 0 (Chan, Golub, LeVeque, 1983).
+ * What metrics of two variables have in common: their moments, joined so that nothing cancels out however far the
+ * values are from 0 (Chan, Golub, LeVeque, 1983).
  */
 export abstract class MomentsMetric extends Metric<[preds: Tensor, target: Tensor]> {
   #outputs: number;

@@ -11,8 +11,8 @@ import { fail } from "./task.ts";
 /** How a NaN is met. */
 export interface NanOptions {
   /**
-   * `"ignore"` leaves NaN out (the default), `"disable"` lets it through, a number takes its place. torchmetrics' `"warn"` and
-   * `"error"` would have to read every batch back and do not exist.
+   * `"ignore"` leaves NaN out (the default), `"disable"` lets it through, a number takes its place. torchmetrics'
+   * `"warn"` and `"error"` would have to read every batch back and do not exist.
    */
   nanStrategy?: "ignore" | "disable" | number;
 }
@@ -88,7 +88,9 @@ export class MeanMetric extends Aggregator<[value: Value, weight?: Value]> {
     this.join("weight", sum(weights));
   }
 
-  /** A NaN on either side takes the other with it: both are left out, or the number takes its place with a weight of 1. */
+  /**
+   * A NaN on either side takes the other with it: both are left out, or the number takes its place with a weight of 1.
+   */
   #paired(values: Tensor, weights: Tensor): { values: Tensor; weights: Tensor } {
     const shape = broadcastShapes("MeanMetric", [values.shape, weights.shape]);
     if (this.nan === "disable") return { values, weights: expand(weights, shape) };

@@ -135,8 +135,8 @@ export class CalibrationError extends Metric<[preds: Tensor, target: Tensor]> {
 }
 
 /**
- * The mean hinge loss, max(0, 1 − margin) (Crammer and Singer, 2001). Scores outside of 0 to 1 are made probabilities, as
- * torchmetrics does. Not for labels.
+ * The mean hinge loss, max(0, 1 − margin) (Crammer and Singer, 2001). Scores outside of 0 to 1 are made probabilities,
+ * as torchmetrics does. Not for labels.
  *
  * @example
  * ```ts

@@ -17,8 +17,8 @@ export interface MetricCollectionOptions {
 export type Metrics<Inputs extends readonly unknown[]> = Readonly<Record<string, Metric<Inputs, Tensor>>>;
 
 /**
- * Metrics that take the same batches. Those that remember the same (accuracy, precision, recall of one task, …) share it, so
- * that each batch is counted once.
+ * Metrics that take the same batches. Those that remember the same (accuracy, precision, recall of one task, …) share
+ * it, so that each batch is counted once.
  *
  * `this.logDict(collection)` in a `LightningModule` logs each of them.
  *

@@ -104,8 +104,8 @@ export class AUROC extends AreaMetric {
 }
 
 /**
- * The mean of precisions, each weighted by how much recall it adds: the area under the precision-recall curve. The default
- * average is `"macro"`, over the classes that occur; `"micro"` is for labels.
+ * The mean of precisions, each weighted by how much recall it adds: the area under the precision-recall curve. The
+ * default average is `"macro"`, over the classes that occur; `"micro"` is for labels.
  *
  * @example
  * ```ts
@@ -230,8 +230,8 @@ function grouped(scores: number[], positive: number[], negative: number[]): Host
 }
 
 /**
- * The curve of true against false positive rates, one for each class or label (a single one for yes or no). It is read to
- * the host, so that `compute` gives a promise.
+ * The curve of true against false positive rates, one for each class or label (a single one for yes or no). It is read
+ * to the host, so that `compute` gives a promise.
  *
  * @example
  * ```ts
@@ -271,8 +271,8 @@ export class ROC extends HostCurve<RocCurve> {
 }
 
 /**
- * The curve of precision against recall, one for each class or label (a single one for yes or no). It is read to the host,
- * so that `compute` gives a promise.
+ * The curve of precision against recall, one for each class or label (a single one for yes or no). It is read to the
+ * host, so that `compute` gives a promise.
  *
  * @example
  * ```ts

@@ -5,7 +5,9 @@ import { once } from "./metric.ts";
 import { fail, oneOf } from "./task.ts";
 import { MomentsMetric } from "./_moments.ts";
 
-/** How values of outputs become one: their mean, all of them, or their mean weighted by the variances of the targets. */
+/**
+ * How values of outputs become one: their mean, all of them, or their mean weighted by the variances of the targets.
+ */
 export type Multioutput = "uniform_average" | "raw_values" | "variance_weighted";
 
 /** Options of {@link ExplainedVariance}. */
@@ -86,8 +88,8 @@ export class R2Score extends MomentsMetric {
 }
 
 /**
- * The share of the targets' variance that is left in the differences, 1 − Var(y − x) / Var(y). Inputs are [N], or [N, K] for
- * K outputs.
+ * The share of the targets' variance that is left in the differences, 1 − Var(y − x) / Var(y). Inputs are [N], or [N,
+ * K] for K outputs.
  *
  * @example
  * ```ts

@@ -74,8 +74,8 @@ function disposeAll(values: Values): void {
 
 /**
  * A number about predictions that grows over batches, in the manner of torchmetrics: {@link update} takes a batch,
- * {@link compute} gives the value over all batches since the last {@link reset}, {@link forward} does both and gives the
- * value of the batch alone. Everything stays on the device, and nothing is read before someone reads the value.
+ * {@link compute} gives the value over all batches since the last {@link reset}, {@link forward} does both and gives
+ * the value of the batch alone. Everything stays on the device, and nothing is read before someone reads the value.
  *
  * A metric that is a property of a `LightningModule` can be logged as it is: `this.log("acc", this.acc)`.
  *

@@ -279,8 +279,8 @@ export class HammingDistance extends StatScoresMetric {
 }
 
 /**
- * True positives, false positives, true negatives, false negatives and support (tp + fn) along the last axis. The default
- * average is `"micro"`.
+ * True positives, false positives, true negatives, false negatives and support (tp + fn) along the last axis. The
+ * default average is `"micro"`.
  *
  * @example
  * ```ts

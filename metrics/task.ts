@@ -1,12 +1,15 @@
 import { checkNames, show } from "../device/option_names.ts";
 
 /**
- * How values of classes (or labels) become one: over all decisions at once, as their mean, as their mean weighted by how
- * often each class occurs in the targets, or not at all.
+ * How values of classes (or labels) become one: over all decisions at once, as their mean, as their mean weighted by
+ * how often each class occurs in the targets, or not at all.
  */
 export type Average = "micro" | "macro" | "weighted" | "none";
 
-/** Yes or no. Predictions are probabilities, logits (known by a value outside of 0 to 1) or labels 0 and 1, of any shape. */
+/**
+ * Yes or no. Predictions are probabilities, logits (known by a value outside of 0 to 1) or labels 0 and 1, of any
+ * shape.
+ */
 export interface BinaryTask {
   /** The kind of task. */
   task: "binary";

@@ -1,7 +1,7 @@
 /**
  * Makes the columns of a matrix orthonormal by Householder reflections: the Q of its QR decomposition with a positive
- * diagonal of R, so that Q of a matrix of normal numbers is uniform among orthogonal matrices (Mezzadri, "How to generate
- * random matrices from the classical compact groups", 2007).
+ * diagonal of R, so that Q of a matrix of normal numbers is uniform among orthogonal matrices (Mezzadri, "How to
+ * generate random matrices from the classical compact groups", 2007).
  *
  * @param a Row-major, `rows` × `columns` with rows ≥ columns; overwritten
  * @returns Q, row-major, `rows` × `columns`

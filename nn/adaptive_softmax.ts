@@ -26,10 +26,10 @@ export interface AdaptiveLogSoftmaxOptions {
 }
 
 /**
- * A softmax over many classes, sorted from frequent to rare: frequent ones have logits of their own, rare ones share the logit
- * of a cluster, within which they are told apart from fewer features (Grave and others, "Efficient softmax approximation for
- * GPUs", 2017). It saves parameters: how many samples fall into a cluster is known to the device alone, so every cluster looks
- * at all of them.
+ * A softmax over many classes, sorted from frequent to rare: frequent ones have logits of their own, rare ones share
+ * the logit of a cluster, within which they are told apart from fewer features (Grave and others, "Efficient softmax
+ * approximation for GPUs", 2017). It saves parameters: how many samples fall into a cluster is known to the device
+ * alone, so every cluster looks at all of them.
  *
  * Names of the state are PyTorch's: `head.weight`, `tail.0.0.weight`, `tail.0.1.weight`, …
  *

@@ -40,7 +40,10 @@ export interface MultiheadAttentionOptions {
 export interface AttentionCallOptions {
   /** Keys that nobody may look at: true in [batch, keyLength], or numbers that are added to the scores. */
   keyPaddingMask?: Tensor | null;
-  /** Pairs that may not be: true in [length, keyLength] or [batch · heads, length, keyLength], or numbers that are added. */
+  /**
+   * Pairs that may not be: true in [length, keyLength] or [batch · heads, length, keyLength], or numbers that are
+   * added.
+   */
   attnMask?: Tensor | null;
   /** Whether a query may only look at keys up to its own place; default false. */
   isCausal?: boolean;
@@ -66,8 +69,8 @@ interface MaskNames {
 }
 
 /**
- * Attention with several heads: queries, keys and values are projected, each head mixes the values by softmax(q·kᵀ / √d), and
- * the heads' results are projected together (Vaswani and others, "Attention is all you need", 2017). With
+ * Attention with several heads: queries, keys and values are projected, each head mixes the values by softmax(q·kᵀ /
+ * √d), and the heads' results are projected together (Vaswani and others, "Attention is all you need", 2017). With
  * `needWeights: false` the matrix of weights is never made: memory grows with the lengths alone.
  *
  * Parameters, by PyTorch's names: `in_proj_weight` [3·embedDim, embedDim] (or `q_proj_weight`, `k_proj_weight`,
@@ -162,7 +165,8 @@ export class MultiheadAttention
    * @param key Shape [batch, keyLength, kdim]
    * @param value Shape [batch, keyLength, vdim]
    * @param options Masks, and whether weights are returned
-   * @returns The result, of the query's shape, and the weights [batch, length, keyLength] (by head: [batch, heads, …]) or `null`
+   * @returns The result, of the query's shape, and the weights [batch, length, keyLength] (by head: [batch, heads, …])
+   *   or `null`
    * @throws {ShapeError} If sizes do not fit
    * @throws {TypeError} If there is no such option, or a mask holds neither booleans nor floats
    */

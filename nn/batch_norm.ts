@@ -174,8 +174,8 @@ export class BatchNorm1d extends BatchNorm {
 }
 
 /**
- * Batch normalisation of images [n, c, height, width]: each channel is normalised to mean 0 and variance 1 over the batch,
- * then scaled and shifted (Ioffe and Szegedy 2015).
+ * Batch normalisation of images [n, c, height, width]: each channel is normalised to mean 0 and variance 1 over the
+ * batch, then scaled and shifted (Ioffe and Szegedy 2015).
  *
  * `weight` and `bias` [c] start as ones and zeros. Buffers: `running_mean`, `running_var`, `num_batches_tracked`.
  *

@@ -187,7 +187,9 @@ export abstract class Convolution extends Module<[x: Tensor], Tensor> {
   }
 }
 
-/** Places before and after the last axis, then the one in front of it, for paddings that the convolution does not know. */
+/**
+ * Places before and after the last axis, then the one in front of it, for paddings that the convolution does not know.
+ */
 function borders(
   padding: readonly number[] | "same" | "valid",
   kernel: readonly number[],
@@ -287,7 +289,10 @@ export class Conv2d extends Convolution {
   }
 }
 
-/** The transposed convolution of signals: it spreads each element by a kernel. `weight` [inChannels, outChannels / groups, kernelSize]. */
+/**
+ * The transposed convolution of signals: it spreads each element by a kernel. `weight` [inChannels, outChannels /
+ * groups, kernelSize].
+ */
 export class ConvTranspose1d extends Convolution {
   readonly #options: Omit<ConvTranspose1dModuleOptions, "bias">;
 
@@ -316,7 +321,10 @@ export class ConvTranspose1d extends Convolution {
   }
 }
 
-/** The transposed convolution of images: it spreads each element by a kernel. `weight` [inChannels, outChannels / groups, height, width]. */
+/**
+ * The transposed convolution of images: it spreads each element by a kernel. `weight` [inChannels, outChannels /
+ * groups, height, width].
+ */
 export class ConvTranspose2d extends Convolution {
   readonly #options: Omit<ConvTranspose2dModuleOptions, "bias">;
 

@@ -1,4 +1,6 @@
-/** Modules that were brought into another type compute with the new parameters and buffers, not with those from before. */
+/**
+ * Modules that were brought into another type compute with the new parameters and buffers, not with those from before.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { backward, randn, select, sum, type Tensor, to } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";

@@ -38,7 +38,8 @@ const OPTION_NAMES: OptionNames<EmbeddingModuleOptions> = {
 };
 
 /**
- * A table of vectors, looked up by id. `weight` [numEmbeddings, embeddingDim] starts normal with mean 0 and deviation 1.
+ * A table of vectors, looked up by id. `weight` [numEmbeddings, embeddingDim] starts normal with mean 0 and deviation
+ * 1.
  *
  * @example
  * ```ts

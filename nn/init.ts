@@ -1,5 +1,6 @@
 /**
- * Initialisers: they give a parameter the values it starts with, in place, and return it. Random ones follow `manualSeed`.
+ * Initialisers: they give a parameter the values it starts with, in place, and return it. Random ones follow
+ * `manualSeed`.
  *
  * Names are those of `torch.nn.init` without the underscore.
  *
@@ -164,7 +165,9 @@ export function xavierUniform(t: Tensor, { gain = 1 }: { gain?: number } = {}): 
   return uniform(t, { a: -b, b });
 }
 
-/** Normal numbers that keep the variance both ways: deviation gain·√(2 / (inputs + outputs)) (Glorot and Bengio 2010). */
+/**
+ * Normal numbers that keep the variance both ways: deviation gain·√(2 / (inputs + outputs)) (Glorot and Bengio 2010).
+ */
 export function xavierNormal(t: Tensor, { gain = 1 }: { gain?: number } = {}): Tensor {
   const { fan_in, fan_out } = fans("xavierNormal", t.shape);
   return normal(t, { std: gain * Math.sqrt(2 / (fan_in + fan_out)) });

@@ -1,4 +1,6 @@
-/** Initialisers: what their numbers are like. Bounds and deviations are those of their papers, as PyTorch computes them. */
+/**
+ * Initialisers: what their numbers are like. Bounds and deviations are those of their papers, as PyTorch computes them.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { manualSeed, type Tensor, zeros } from "../mod.ts";
 import { gpuTest } from "../testing/gpu.ts";

@@ -4,7 +4,8 @@ import { keep } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Keys and values of the places that an attention layer has seen, so that a model that writes on computes each place once.
+ * Keys and values of the places that an attention layer has seen, so that a model that writes on computes each place
+ * once.
  *
  * @example
  * ```ts

@@ -24,8 +24,9 @@ const join = (prefix: string, name: string): string =>
   prefix === "" ? name : name === "" ? prefix : `${prefix}.${name}`;
 
 /**
- * The base of layers and models: it finds parameters, buffers and modules in its own properties, also in arrays, so that
- * names are those that PyTorch gives (`conv1.weight`, `layers.0.bias`). Fields that are `#private` cannot be found.
+ * The base of layers and models: it finds parameters, buffers and modules in its own properties, also in arrays, so
+ * that names are those that PyTorch gives (`conv1.weight`, `layers.0.bias`). Fields that are `#private` cannot be
+ * found.
  *
  * Write `forward`; call it as `model.forward(x)`.
  *
@@ -121,7 +122,10 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
     this.#registered.delete(name);
   }
 
-  /** A parameter by the name it was registered under; one that is computed from others (see `weightNorm`) anew each time. */
+  /**
+   * A parameter by the name it was registered under; one that is computed from others (see `weightNorm`) anew each
+   * time.
+   */
   registeredParameter(name: string): Parameter | null {
     const computed = this.#computed.get(name);
     // Whoever reads a parameter only computes with it.
@@ -246,8 +250,8 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
   }
 
   /**
-   * All parameters and persistent buffers by name, in PyTorch's order. They are the module's own tensors, not copies; one that
-   * stands in two places appears under both names.
+   * All parameters and persistent buffers by name, in PyTorch's order. They are the module's own tensors, not copies;
+   * one that stands in two places appears under both names.
    *
    * @returns Names and tensors
    *
@@ -352,7 +356,8 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
   }
 
   /**
-   * Converts parameters and floating-point buffers, here and below. They become new tensors: make the optimizer afterwards.
+   * Converts parameters and floating-point buffers, here and below. They become new tensors: make the optimizer
+   * afterwards.
    *
    * @param dtype A floating-point type
    * @returns This module
@@ -366,7 +371,8 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
   }
 
   /**
-   * Has a function called after every {@link forward} of this module; what it returns, if anything, takes the output's place.
+   * Has a function called after every {@link forward} of this module; what it returns, if anything, takes the output's
+   * place.
    *
    * @param hook Gets the module, the inputs and the output
    * @returns A function that removes it

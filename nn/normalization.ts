@@ -93,7 +93,10 @@ export interface RMSNormModuleOptions {
   elementwiseAffine?: boolean;
 }
 
-/** Divides the last axes of each sample by the root of their mean square (Zhang and Sennrich 2019). `weight` starts as ones. */
+/**
+ * Divides the last axes of each sample by the root of their mean square (Zhang and Sennrich 2019). `weight` starts as
+ * ones.
+ */
 export class RMSNorm extends Module<[x: Tensor], Tensor> {
   /** The last axes, over which is normalised. */
   readonly normalizedShape: Shape;

@@ -5,8 +5,8 @@ import { Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * A tensor that a module learns: a leaf that requires gradients and outlives every scope. Optimizers change its value in
- * place.
+ * A tensor that a module learns: a leaf that requires gradients and outlives every scope. Optimizers change its value
+ * in place.
  *
  * @example
  * ```ts

@@ -7,8 +7,8 @@ import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
 /**
- * How a parameter is computed from others that are learned in its place: write `forward`, and `rightInverse`, which says
- * where they start.
+ * How a parameter is computed from others that are learned in its place: write `forward`, and `rightInverse`, which
+ * says where they start.
  *
  * @example
  * ```ts
@@ -91,9 +91,10 @@ class Parametrizations extends Module<[], never> {
 const known = new WeakMap<Module, Parametrizations>();
 
 /**
- * Has a parameter of a module computed from others. The module's property then gives the computed value, anew each time it
- * is read. What is learned stands under PyTorch's names: `parametrizations.weight.original`, or `original0`, `original1` and
- * so on. Make the optimizer afterwards. A second parametrization of the same parameter works on what the first one gives.
+ * Has a parameter of a module computed from others. The module's property then gives the computed value, anew each time
+ * it is read. What is learned stands under PyTorch's names: `parametrizations.weight.original`, or `original0`,
+ * `original1` and so on. Make the optimizer afterwards. A second parametrization of the same parameter works on what
+ * the first one gives.
  *
  * @param module The module
  * @param name A property that holds a parameter, or the name of a registered one, such as an LSTM's `weight_hh_l0`

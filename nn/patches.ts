@@ -39,7 +39,9 @@ export class Unfold extends Module<[x: Tensor], Tensor> {
   }
 }
 
-/** Adds patches where they lie in an image: [n, c · kernelHeight · kernelWidth, patches] becomes [n, c, …outputSize]. */
+/**
+ * Adds patches where they lie in an image: [n, c · kernelHeight · kernelWidth, patches] becomes [n, c, …outputSize].
+ */
 export class Fold extends Module<[x: Tensor], Tensor> {
   readonly #options: FoldOptions;
 

@@ -53,8 +53,9 @@ export interface RotaryEmbeddingOptions {
 }
 
 /**
- * Turns pairs of features by an angle that grows with the place, so that scores of queries and keys depend on their distance
- * alone (Su and others, "RoFormer: enhanced transformer with rotary position embedding", 2021). It has no parameters.
+ * Turns pairs of features by an angle that grows with the place, so that scores of queries and keys depend on their
+ * distance alone (Su and others, "RoFormer: enhanced transformer with rotary position embedding", 2021). It has no
+ * parameters.
  *
  * @example
  * ```ts
@@ -126,8 +127,8 @@ export interface SinusoidalPositionsOptions {
 }
 
 /**
- * Adds sines and cosines of the place, of growing wave lengths (Vaswani and others, "Attention is all you need", 2017, section
- * 3.5). It has no parameters.
+ * Adds sines and cosines of the place, of growing wave lengths (Vaswani and others, "Attention is all you need", 2017,
+ * section 3.5). It has no parameters.
  *
  * @example
  * ```ts

@@ -42,8 +42,8 @@ export interface LSTMModuleOptions extends RecurrentModuleOptions {
 /** Options of a recurrent layer's `forward`. */
 export interface RecurrentCallOptions {
   /**
-   * How many times each row has, [batch]: states stop there, outputs behind are 0, and the walk backwards starts there. It
-   * takes the place of PyTorch's packed sequences; rows need no order.
+   * How many times each row has, [batch]: states stop there, outputs behind are 0, and the walk backwards starts there.
+   * It takes the place of PyTorch's packed sequences; rows need no order.
    */
   lengths?: readonly number[] | Tensor;
 }
@@ -217,8 +217,8 @@ function joined(outputs: readonly Tensor[]): Tensor {
 }
 
 /**
- * Long short-term memory (Hochreiter and Schmidhuber, 1997): with the gates i, f, g, o of W_ih·x + b_ih + W_hh·h + b_hh,
- * c' = σ(f)·c + σ(i)·tanh(g) and h' = σ(o)·tanh(c').
+ * Long short-term memory (Hochreiter and Schmidhuber, 1997): with the gates i, f, g, o of W_ih·x + b_ih + W_hh·h +
+ * b_hh, c' = σ(f)·c + σ(i)·tanh(g) and h' = σ(o)·tanh(c').
  *
  * Parameters carry PyTorch's names (`weight_ih_l0`, `weight_hh_l0_reverse`, …) and start uniform in ±1/√hiddenSize. The
  * input's products of all times are one, and each time is one kernel.
@@ -255,8 +255,8 @@ export class LSTM extends RecurrentLayer<
    * Runs the layer.
    *
    * @param input [time, batch, inputSize], with `batchFirst` [batch, time, inputSize], or [time, inputSize]
-   * @param state First states [layers · directions, batch, projSize or hiddenSize] and cells [layers · directions, batch,
-   *   hiddenSize]; default zeros
+   * @param state First states [layers · directions, batch, projSize or hiddenSize] and cells [layers · directions,
+   *   batch, hiddenSize]; default zeros
    * @param options Lengths of the rows
    * @returns The last layer's states [time, batch, features · directions], and the last state and cell of each layer
    * @throws {ShapeError} If a shape does not fit

@@ -195,8 +195,8 @@ export class Bilinear extends Module<[x1: Tensor, x2: Tensor], Tensor> {
 export type EmbeddingBagModuleOptions = Pick<EmbeddingBagOptions, "mode">;
 
 /**
- * A table of vectors of which bags of ids give the mean, sum or maximum. `weight` starts normal with mean 0 and deviation
- * 1.
+ * A table of vectors of which bags of ids give the mean, sum or maximum. `weight` starts normal with mean 0 and
+ * deviation 1.
  *
  * @example
  * ```ts

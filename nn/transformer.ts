@@ -160,8 +160,8 @@ const CALL_NAMES: OptionNames<TransformerCallOptions> = {
 };
 
 /**
- * A transformer: an encoder and a decoder, each with a normalisation of its result (Vaswani and others, "Attention is all you
- * need", 2017). Parameters: `encoder.layers.0.…`, `encoder.norm.…`, `decoder.layers.0.…`, `decoder.norm.…`.
+ * A transformer: an encoder and a decoder, each with a normalisation of its result (Vaswani and others, "Attention is
+ * all you need", 2017). Parameters: `encoder.layers.0.…`, `encoder.norm.…`, `decoder.layers.0.…`, `decoder.norm.…`.
  *
  * @example
  * ```ts

@@ -143,8 +143,8 @@ const normOf = (dModel: number, { layerNormEps = 1e-5, bias = true }: Transforme
   new LayerNorm(dModel, { eps: layerNormEps, bias });
 
 /**
- * A layer of a transformer's encoder: self-attention, then two linear layers, each with what goes past it and a normalisation
- * (Vaswani and others, "Attention is all you need", 2017).
+ * A layer of a transformer's encoder: self-attention, then two linear layers, each with what goes past it and a
+ * normalisation (Vaswani and others, "Attention is all you need", 2017).
  *
  * Parameters, by PyTorch's names: `self_attn.…`, `linear1.…`, `linear2.…`, `norm1.…`, `norm2.…`.
  *
@@ -215,8 +215,8 @@ export class TransformerEncoderLayer extends TransformerLayer<[src: Tensor, opti
 }
 
 /**
- * A layer of a transformer's decoder: self-attention, attention to the encoder's result, then two linear layers, each with what
- * goes past it and a normalisation.
+ * A layer of a transformer's decoder: self-attention, attention to the encoder's result, then two linear layers, each
+ * with what goes past it and a normalisation.
  *
  * Parameters, by PyTorch's names: `self_attn.…`, `multihead_attn.…`, `linear1.…`, `linear2.…`, `norm1.…` to `norm3.…`.
  *

@@ -135,8 +135,8 @@ class SpectralNorm extends Parametrization {
 }
 
 /**
- * Divides a weight by its largest singular value, so that the layer stretches nothing: w / σ(w), with σ by power iteration
- * (Miyato and others, 2018). Make the optimizer afterwards.
+ * Divides a weight by its largest singular value, so that the layer stretches nothing: w / σ(w), with σ by power
+ * iteration (Miyato and others, 2018). Make the optimizer afterwards.
  *
  * @param module The module
  * @param options The parameter, its axis of outputs, and the iteration

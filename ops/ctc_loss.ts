@@ -37,9 +37,9 @@ function lengths(what: string, given: Tensor | readonly number[], n: number): Te
 }
 
 /**
- * Connectionist temporal classification: −ln of the probability of all ways in which a sequence of classes and blanks reads
- * as the target (Graves and others, 2006). The sum over ways is taken time by time, in logarithms, in differentiable
- * functions.
+ * Connectionist temporal classification: −ln of the probability of all ways in which a sequence of classes and blanks
+ * reads as the target (Graves and others, 2006). The sum over ways is taken time by time, in logarithms, in
+ * differentiable functions.
  *
  * @param logProbs Log-probabilities, [time, n, classes]
  * @param targets Labels, i32 [n, longest]; what lies behind a target's length is ignored

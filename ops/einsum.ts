@@ -17,9 +17,9 @@ interface Named {
 }
 
 /**
- * Products of tensors, summed over axes, in Einstein's notation: `"ij,jk->ik"` is a matrix product. Letters name axes; those
- * missing after the arrow are summed; without an arrow the letters that appear once remain, in alphabetical order; `...`
- * stands for any axes, which broadcast.
+ * Products of tensors, summed over axes, in Einstein's notation: `"ij,jk->ik"` is a matrix product. Letters name axes;
+ * those missing after the arrow are summed; without an arrow the letters that appear once remain, in alphabetical
+ * order; `...` stands for any axes, which broadcast.
  *
  * Tensors are taken from left to right, two at a time; what is summed becomes a matrix product.
  *

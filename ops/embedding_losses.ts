@@ -105,8 +105,8 @@ export function cosineEmbeddingLoss(
 }
 
 /**
- * Asks that each anchor is nearer to its positive than to its negative: max(0, d(anchor, positive) − d(anchor, negative) +
- * margin).
+ * Asks that each anchor is nearer to its positive than to its negative: max(0, d(anchor, positive) − d(anchor,
+ * negative) + margin).
  *
  * @param anchor Vectors along the last axis
  * @param positive Vectors that belong with them

@@ -27,10 +27,10 @@ function round(x: Tensor, shift: number): [q: Tensor, r: Tensor] {
 const ROUNDING = 2 ** -24;
 
 /**
- * Q with orthonormal columns and an upper triangle R, with Q·R = x: PyTorch's "reduced" mode. R has a positive diagonal, which
- * makes both unique (Householder's way, PyTorch's, leaves signs to chance). Made of products and Cholesky factors in three
- * rounds, the first of them shifted (Fukaya and others, "Shifted Cholesky QR for computing the QR factorization of
- * ill-conditioned matrices", 2020), in f32 arithmetic.
+ * Q with orthonormal columns and an upper triangle R, with Q·R = x: PyTorch's "reduced" mode. R has a positive
+ * diagonal, which makes both unique (Householder's way, PyTorch's, leaves signs to chance). Made of products and
+ * Cholesky factors in three rounds, the first of them shifted (Fukaya and others, "Shifted Cholesky QR for computing
+ * the QR factorization of ill-conditioned matrices", 2020), in f32 arithmetic.
  *
  * @param x Shape [..., m, n], floating-point, whose first min(m, n) columns are independent
  * @returns Q [..., m, min(m, n)] and R [..., min(m, n), n]; not finite where columns depend on each other

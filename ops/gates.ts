@@ -93,8 +93,8 @@ export interface GumbelSoftmaxOptions {
 }
 
 /**
- * Samples from a categorical distribution so that gradients flow: softmax of (logits + Gumbel noise) / tau (Jang, Gu and
- * Poole, 2017). It follows `manualSeed`.
+ * Samples from a categorical distribution so that gradients flow: softmax of (logits + Gumbel noise) / tau (Jang, Gu
+ * and Poole, 2017). It follows `manualSeed`.
  *
  * @param logits Any shape, floating-point
  * @param options Temperature, whether hard, the axis

@@ -9,8 +9,8 @@ export interface LinearOptions {
 }
 
 /**
- * Multiplies the last axis by a weight matrix, x·wᵀ + bias, as `torch.nn.functional.linear` does. The bias is added before
- * a 16-bit result is rounded, and what follows element by element is computed by the same kernel.
+ * Multiplies the last axis by a weight matrix, x·wᵀ + bias, as `torch.nn.functional.linear` does. The bias is added
+ * before a 16-bit result is rounded, and what follows element by element is computed by the same kernel.
  *
  * @param x Shape [..., inFeatures]
  * @param weight Shape [outFeatures, inFeatures], or [inFeatures]

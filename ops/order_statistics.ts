@@ -31,8 +31,8 @@ function numbers(rows: Tensor, dim: number): { values: Tensor; last: Tensor } {
 }
 
 /**
- * The median of the elements that are numbers; of an even number of them the lower of the two in the middle. NaN where there
- * is none.
+ * The median of the elements that are numbers; of an even number of them the lower of the two in the middle. NaN where
+ * there is none.
  *
  * @param x Any shape
  * @param options The axis, and whether it stays; default: all elements
@@ -99,8 +99,8 @@ export function nanquantile(x: Tensor, q: number | readonly number[], options: Q
 }
 
 /**
- * The elements that occur most often along an axis, and where they stand first. Of several the smallest counts; NaN is never
- * equal to another.
+ * The elements that occur most often along an axis, and where they stand first. Of several the smallest counts; NaN is
+ * never equal to another.
  *
  * @param x Any shape, numbers
  * @param options The axis (default −1), and whether it stays
@@ -121,7 +121,8 @@ export function mode(x: Tensor, options: MedianOptions = {}): [values: Tensor, p
   const { dim = -1, keepdim = false } = options;
   const { x: rows, axis } = alongAxis("mode", x, dim), size = rows.shape[axis];
   const [values, places] = sort(rows, { dim: axis });
-  // Equal elements are neighbours now: a run is as long, up to each of its elements, as that is away from where it begins.
+  // Equal elements are neighbours now: a run is as long, up to each of its elements, as that is away from where it
+  // begins.
   const at = reshape(arange(size), rows.shape.map((_, i) => i === axis ? size : 1));
   const begins = ne(values, roll(values, 1, { dims: axis }));
   const [first] = cummax(where(logicalOr(begins, eq(at, 0)), at, 0), { dim: axis });

@@ -125,7 +125,8 @@ export function sliceScatter(x: Tensor, source: Tensor, options: SliceScatterOpt
  *
  * @param x Any shape
  * @param mask Booleans that broadcast to it
- * @param source At least as many elements as the mask has true ones, of the type of x. Further places repeat its last element
+ * @param source At least as many elements as the mask has true ones, of the type of x. Further places repeat its last
+ *   element
  * @returns The shape of x
  * @throws {ShapeError} If the mask does not broadcast to x, or the source is empty
  *

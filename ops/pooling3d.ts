@@ -13,8 +13,8 @@ import { ShapeError, showShape } from "../tensor/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /*
- * Means and maxima over boxes are those over planes, taken along the depth: the kernels of two axes serve three. Of equal
- * maxima the first counts along the depth, then within its plane, which is the first of the volume.
+ * Means and maxima over boxes are those over planes, taken along the depth: the kernels of two axes serve three. Of
+ * equal maxima the first counts along the depth, then within its plane, which is the first of the volume.
  */
 
 /** One number for all axes, or one each for depth, height and width. */
@@ -136,8 +136,8 @@ function maxima(
  *
  * @param x [batch, channels, depth, height, width], or without the batch axis
  * @param options Windows, and whether the places are wanted
- * @returns [batch, channels, sheets, rows, windows in a row]; with `returnIndices` the places too, as i32, counted sheet by
- *   sheet and row by row in each volume
+ * @returns [batch, channels, sheets, rows, windows in a row]; with `returnIndices` the places too, as i32, counted
+ *   sheet by sheet and row by row in each volume
  * @throws {ShapeError} If the axes are others, or no window fits
  * @throws {RangeError} If a size is none, or the padding more than half the window
  *

@@ -95,8 +95,8 @@ export function binaryCrossEntropyWithLogits(
 }
 
 /**
- * The terms of the Kullback–Leibler divergence of the input from the target, t (log t − x); x holds log-probabilities, and
- * 0 · log 0 is 0.
+ * The terms of the Kullback–Leibler divergence of the input from the target, t (log t − x); x holds log-probabilities,
+ * and 0 · log 0 is 0.
  *
  * @param input Log-probabilities, any shape
  * @param target Probabilities, or log-probabilities with `logTarget`, of the same shape

@@ -11,8 +11,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { addmm, type AddmmOptions, outer } from "./products.ts";
 
 /**
- * beta·x + alpha·Σ a[i]·b[i], the sum of the products of two stacks of matrices: one product of matrices whose inner axis is
- * as long as all of theirs.
+ * beta·x + alpha·Σ a[i]·b[i], the sum of the products of two stacks of matrices: one product of matrices whose inner
+ * axis is as long as all of theirs.
  *
  * @param x Broadcasts to [n, m]
  * @param a Shape [batch, n, k]
@@ -92,8 +92,8 @@ export function ldexp(x: Tensor, n: Tensor): Tensor {
  * The product of several matrices, in the order of multiplications that takes the fewest of numbers (Cormen and others,
  * "Introduction to Algorithms", matrix-chain multiplication).
  *
- * @param matrices At least two, each with as many rows as the one before has columns; the first may be a row [n], the last a
- *   column [n]
+ * @param matrices At least two, each with as many rows as the one before has columns; the first may be a row [n], the
+ *   last a column [n]
  * @returns Shape [rows of the first, columns of the last], without the axis of a row or column
  * @throws {ShapeError} If there are fewer than two, or they do not fit
  *

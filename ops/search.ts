@@ -29,8 +29,9 @@ export interface SearchOptions {
 }
 
 /**
- * Where values would be inserted into sorted rows so that they stay sorted: the number of elements below each value (with
- * `right`, not above it). Every value is compared with all elements of its row, which suits rows of up to some thousand.
+ * Where values would be inserted into sorted rows so that they stay sorted: the number of elements below each value
+ * (with `right`, not above it). Every value is compared with all elements of its row, which suits rows of up to some
+ * thousand.
  *
  * @param sorted Shape [n], or [..., n] with the leading sizes of the values
  * @param values Any shape, or [..., m]
@@ -191,8 +192,8 @@ async function runs(flat: Tensor): Promise<{ values: Tensor; run: Tensor; counts
 }
 
 /**
- * Each value once, in ascending order, with where it stands and how often. The host waits for the number of values. NaN is
- * never equal to another.
+ * Each value once, in ascending order, with where it stands and how often. The host waits for the number of values. NaN
+ * is never equal to another.
  *
  * @param x Any shape
  * @returns A promise of values, places and counts

@@ -248,7 +248,8 @@ export function quantilesOf(op: string, q: number | readonly number[], interpola
 }
 
 /**
- * The median; of an even number of elements the lower of the two in the middle, as in PyTorch. NaN where an element is NaN.
+ * The median; of an even number of elements the lower of the two in the middle, as in PyTorch. NaN where an element is
+ * NaN.
  *
  * @param x Any shape
  * @param options The axis, and whether it stays; default: all elements

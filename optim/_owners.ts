@@ -31,7 +31,9 @@ interface Known {
 
 const known = new WeakMap<Storage, Known>();
 
-/** Notes the 2-norm of gradients that another pass over them has taken along; it is theirs until one of them changes. */
+/**
+ * Notes the 2-norm of gradients that another pass over them has taken along; it is theirs until one of them changes.
+ */
 export function noteNorm(grads: readonly Tensor[], norm: Tensor): void {
   if (grads.length === 0) return;
   known.set(grads[0].storage, { norm, parts: grads.map(({ storage }) => ({ storage, version: storage.version })) });

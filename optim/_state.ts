@@ -9,8 +9,8 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { StateValue } from "./optimizer.ts";
 
 /**
- * The type that a parameter's state is kept in: the parameter's own, as in PyTorch, but f32 for f16, in which the square of a
- * gradient below 2⁻¹² is 0 and Adam divides by its ε alone.
+ * The type that a parameter's state is kept in: the parameter's own, as in PyTorch, but f32 for f16, in which the
+ * square of a gradient below 2⁻¹² is 0 and Adam divides by its ε alone.
  */
 export function stateType({ dtype }: Tensor): DType {
   return dtype === "bf16" ? "bf16" : "f32";

@@ -7,8 +7,8 @@ import { RuleOptimizer } from "./rule_optimizer.ts";
 export type { AdadeltaOptions };
 
 /**
- * Scales the gradient by the ratio of the sizes of past steps and past gradients (Zeiler, "Adadelta", 2012). State: `step`,
- * `squareAvg`, `accDelta`.
+ * Scales the gradient by the ratio of the sizes of past steps and past gradients (Zeiler, "Adadelta", 2012). State:
+ * `step`, `squareAvg`, `accDelta`.
  *
  * @example
  * ```ts

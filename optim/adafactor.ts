@@ -25,8 +25,8 @@ export interface AdafactorOptions {
 
 /**
  * Adam without momentum whose mean of squares is kept as the product of a row and a column, so that it costs hardly any
- * memory (Shazeer and Stern, "Adafactor", 2018), with PyTorch's rule of rates. State: `step`, and `rowVar` and `colVar` for
- * matrices, `variance` for vectors.
+ * memory (Shazeer and Stern, "Adafactor", 2018), with PyTorch's rule of rates. State: `step`, and `rowVar` and `colVar`
+ * for matrices, `variance` for vectors.
  *
  * @example
  * ```ts

@@ -19,8 +19,9 @@ const DEFAULTS: AdamOptions = {
  * Adam: steps of the size of the rate, along the running mean of gradients over the root of the running mean of their
  * squares (Kingma and Ba, "Adam: a method for stochastic optimization", 2014).
  *
- * Weight decay is added to the gradient; for the kind that shrinks parameters use {@link AdamW}. State: `step`, `expAvg`,
- * `expAvgSq`, with `amsgrad` also `maxExpAvgSq`; a parameter without a gradient is skipped and keeps its own step count.
+ * Weight decay is added to the gradient; for the kind that shrinks parameters use {@link AdamW}. State: `step`,
+ * `expAvg`, `expAvgSq`, with `amsgrad` also `maxExpAvgSq`; a parameter without a gradient is skipped and keeps its own
+ * step count.
  *
  * @example
  * ```ts

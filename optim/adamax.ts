@@ -7,8 +7,8 @@ import { RuleOptimizer } from "./rule_optimizer.ts";
 export type { AdamaxOptions };
 
 /**
- * Adam with the largest size of the gradient in place of its mean square (Kingma and Ba, "Adam", section 7, 2014). State:
- * `step`, `expAvg`, `expInf`.
+ * Adam with the largest size of the gradient in place of its mean square (Kingma and Ba, "Adam", section 7, 2014).
+ * State: `step`, `expAvg`, `expInf`.
  *
  * @example
  * ```ts

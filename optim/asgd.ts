@@ -7,8 +7,8 @@ import { RuleOptimizer } from "./rule_optimizer.ts";
 export type { ASGDOptions };
 
 /**
- * Stochastic gradient descent whose step shrinks, and that averages the parameters from step `t0` on (Polyak and Juditsky,
- * 1992). State: `step`, and `ax`, the average.
+ * Stochastic gradient descent whose step shrinks, and that averages the parameters from step `t0` on (Polyak and
+ * Juditsky, 1992). State: `step`, and `ax`, the average.
  *
  * @example
  * ```ts

@@ -22,11 +22,11 @@ export interface AveragedModelOptions {
 }
 
 /**
- * Running averages of a model's weights: exponential (EMA), or of equal weights (stochastic weight averaging, Izmailov and
- * others 2018). The first update copies.
+ * Running averages of a model's weights: exponential (EMA), or of equal weights (stochastic weight averaging, Izmailov
+ * and others 2018). The first update copies.
  *
- * The averages live beside the model, in f32, under its names. {@link swap} puts them into the model, for an evaluation, and a
- * second call puts the model's own weights back.
+ * The averages live beside the model, in f32, under its names. {@link swap} puts them into the model, for an
+ * evaluation, and a second call puts the model's own weights back.
  *
  * @example
  * ```ts

@@ -15,8 +15,9 @@ export interface ClipGradNormOptions {
 /**
  * Scales the gradients of parameters so that their norm, taken over all of them together, is at most `maxNorm`.
  *
- * The factor is min(1, maxNorm / (norm + 1e-6)), as PyTorch's. Gradients change in place. Nothing is read from the device, unless `errorIfNonfinite`
- * asks for it: a norm of NaN makes all gradients NaN, an infinite one makes the finite ones 0.
+ * The factor is min(1, maxNorm / (norm + 1e-6)), as PyTorch's. Gradients change in place. Nothing is read from the
+ * device, unless `errorIfNonfinite` asks for it: a norm of NaN makes all gradients NaN, an infinite one makes the
+ * finite ones 0.
  *
  * @param params Parameters; those without a gradient do not matter
  * @param maxNorm The largest norm allowed

@@ -23,8 +23,8 @@ export interface ComposedChange {
 }
 
 /**
- * An optimizer whose step is written in functions of tensors, for rules that look at norms of whole parameters. Rates and
- * step counts are read from the device, so that a recorded step can be repeated.
+ * An optimizer whose step is written in functions of tensors, for rules that look at norms of whole parameters. Rates
+ * and step counts are read from the device, so that a recorded step can be repeated.
  */
 export abstract class ComposedOptimizer<O extends OptimizerOptions> extends Optimizer<O> {
   readonly #states = new Map<Tensor, Record<string, Tensor>>();

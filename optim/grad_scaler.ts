@@ -48,14 +48,15 @@ interface Progress {
 }
 
 /**
- * Scales the loss so that small gradients survive in f16, as PyTorch's `torch.amp.GradScaler` does: a step whose gradients
- * are not all finite is skipped and the scale becomes smaller; after many good steps it grows. It stays between the smallest
- * normal f32, 2⁻¹²⁶, and the largest, so that its inverse is a number however many steps are skipped.
+ * Scales the loss so that small gradients survive in f16, as PyTorch's `torch.amp.GradScaler` does: a step whose
+ * gradients are not all finite is skipped and the scale becomes smaller; after many good steps it grows. It stays
+ * between the smallest normal f32, 2⁻¹²⁶, and the largest, so that its inverse is a number however many steps are
+ * skipped.
  *
  * All of it happens on the device: nothing is read, the host does not know whether a step was skipped. A skipped step
- * changes neither parameters nor the optimizer's state, whose step count lives on the device too; schedulers, which count on
- * the host, go on, as in PyTorch. Gradients of all parameters are unscaled, checked and their norm taken in one pass;
- * `clipGradNorm` after `unscale` uses that norm.
+ * changes neither parameters nor the optimizer's state, whose step count lives on the device too; schedulers, which
+ * count on the host, go on, as in PyTorch. Gradients of all parameters are unscaled, checked and their norm taken in
+ * one pass; `clipGradNorm` after `unscale` uses that norm.
  *
  * @example
  * ```ts
@@ -130,8 +131,8 @@ export class GradScaler {
   }
 
   /**
-   * Divides the gradients of an optimizer's parameters by the scale, in place, and looks whether all are finite. Call it
-   * before changing gradients, by clipping for example; {@link step} does it otherwise.
+   * Divides the gradients of an optimizer's parameters by the scale, in place, and looks whether all are finite. Call
+   * it before changing gradients, by clipping for example; {@link step} does it otherwise.
    *
    * @param optimizer The optimizer
    * @throws {Error} If they have been unscaled already
@@ -162,7 +163,8 @@ export class GradScaler {
   }
 
   /**
-   * Steps an optimizer, unless a gradient is infinite or NaN: then nothing changes. Which of both is known on the device only.
+   * Steps an optimizer, unless a gradient is infinite or NaN: then nothing changes. Which of both is known on the
+   * device only.
    *
    * @param optimizer The optimizer
    * @throws {Error} If it has been stepped since the last update
@@ -195,8 +197,8 @@ export class GradScaler {
   }
 
   /**
-   * Has every `step()` of an optimizer be a scaled one, with an {@link update} behind it, for code that does not know the
-   * scaler.
+   * Has every `step()` of an optimizer be a scaled one, with an {@link update} behind it, for code that does not know
+   * the scaler.
    *
    * @param optimizer The optimizer; its steps may not be given a closure, whose gradients would come too late
    * @returns A function that ends it
@@ -230,8 +232,8 @@ export class GradScaler {
   }
 
   /**
-   * Makes the scale smaller if a step was skipped since the last call, or larger after many that were not. Call it once an
-   * iteration, after the steps.
+   * Makes the scale smaller if a step was skipped since the last call, or larger after many that were not. Call it once
+   * an iteration, after the steps.
    *
    * @param newScale A scale to go on with instead
    */
@@ -256,7 +258,10 @@ export class GradScaler {
     }
   }
 
-  /** Brings options that have changed to the device; {@link update} does so itself, a replay of a recorded step does not. */
+  /**
+   * Brings options that have changed to the device; {@link update} does so itself, a replay of a recorded step does
+   * not.
+   */
   refresh(): void {
     this.#check();
     this.#optionNumbers();
@@ -268,8 +273,8 @@ export class GradScaler {
   }
 
   /**
-   * What the scaler remembers; empty if it is not enabled. Its tensors are the scaler's own: read them, or write them to a
-   * file, before the next update. Of one that rests on the host they are numbers.
+   * What the scaler remembers; empty if it is not enabled. Its tensors are the scaler's own: read them, or write them
+   * to a file, before the next update. Of one that rests on the host they are numbers.
    */
   stateDict(): GradScalerState {
     if (!this.enabled) return {};
@@ -304,7 +309,9 @@ export class GradScaler {
     });
   }
 
-  /** Moves the state to the host, so that nothing stays on the device; the scaler goes on from it when it is used again. */
+  /**
+   * Moves the state to the host, so that nothing stays on the device; the scaler goes on from it when it is used again.
+   */
   async moveToHost(): Promise<void> {
     if (this.#state === null) return;
     const { scale, tracker } = this.#state;

@@ -62,8 +62,8 @@ interface Measured {
 
 /**
  * Newton's method with an inverse Hessian of the last changes, for losses of whole data sets (Liu and Nocedal, 1989;
- * PyTorch's algorithm). It measures the loss several times a step and waits for it: call {@link stepAsync} with a function
- * that does. All parameters share one group; there are no mixed precision and no recorded steps.
+ * PyTorch's algorithm). It measures the loss several times a step and waits for it: call {@link stepAsync} with a
+ * function that does. All parameters share one group; there are no mixed precision and no recorded steps.
  *
  * @example
  * ```ts
@@ -137,7 +137,8 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   /**
    * Makes up to `maxIter` iterations.
    *
-   * @param closure Clears the gradients, computes the loss, calls backward and returns the loss; what else it makes is freed
+   * @param closure Clears the gradients, computes the loss, calls backward and returns the loss; what else it makes is
+   *   freed
    * @returns The loss before the first iteration
    */
   async stepAsync(closure: () => Tensor | Promise<Tensor>): Promise<Tensor> {
@@ -227,7 +228,8 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     const [step, turn] = scope(() => noGrad(() => [mul(memory.direction, memory.length), sub(grad, memory.grad)]));
     memory.steps.push(keep(step));
     memory.turns.push(keep(turn));
-    // Products of all changes with the new one and the gradient are what both loops of the method need: numbers from here on.
+    // Products of all changes with the new one and the gradient are what both loops of the method need: numbers from
+    // here on.
     const products = scope(() =>
       noGrad(() => matmul(stack([...memory.steps, ...memory.turns]), stack([turn, step, grad], { dim: 1 })))
     );
@@ -387,8 +389,8 @@ async function read(make: () => Tensor[]): Promise<number[]> {
 }
 
 /**
- * −H·g, for the inverse Hessian H that the changes stand for: the method's two loops, over factors of the changes and of the
- * gradient in place of vectors (Chen, Wang and Zhou, 2014).
+ * −H·g, for the inverse Hessian H that the changes stand for: the method's two loops, over factors of the changes and
+ * of the gradient in place of vectors (Chen, Wang and Zhou, 2014).
  */
 function combined(memory: Memory, grad: Tensor, withGrad: readonly number[], turnedGrad: readonly number[]): Tensor {
   const { steps, turns, mixed, turned, scale } = memory, count = steps.length;

@@ -7,8 +7,8 @@ import { RuleOptimizer } from "./rule_optimizer.ts";
 export type { LionOptions };
 
 /**
- * Steps of equal size in every coordinate, along the sign of momentum (Chen and others, "Symbolic discovery of optimization
- * algorithms", 2023). Use a rate three to ten times smaller than Adam's. State: `expAvg`.
+ * Steps of equal size in every coordinate, along the sign of momentum (Chen and others, "Symbolic discovery of
+ * optimization algorithms", 2023). Use a rate three to ten times smaller than Adam's. State: `expAvg`.
  *
  * @example
  * ```ts

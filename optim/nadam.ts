@@ -7,8 +7,8 @@ import { RuleOptimizer } from "./rule_optimizer.ts";
 export type { NAdamOptions };
 
 /**
- * Adam with Nesterov's look ahead (Dozat, "Incorporating Nesterov momentum into Adam", 2016). State: `step`, `muProduct`,
- * `expAvg`, `expAvgSq`.
+ * Adam with Nesterov's look ahead (Dozat, "Incorporating Nesterov momentum into Adam", 2016). State: `step`,
+ * `muProduct`, `expAvg`, `expAvgSq`.
  *
  * @example
  * ```ts

@@ -7,8 +7,8 @@ import { RuleOptimizer } from "./rule_optimizer.ts";
 export type { RAdamOptions };
 
 /**
- * Adam that corrects for the variance of its first steps (Liu and others, "On the variance of the adaptive learning rate
- * and beyond", 2019). State: `step`, `expAvg`, `expAvgSq`.
+ * Adam that corrects for the variance of its first steps (Liu and others, "On the variance of the adaptive learning
+ * rate and beyond", 2019). State: `step`, `expAvg`, `expAvgSq`.
  *
  * @example
  * ```ts

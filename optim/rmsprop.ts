@@ -7,8 +7,9 @@ import { RuleOptimizer } from "./rule_optimizer.ts";
 export type { RMSpropOptions };
 
 /**
- * Divides the gradient by the root of a running mean of its squares (Tieleman and Hinton, lecture 6e of "Neural networks
- * for machine learning", 2012). State: `step`, `squareAvg`, with momentum `momentumBuffer`, when centred `gradAvg`.
+ * Divides the gradient by the root of a running mean of its squares (Tieleman and Hinton, lecture 6e of "Neural
+ * networks for machine learning", 2012). State: `step`, `squareAvg`, with momentum `momentumBuffer`, when centred
+ * `gradAvg`.
  *
  * @example
  * ```ts

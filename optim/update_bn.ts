@@ -4,8 +4,8 @@ import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Measures the statistics of batch normalisation anew, each batch with the same weight: for weights that were averaged, which
- * never saw a batch (PyTorch's `swa_utils.update_bn`). Momenta and the mode stay as they were.
+ * Measures the statistics of batch normalisation anew, each batch with the same weight: for weights that were averaged,
+ * which never saw a batch (PyTorch's `swa_utils.update_bn`). Momenta and the mode stay as they were.
  *
  * @param batches A loader, or anything that gives batches
  * @param model The model, with the weights to measure; see {@link AveragedModel.swap}

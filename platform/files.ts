@@ -29,8 +29,8 @@ async function readFully(file: FileHandle, into: Uint8Array, position: number): 
  * Reads a file, or a part of it.
  *
  * @param path The file
- * @param options `offset` of the first byte (default 0) and `length` in bytes (default: to the end); `task`: what the user
- *   asked for, for the error's text
+ * @param options `offset` of the first byte (default 0) and `length` in bytes (default: to the end); `task`: what the
+ *   user asked for, for the error's text
  * @returns The bytes, in a buffer of their own
  * @throws {FileError} When it cannot be read
  * @throws {RangeError} When the part asked for ends behind the file's end
@@ -144,8 +144,8 @@ export async function truncateFile(path: string, length: number): Promise<void> 
  * Writes a file so that a reader, or a crash at any moment, finds either the old or the new content whole.
  *
  * The content goes to a temporary file in the same folder, is brought to the disk, and takes the name at last. What a
- * process that was killed meanwhile has left of the same file is removed by the next write: at once where the process is
- * known to be gone, otherwise when nobody has written to it for an hour.
+ * process that was killed meanwhile has left of the same file is removed by the next write: at once where the process
+ * is known to be gone, otherwise when nobody has written to it for an hour.
  *
  * @param path The file; its folder must exist
  * @param content Text, bytes, or parts of them

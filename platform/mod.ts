@@ -1,5 +1,6 @@
 /**
- * The only folder that knows Deno, Node or a browser: environment, files, terminal, commands, and where WebGPU comes from.
+ * The only folder that knows Deno, Node or a browser: environment, files, terminal, commands, and where WebGPU comes
+ * from.
  *
  * @module
  */

@@ -156,7 +156,8 @@ export function processMemory(): number {
 }
 
 /**
- * What the host's processor cores have done since it started; the load of a while is the share of the difference of two.
+ * What the host's processor cores have done since it started; the load of a while is the share of the difference of
+ * two.
  *
  * @returns Milliseconds of all cores together, busy and in all; `NaN` in a browser
  */

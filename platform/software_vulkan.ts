@@ -46,8 +46,8 @@ let loader: unknown = null;
  * Makes SwiftShader, where it is unpacked, the Vulkan driver of this process, also after Dawn found no other.
  *
  * The dynamic linker read `LD_LIBRARY_PATH` when the process started. So under Deno the Vulkan loader is opened here by
- * its path: a later request for `libvulkan.so.1` gets the library of that name that is in memory already. Node cannot do
- * that, and needs a loader that is installed or the variable set before it starts.
+ * its path: a later request for `libvulkan.so.1` gets the library of that name that is in memory already. Node cannot
+ * do that, and needs a loader that is installed or the variable set before it starts.
  *
  * @returns Whether SwiftShader is there and switched on
  */

@@ -22,7 +22,10 @@ export interface WorkerThread {
 export interface WorkerEvents {
   /** It sent a message. */
   onMessage(message: unknown): void;
-  /** It ended, or will send nothing any more: with what it threw, or with the reason in words. Not told after `terminate`. */
+  /**
+   * It ended, or will send nothing any more: with what it threw, or with the reason in words. Not told after
+   * `terminate`.
+   */
   onEnd(cause: unknown): void;
 }
 

@@ -9,9 +9,9 @@ export const MAX_HEADER_BYTES = 100_000_000;
  * The rule that a safetensors file, or a tensor to be written to one, breaks.
  *
  * `file-size` (too short for its own header length) · `header-size` · `header-start` (must be `{`) · `utf8` · `json` ·
- * `duplicate-key` · `limit` (nesting, axes) · `metadata` · `entry` · `dtype` · `shape` · `offsets` · `size` (element type ×
- * shape against the byte range) · `tiling` (holes, overlaps, trailing bytes) · `value` (an element that its type cannot hold) ·
- * `name` · `data` · `short-read` (the file changed while it was read) · `memory`
+ * `duplicate-key` · `limit` (nesting, axes) · `metadata` · `entry` · `dtype` · `shape` · `offsets` · `size` (element
+ * type × shape against the byte range) · `tiling` (holes, overlaps, trailing bytes) · `value` (an element that its type
+ * cannot hold) · `name` · `data` · `short-read` (the file changed while it was read) · `memory`
  */
 export type SafetensorsRule =
   | "file-size"
@@ -34,7 +34,9 @@ export type SafetensorsRule =
   | "short-read"
   | "memory";
 
-/** A file that is not safetensors, or tensors that cannot be written as such; names the file, the rule and the values. */
+/**
+ * A file that is not safetensors, or tensors that cannot be written as such; names the file, the rule and the values.
+ */
 export class SafetensorsError extends Error {
   /** The error's name. */
   override readonly name: string = "SafetensorsError";

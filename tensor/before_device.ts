@@ -3,8 +3,8 @@ import { scope } from "./scope.ts";
 import { Tensor } from "./tensor.ts";
 
 /**
- * Has work wait that was asked for before a device is open, so that layers and parameters can be made first: it is described
- * now (shapes, types, keys of random numbers) and done in its turn when a device opens.
+ * Has work wait that was asked for before a device is open, so that layers and parameters can be made first: it is
+ * described now (shapes, types, keys of random numbers) and done in its turn when a device opens.
  *
  * @param tensors What the work reads and writes; their storages are held until then
  * @param work Gets tensors of the same storages, in the same order

@@ -14,8 +14,8 @@ const LINE = 80;
 const PREFIX = "tensor(";
 
 /**
- * The text of a tensor in the manner of PyTorch: columns of equal width, four digits, scientific where numbers differ by
- * more than a factor of 1000, and `...` in the middle of more than 1000 elements.
+ * The text of a tensor in the manner of PyTorch: columns of equal width, four digits, scientific where numbers differ
+ * by more than a factor of 1000, and `...` in the middle of more than 1000 elements.
  *
  * @param data The elements, row-major
  * @param shape Sizes of the axes

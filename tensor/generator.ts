@@ -18,13 +18,16 @@ export interface RandomKey {
   readonly seed: readonly [number, number];
   /** The number of the stream within the step, counted from the third word of `step` where that is on the device. */
   readonly stream: number;
-  /** The two words of the training step, the lower first, here or on the device (with a third, the stream to count from). */
+  /**
+   * The two words of the training step, the lower first, here or on the device (with a third, the stream to count
+   * from).
+   */
   readonly step: readonly [number, number] | Tensor;
 }
 
 /**
- * A source of random numbers: a function of seed, step and stream, on every adapter the same. Each random operation takes
- * the next stream; element i of its result is made of word i.
+ * A source of random numbers: a function of seed, step and stream, on every adapter the same. Each random operation
+ * takes the next stream; element i of its result is made of word i.
  *
  * @example
  * ```ts

@@ -52,7 +52,8 @@ export function noGrad<T>(fn: () => T): T {
 }
 
 /**
- * Runs `fn` without recording for differentiation, as {@link noGrad}, and {@link enableGrad} within does not bring it back.
+ * Runs `fn` without recording for differentiation, as {@link noGrad}, and {@link enableGrad} within does not bring it
+ * back.
  *
  * @param fn What to run; it may be asynchronous
  * @returns Its result

@@ -6,8 +6,8 @@ import { checkShape, numel } from "./shape.ts";
 /**
  * The typed array that holds each element type on the host.
  *
- * `bool` has one byte an element, 0 or 1; `bf16` its bits; `f16` is a `Float16Array` where the runtime has it, else bits.
- * `u8` exists on the host only (image bytes before they are scaled); tensors on the GPU have no such type.
+ * `bool` has one byte an element, 0 or 1; `bf16` its bits; `f16` is a `Float16Array` where the runtime has it, else
+ * bits. `u8` exists on the host only (image bytes before they are scaled); tensors on the GPU have no such type.
  */
 export interface HostArrays<B extends ArrayBufferLike = ArrayBuffer> {
   /** 32-bit floats. */

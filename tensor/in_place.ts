@@ -7,10 +7,10 @@ import { sameShape } from "./shape.ts";
 import { watching } from "./watcher.ts";
 
 /**
- * Changes of a tensor's value in place. Tensors are immutable values otherwise; only parameters, buffers of modules and the
- * state of optimizers change, and only through these functions and kernels that call `storage.willChange()` first: chains
- * that still want the old value are recorded before, and the storage's version changes, so that a backward pass which saved
- * the old value stops with an error instead of using the new one.
+ * Changes of a tensor's value in place. Tensors are immutable values otherwise; only parameters, buffers of modules and
+ * the state of optimizers change, and only through these functions and kernels that call `storage.willChange()` first:
+ * chains that still want the old value are recorded before, and the storage's version changes, so that a backward pass
+ * which saved the old value stops with an error instead of using the new one.
  *
  * @module
  */

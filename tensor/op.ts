@@ -53,10 +53,10 @@ export interface Op<Attrs, Result = Spec> {
   /** Behaviour under autocast; default `"follow"`. */
   readonly precision?: Precision;
   /**
-   * `"native"`: the kernel reads and writes f16 and bf16 itself, as its rule for types says. `"any"`: also any mixture of
-   * them with f32, so that nothing is converted in front of it even where autocast wants f32. `"reads"`: it reads any, and
-   * its floating results are f32, rounded once to what the rule says. Default `"cast"`: inputs are converted to f32 and
-   * floating results rounded once to the promoted type.
+   * `"native"`: the kernel reads and writes f16 and bf16 itself, as its rule for types says. `"any"`: also any mixture
+   * of them with f32, so that nothing is converted in front of it even where autocast wants f32. `"reads"`: it reads
+   * any, and its floating results are f32, rounded once to what the rule says. Default `"cast"`: inputs are converted
+   * to f32 and floating results rounded once to the promoted type.
    */
   readonly half?: "native" | "any" | "reads" | "cast";
   /** Shapes and types of the results; throws for inputs that do not fit. */

@@ -3,7 +3,8 @@ import { ShapeError, showShape } from "./errors.ts";
 import { Tensor } from "./tensor.ts";
 
 /**
- * Refuses operands that are no tensors: a list that a batch has in a tensor's place would fail far from where it was made.
+ * Refuses operands that are no tensors: a list that a batch has in a tensor's place would fail far from where it was
+ * made.
  *
  * @param op The op, for the message
  * @param operands What it was given; `null` stands for none
@@ -27,8 +28,8 @@ interface ListRule {
 }
 
 /**
- * The tensors of an operand that is a list. A wrong one is named by its place before anything is done: what the op is made
- * of would name itself, and its own operand.
+ * The tensors of an operand that is a list. A wrong one is named by its place before anything is done: what the op is
+ * made of would name itself, and its own operand.
  *
  * @param op The op, for the message
  * @param verb What it does with them, for the message

@@ -85,8 +85,8 @@ export function seedKey(seed: number): [number, number] {
 /**
  * The random numbers of one (seed, stream, step), in order: the same on every runtime.
  *
- * The seed is the key; the counter holds the number of the block, the step and the stream. Different streams or steps of
- * one seed never share a counter, so their numbers are independent.
+ * The seed is the key; the counter holds the number of the block, the step and the stream. Different streams or steps
+ * of one seed never share a counter, so their numbers are independent.
  *
  * @example
  * ```ts

@@ -2,8 +2,8 @@
  * Reads and writes safetensors files: an 8-byte header length, JSON that names element type, shape and place of each
  * tensor, and the tensors' bytes, little-endian and row-major.
  *
- * Files come from strangers, so nothing in them is believed: the header's size is bounded before it is read, every range is
- * checked against type and shape, and ranges must tile the file without holes or overlaps. What is wrong is a
+ * Files come from strangers, so nothing in them is believed: the header's size is bounded before it is read, every
+ * range is checked against type and shape, and ranges must tile the file without holes or overlaps. What is wrong is a
  * {@link SafetensorsError} with the file, the rule and the values.
  *
  * Element types of the file and what they are read as:

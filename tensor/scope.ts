@@ -24,8 +24,9 @@ export function keep<T extends Tensor>(t: T): T {
 }
 
 /**
- * Runs `fn` and frees every tensor made inside, but those it returns (also inside arrays, sets, maps, and the public properties of objects) and
- * those that outlive it by their role: parameters' gradients, optimizer state, tensors passed to {@link keep}.
+ * Runs `fn` and frees every tensor made inside, but those it returns (also inside arrays, sets, maps, and the public
+ * properties of objects) and those that outlive it by their role: parameters' gradients, optimizer state, tensors
+ * passed to {@link keep}.
  *
  * An asynchronous `fn` works too, provided that nothing else creates tensors while it waits.
  *

@@ -13,8 +13,8 @@ export function slabSize(numel: number): number {
 }
 
 /**
- * Memory of several tensors in one buffer, so that a kernel can work on all of them at once, however many they are. Each is a
- * tensor as any other, in its part of the buffer; the slab lives as long as one of them.
+ * Memory of several tensors in one buffer, so that a kernel can work on all of them at once, however many they are.
+ * Each is a tensor as any other, in its part of the buffer; the slab lives as long as one of them.
  */
 export class Slab {
   /** All elements, with what is free between them: what a kernel for all is launched with. */
@@ -74,8 +74,8 @@ export function slabOf(
 }
 
 /**
- * Moves the values of tensors into common memory. Whoever holds a tensor sees nothing of it. Left alone are those that lie
- * with others already, and all where there is no room.
+ * Moves the values of tensors into common memory. Whoever holds a tensor sees nothing of it. Left alone are those that
+ * lie with others already, and all where there is no room.
  *
  * @param tensors Tensors of one type
  * @param label What the memory is called in reports

@@ -59,7 +59,10 @@ export class Storage {
     return this.#device ??= device();
   }
 
-  /** The work that would fill it, while it has not been needed. A recording reads what was described before it as a value. */
+  /**
+   * The work that would fill it, while it has not been needed. A recording reads what was described before it as a
+   * value.
+   */
   get pending(): Pending | null {
     if (this.#isOlderThanRecording) void this.buffer;
     return this.#pending;

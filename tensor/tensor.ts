@@ -200,8 +200,8 @@ export class Tensor {
   }
 
   /**
-   * The elements, row-major: `Float32Array` for f32, f16 and bf16, `Int32Array`, `Uint32Array`, and `Uint8Array` of 0 and
-   * 1 for bool.
+   * The elements, row-major: `Float32Array` for f32, f16 and bf16, `Int32Array`, `Uint32Array`, and `Uint8Array` of 0
+   * and 1 for bool.
    *
    * @returns A promise of the elements
    * @throws {KernelError | OutOfMemoryError | DeviceLostError} What went wrong on the device since the last wait

@@ -9,8 +9,8 @@ import { Tensor } from "./tensor.ts";
 const units = new WeakMap<Device, Map<DType, Storage>>();
 
 /**
- * The number 1 as a tensor, where the gradient of a loss begins: written once a device, so that no step has to. It cannot
- * be changed in place.
+ * The number 1 as a tensor, where the gradient of a loss begins: written once a device, so that no step has to. It
+ * cannot be changed in place.
  *
  * @param shape A shape of one element
  * @param dtype Element type

@@ -1,4 +1,6 @@
-/** Reads event files without any code of the logger that writes them: frames, checksums bit by bit, fields of messages. */
+/**
+ * Reads event files without any code of the logger that writes them: frames, checksums bit by bit, fields of messages.
+ */
 
 /** CRC-32C by the polynomial's definition. */
 function crc32c(bytes: Uint8Array): number {

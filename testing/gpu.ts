@@ -42,7 +42,8 @@ export function gpuTest(
 }
 
 /**
- * Runs `fn` in a scope and throws when the device reports an error, or when bytes stay on it that were not there before.
+ * Runs `fn` in a scope and throws when the device reports an error, or when bytes stay on it that were not there
+ * before.
  *
  * @param device The device to watch
  * @param name What the error calls it

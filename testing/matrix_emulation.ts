@@ -1,9 +1,11 @@
-/** Small matrices in plain WGSL, so that kernels that multiply them can be checked on adapters without such hardware. */
+/**
+ * Small matrices in plain WGSL, so that kernels that multiply them can be checked on adapters without such hardware.
+ */
 import type { MatrixOps } from "../kernels/matmul/_matrix_ops.ts";
 
 /**
- * Operands are places in memory, read when they are multiplied; an invocation of a subgroup computes some columns of the
- * result. No loop can be unrolled, which would take minutes to compile.
+ * Operands are places in memory, read when they are multiplied; an invocation of a subgroup computes some columns of
+ * the result. No loop can be unrolled, which would take minutes to compile.
  */
 export const EMULATED: MatrixOps = {
   name: "emulated",

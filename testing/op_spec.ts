@@ -71,8 +71,8 @@ export function opSpec<A = undefined>(spec: OpSpec<A>): OpSpec<A> {
 export const STRADDLING = [1, 63, 65, 257] as const;
 
 /**
- * A size whose workgroups (64 invocations, one element each) do not fit into one row of a dispatch, so that they fold into
- * y; for `large` cases.
+ * A size whose workgroups (64 invocations, one element each) do not fit into one row of a dispatch, so that they fold
+ * into y; for `large` cases.
  */
 export const FOLDED: number = 65_535 * 64 + 1;
 
@@ -164,8 +164,8 @@ function drawValues(draw: Draw, size: number, random: Random): number[] {
 const UNIT: Record<string, number> = { f32: 2 ** -23, f16: 2 ** -10, bf16: 2 ** -7 };
 
 /**
- * How far values may be from the reference: for f32 1e-5 of each value plus 4e-6 of the largest (sums), for 16-bit types
- * one unit in the last place on top (one rounding at the end). Integers and booleans are exact.
+ * How far values may be from the reference: for f32 1e-5 of each value plus 4e-6 of the largest (sums), for 16-bit
+ * types one unit in the last place on top (one rounding at the end). Integers and booleans are exact.
  */
 export function valueTolerance(dtype: DType, want: ArrayLike<number>): Tolerance {
   if (!isFloat(dtype)) return { rtol: 0, atol: 0 };

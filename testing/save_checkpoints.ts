@@ -1,6 +1,7 @@
 /**
- * A process that saves checkpoints, for tests that cut it off: `deno run -A testing/save_checkpoints.ts FOLDER FIRST COUNT`
- * saves FOLDER again and again, with the numbers FIRST, FIRST + 1, … in it, and prints each number once it is saved.
+ * A process that saves checkpoints, for tests that cut it off:
+ * `deno run -A testing/save_checkpoints.ts FOLDER FIRST COUNT` saves FOLDER again and again, with the numbers FIRST,
+ * FIRST + 1, … in it, and prints each number once it is saved.
  */
 import { CHECKPOINT_VERSION, writeCheckpoint } from "../trainer/checkpoint.ts";
 import { hostTensor } from "../tensor/host.ts";

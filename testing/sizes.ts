@@ -25,8 +25,8 @@ export interface SizeRow {
 }
 
 /**
- * Workgroups in a row of the dispatches here. WebGPU's limit is 65,535, and a second row would take millions of elements;
- * what folds dispatches does not know which of the two it obeys.
+ * Workgroups in a row of the dispatches here. WebGPU's limit is 65,535, and a second row would take millions of
+ * elements; what folds dispatches does not know which of the two it obeys.
  */
 const ROW_OF_GROUPS = 2;
 /** Prime, and more than the invocations of four workgroups can do. */

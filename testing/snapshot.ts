@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 
 /**
- * Compares a text with `testing/snapshots/NAME`. With the environment variable `UPDATE_SNAPSHOTS=1` it is written instead.
+ * Compares a text with `testing/snapshots/NAME`. With the environment variable `UPDATE_SNAPSHOTS=1` it is written
+ * instead.
  *
  * @param name Name of the file
  * @param text What was generated

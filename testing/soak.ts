@@ -203,7 +203,10 @@ async function fit(steps: number, compile: boolean, take: (step: number) => Prom
 
 /** Bytes of heap that may come and go: V8 compiles, and keeps feedback, as long as it likes. */
 const HEAP_SLACK = 2 ** 20;
-/** A forgetful loop never has the same buffers twice: there the cache of bind groups fills, up to the most that are kept. */
+/**
+ * A forgetful loop never has the same buffers twice: there the cache of bind groups fills, up to the most that are
+ * kept.
+ */
 const HEAP_SLACK_OF_FORGETFUL = 8 * 2 ** 20;
 /** What must not grow. How much a forgetful loop has at once is up to the collector: there only what stays counts. */
 const STEADY = ["liveBytes", "liveBuffers", "pipelines"] as const;

@@ -1,4 +1,5 @@
-// How the library finds an adapter, seen from outside: each case needs a process of its own, as drivers are looked for once.
+// How the library finds an adapter, seen from outside: each case needs a process of its own, as drivers are looked for
+// once.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { joinPath, makeDir, makeTempDir, remove, runCommand, writeFile } from "../platform/mod.ts";
 import { SWIFTSHADER_FILES, swiftShaderDir, swiftShaderEnv } from "../platform/software_vulkan.ts";

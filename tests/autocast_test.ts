@@ -1,6 +1,6 @@
 /**
- * Autocast against PyTorch's lists for CUDA (torch/amp, "Autocast Op Reference"): what runs in 16 bits, what in f32, what in
- * the widest type of its inputs, and that everything else follows its inputs.
+ * Autocast against PyTorch's lists for CUDA (torch/amp, "Autocast Op Reference"): what runs in 16 bits, what in f32,
+ * what in the widest type of its inputs, and that everything else follows its inputs.
  */
 import { assert, assertEquals } from "@std/assert";
 import * as library from "../mod.ts";

@@ -20,8 +20,8 @@ import {
 const REFUSED = 2 ** 22;
 
 /**
- * Runs something on a device whose driver refuses large buffers as WebGPU says: with a buffer that cannot be used, and an
- * error in the scope around. Here the buffer is one that validation refuses, and the answer is that of the scope.
+ * Runs something on a device whose driver refuses large buffers as WebGPU says: with a buffer that cannot be used, and
+ * an error in the scope around. Here the buffer is one that validation refuses, and the answer is that of the scope.
  */
 async function refusing(fn: (device: Device, refuse: (yes: boolean) => void) => Promise<void>): Promise<void> {
   const first = await init(), device = await openDevice();

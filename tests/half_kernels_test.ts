@@ -1,4 +1,6 @@
-/** Row kernels read and write 16 bits themselves: what they give in both families, and how many dispatches that takes. */
+/**
+ * Row kernels read and write 16 bits themselves: what they give in both families, and how many dispatches that takes.
+ */
 import { assert, assertEquals } from "@std/assert";
 import {
   amax,

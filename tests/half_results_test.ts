@@ -1,6 +1,6 @@
 /**
- * What public functions and layers give for 16-bit floats: the type that PyTorch's give, 16 bits wherever f32 would give
- * f32. Types are known before a device is open, so nothing is compiled here.
+ * What public functions and layers give for 16-bit floats: the type that PyTorch's give, 16 bits wherever f32 would
+ * give f32. Types are known before a device is open, so nothing is compiled here.
  */
 import { assertEquals } from "@std/assert";
 import * as f from "../mod.ts";

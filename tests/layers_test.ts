@@ -109,7 +109,9 @@ function isLabel(node: Deno.lint.Identifier): boolean {
     parent.key === node && !parent.computed;
 }
 
-/** Whether an identifier is where its name comes into being: an import, a variable, a parameter, a function, a class. */
+/**
+ * Whether an identifier is where its name comes into being: an import, a variable, a parameter, a function, a class.
+ */
 function declares(node: Deno.lint.Identifier): boolean {
   const parent = node.parent as Node & { id?: Node | null; params?: Node[]; left?: Node };
   if (/^Import(Default|Namespace)?Specifier$/.test(parent.type)) return true;

@@ -1,6 +1,6 @@
 /**
- * NaN, infinities, signed zeros and overflow where several numbers meet: sorting, losses, normalisation, choices, gradients
- * and narrow types, in both kernel families. What is expected is what PyTorch 2.13 gives.
+ * NaN, infinities, signed zeros and overflow where several numbers meet: sorting, losses, normalisation, choices,
+ * gradients and narrow types, in both kernel families. What is expected is what PyTorch 2.13 gives.
  */
 import { assert, assertEquals } from "@std/assert";
 import * as L from "../mod.ts";

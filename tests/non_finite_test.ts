@@ -1,7 +1,7 @@
 /**
- * What PyTorch does with NaN and infinities, in both kernel families and every float type: WGSL compilers may assume that
- * neither occurs, so each kernel that compares has to look at bits. NaN stands at the beginning, inside and at the end of
- * rows that one invocation, several, or several workgroups take.
+ * What PyTorch does with NaN and infinities, in both kernel families and every float type: WGSL compilers may assume
+ * that neither occurs, so each kernel that compares has to look at bits. NaN stands at the beginning, inside and at the
+ * end of rows that one invocation, several, or several workgroups take.
  */
 import { assertEquals } from "@std/assert";
 import * as L from "../mod.ts";

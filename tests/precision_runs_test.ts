@@ -1,17 +1,17 @@
 /**
- * The recorded trainings in every 16-bit mode, against the f64 losses (in f32 the golden tests go through them, in bands of
- * their own). The long ones take their first batches here, and convolutions, whose kernels take long to compile, each type
- * in one mode; `deno task test:precision` goes through all of them in every mode to the end, and compares the final weights
- * on all data.
+ * The recorded trainings in every 16-bit mode, against the f64 losses (in f32 the golden tests go through them, in
+ * bands of their own). The long ones take their first batches here, and convolutions, whose kernels take long to
+ * compile, each type in one mode; `deno task test:precision` goes through all of them in every mode to the end, and
+ * compares the final weights on all data.
  *
- * The band comes from the number format. Storage rounds by at most u = 2⁻¹¹ (f16) or 2⁻⁸ (bf16), relative to the value. What
- * one step adds to the loss' error is thus some u times the loss at the start; errors of different steps have nothing to do
- * with each other and add up like a random walk, to √n of one step's: |loss − f64| ≤ k·u·√n·loss₀, and k·u·√n of its own loss
- * for the evaluation of the final weights. How strongly a run answers, k, belongs to the run. The smooth ones (the ResNet with
- * SiLU, the char-GPT, the LSTM, the accumulated steps) reach 0.85 in their losses and 1.03 in an evaluation: 2 is allowed. Where
- * units switch on and off, which no precision foresees, it is 3.2 and 5.3 (ReLU with Adam), 9.0 and 14.8 (max-pooling with
- * momentum, in f16), with a scale or without one: 16 is allowed. What breaks only small updates stays inside such a band, so
- * the last test looks for that alone.
+ * The band comes from the number format. Storage rounds by at most u = 2⁻¹¹ (f16) or 2⁻⁸ (bf16), relative to the value.
+ * What one step adds to the loss' error is thus some u times the loss at the start; errors of different steps have
+ * nothing to do with each other and add up like a random walk, to √n of one step's: |loss − f64| ≤ k·u·√n·loss₀, and
+ * k·u·√n of its own loss for the evaluation of the final weights. How strongly a run answers, k, belongs to the run.
+ * The smooth ones (the ResNet with SiLU, the char-GPT, the LSTM, the accumulated steps) reach 0.85 in their losses and
+ * 1.03 in an evaluation: 2 is allowed. Where units switch on and off, which no precision foresees, it is 3.2 and 5.3
+ * (ReLU with Adam), 9.0 and 14.8 (max-pooling with momentum, in f16), with a scale or without one: 16 is allowed. What
+ * breaks only small updates stays inside such a band, so the last test looks for that alone.
  */
 import { assert, assertEquals } from "@std/assert";
 import { copyInto, noGrad, to } from "../mod.ts";

@@ -1,6 +1,6 @@
 /**
- * Every primitive at the sizes 0, 1, and a prime whose workgroups do not fit into one row, nor into one plane: values and
- * gradients against references in f64. A public function of `kernels/` that no row tests makes this fail.
+ * Every primitive at the sizes 0, 1, and a prime whose workgroups do not fit into one row, nor into one plane: values
+ * and gradients against references in f64. A public function of `kernels/` that no row tests makes this fail.
  */
 import { assert, assertEquals } from "@std/assert";
 import * as f from "../mod.ts";

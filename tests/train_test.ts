@@ -1,5 +1,5 @@
-// The main job as a user starts it: flags, the last line, interruption, resuming. Needs the data in the cache folder, or a
-// way to fetch it.
+// The main job as a user starts it: flags, the last line, interruption, resuming. Needs the data in the cache folder,
+// or a way to fetch it.
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { exists, joinPath, listDir, readText, runCommand } from "../platform/mod.ts";
 import { inFolder } from "../testing/trainer.ts";

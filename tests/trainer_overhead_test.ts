@@ -1,4 +1,6 @@
-/** What the trainer makes the device do beside the steps: nothing between two rows. Times are in bench/trainer_overhead. */
+/**
+ * What the trainer makes the device do beside the steps: nothing between two rows. Times are in bench/trainer_overhead.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { LambdaCallback } from "../callbacks/mod.ts";
 import { LightningModule, Trainer } from "../lightning.ts";

@@ -1,6 +1,6 @@
 /**
- * Adapters without `shader-f16`: no kernel asks for the feature, so a device that was opened without any feature, and with
- * the limits that every adapter has, gives the same bits as one with all of them.
+ * Adapters without `shader-f16`: no kernel asks for the feature, so a device that was opened without any feature, and
+ * with the limits that every adapter has, gives the same bits as one with all of them.
  */
 import { assert, assertEquals } from "@std/assert";
 import { findAdapter } from "../device/adapter.ts";

@@ -79,7 +79,10 @@ async function testedWords(): Promise<Set<string>> {
   return words;
 }
 
-/** Operators that a layer may stand for: `CrossEntropyLoss` → `crossEntropy`, `LSTM` → `lstm`, `BatchNorm3d` → `batchNorm`. */
+/**
+ * Operators that a layer may stand for: `CrossEntropyLoss` → `crossEntropy`, `LSTM` → `lstm`, `BatchNorm3d` →
+ * `batchNorm`.
+ */
 function operatorsOf(name: string): string[] {
   const op = name.replace(/^[A-Z]+(?![a-z])|^[A-Z]/, (letters) => letters.toLowerCase());
   const short = { bceLoss: "binaryCrossEntropy", bceWithLogitsLoss: "binaryCrossEntropyWithLogits" }[op] ?? op;

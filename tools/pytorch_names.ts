@@ -1,10 +1,10 @@
 /**
- * PyTorch's names, section by section, one a line: `name`, `name = ours` where ours is not the name in camelCase, a kind
- * after a colon where it is not the section's, and `! reason` for what is left out on purpose.
+ * PyTorch's names, section by section, one a line: `name`, `name = ours` where ours is not the name in camelCase, a
+ * kind after a colon where it is not the section's, and `! reason` for what is left out on purpose.
  *
- * Kinds: `float` (f32, f16, bf16, with gradient), `number` (whole numbers too), `any` (booleans too), `none` (any type, no
- * gradient), `int` (whole numbers), `host` (any type; a promise, since the host waits for the result), `new` (makes a
- * tensor).
+ * Kinds: `float` (f32, f16, bf16, with gradient), `number` (whole numbers too), `any` (booleans too), `none` (any type,
+ * no gradient), `int` (whole numbers), `host` (any type; a promise, since the host waits for the result), `new` (makes
+ * a tensor).
  */
 export const KINDS: Readonly<Record<string, { dtypes: string; gradient: string }>> = {
   float: { dtypes: "f32 f16 bf16", gradient: "yes" },

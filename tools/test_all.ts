@@ -24,7 +24,9 @@ async function golden(environment: Record<string, string>): Promise<Outcome> {
   return { passed, failed, skipped, notes };
 }
 
-/** Drives a Chromium, which the set-up finds or installs. Without one the part is skipped; in CI (`CI` is set) it fails. */
+/**
+ * Drives a Chromium, which the set-up finds or installs. Without one the part is skipped; in CI (`CI` is set) it fails.
+ */
 async function browser(environment: Record<string, string>): Promise<Outcome> {
   const chromium = await setUpBrowser();
   if (chromium.path === null) {

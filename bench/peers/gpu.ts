@@ -50,8 +50,8 @@ export interface Gpu {
 export const defaultToggles = ["enable-dawn-features=vulkan_enable_f16_on_nvidia"];
 
 /**
- * How the process waits for the device. Dawn's binding has no events: while a promise is pending it asks again and again
- * through the global `setImmediate`, which keeps one core busy.
+ * How the process waits for the device. Dawn's binding has no events: while a promise is pending it asks again and
+ * again through the global `setImmediate`, which keeps one core busy.
  *
  * - "polite" (the default) sleeps between the questions, a sixteenth of the time waited so far and a quarter of a
  *   millisecond at most, and not at all in the first fifth of a millisecond.

@@ -17,7 +17,10 @@ export interface Cell {
   /** Greatest relative error found by the check. */
   error?: number;
   calls?: CallCounts;
-  /** Highest resident memory, in bytes: the process with everything in it, on a software adapter the device's memory too. */
+  /**
+   * Highest resident memory, in bytes: the process with everything in it, on a software adapter the device's memory
+   * too.
+   */
   peakRss?: number;
   firstIterationMs?: number[];
   iterationsPerSample?: number;

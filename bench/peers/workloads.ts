@@ -1,7 +1,7 @@
 // What is measured: shapes, data, floating-point operations and bytes. No library appears here.
 //
-// Layouts are PyTorch's: images are [N, C, H, W], Linear weights [out, in], Conv2d weights [out, in, kh, kw]. An adaptor
-// converts to its library's own layout before timing starts and converts results back for the check.
+// Layouts are PyTorch's: images are [N, C, H, W], Linear weights [out, in], Conv2d weights [out, in, kh, kw]. An
+// adaptor converts to its library's own layout before timing starts and converts results back for the check.
 
 /** Name of the function an adaptor provides for a workload. */
 export type OpName =

@@ -1,7 +1,7 @@
 /**
- * Goes through the metadata of an Arrow file or stream and sees that every list in it fits into the file: the library counts
- * up to whatever a damaged file says. Tables and fields are those of Message.fbs, Schema.fbs and File.fbs; reading behind the
- * end throws by itself.
+ * Goes through the metadata of an Arrow file or stream and sees that every list in it fits into the file: the library
+ * counts up to whatever a damaged file says. Tables and fields are those of Message.fbs, Schema.fbs and File.fbs;
+ * reading behind the end throws by itself.
  *
  * @param bytes The whole file
  * @param isFile Whether it is a file, with a footer, or a stream

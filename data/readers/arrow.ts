@@ -62,8 +62,8 @@ function valueOf(value: unknown, arrow: ArrowModule): unknown {
  * Parses Arrow's interprocess format: a file (Feather version 2) or a stream, packed by LZ4, Zstandard or not. Read by
  * `apache-arrow`, which is loaded when this is first called.
  *
- * 64-bit integers are `bigint`, strings are strings, other bytes `Uint8Array`, missing values `null`, lists arrays, structs
- * objects; dictionaries are looked up.
+ * 64-bit integers are `bigint`, strings are strings, other bytes `Uint8Array`, missing values `null`, lists arrays,
+ * structs objects; dictionaries are looked up.
  *
  * @param bytes The whole file
  * @param options `columns`: which (default: all); `file`: what errors call it

@@ -24,11 +24,11 @@ interface Pixels {
 const CHANNELS: Readonly<Record<Exclude<ImageMode, "unchanged">, number>> = { gray: 1, rgb: 3, rgba: 4 };
 
 /**
- * Decodes a PNG or JPEG image; its first bytes tell which. PNG is read by `fast-png`, JPEG by `jpeg-js`, each loaded when it is
- * first needed.
+ * Decodes a PNG or JPEG image; its first bytes tell which. PNG is read by `fast-png`, JPEG by `jpeg-js`, each loaded
+ * when it is first needed.
  *
- * Palettes are looked up, 1, 2 and 4 bits become 8 and 16 bits are cut to 8. JPEG's pixels differ from libjpeg's by a unit or
- * two, more at edges where colour is stored in half the resolution.
+ * Palettes are looked up, 1, 2 and 4 bits become 8 and 16 bits are cut to 8. JPEG's pixels differ from libjpeg's by a
+ * unit or two, more at edges where colour is stored in half the resolution.
  *
  * @param bytes The whole file
  * @param options `mode`: channels; `limit`: the most pixels; `file`: what errors call it
@@ -143,7 +143,8 @@ async function decodePng(bytes: Uint8Array): Promise<Pixels> {
 
 async function decodeJpeg(bytes: Uint8Array, limit: number): Promise<Pixels> {
   const { default: { decode } } = await import("jpeg-js");
-  // Its memory bound counts coefficients and pixels of all channels: 32 bytes a pixel are enough for whatever passes the limit.
+  // Its memory bound counts coefficients and pixels of all channels: 32 bytes a pixel are enough for whatever passes
+  // the limit.
   const { width, height, data } = decode(bytes, {
     useTArray: true,
     formatAsRGBA: true,

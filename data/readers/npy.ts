@@ -29,12 +29,13 @@ const LIMITS: Partial<Record<HostDType, readonly [number, number]>> = {
 /**
  * Parses a NumPy array file (versions 1 to 3 of the format, either byte order, C or Fortran order).
  *
- * Doubles become f32, integers i32 or u32 (what does not fit is an error), unsigned bytes stay bytes. Arrays of objects are
- * refused: they hold pickled Python.
+ * Doubles become f32, integers i32 or u32 (what does not fit is an error), unsigned bytes stay bytes. Arrays of objects
+ * are refused: they hold pickled Python.
  *
  * @param bytes The whole file
  * @param file What errors call the file
- * @throws {DataError} if the header is not NumPy's, the type is none of these, or the elements are not exactly as many as it says
+ * @throws {DataError} if the header is not NumPy's, the type is none of these, or the elements are not exactly as many
+ *   as it says
  *
  * @example
  * ```ts

@@ -3,12 +3,14 @@ import type { HostTensor } from "../../tensor/host.ts";
 import { DataError } from "../errors.ts";
 import { parseNpy } from "./npy.ts";
 
-/** The most bytes that all arrays of a file may have, unless the caller says otherwise: a small zip can claim terabytes. */
+/**
+ * The most bytes that all arrays of a file may have, unless the caller says otherwise: a small zip can claim terabytes.
+ */
 const MOST_BYTES = 2 ** 31;
 
 /**
- * Parses a file of NumPy arrays by name, as `numpy.savez` and `savez_compressed` write it. The zip is read by `fflate`, which
- * is loaded when this is first called.
+ * Parses a file of NumPy arrays by name, as `numpy.savez` and `savez_compressed` write it. The zip is read by `fflate`,
+ * which is loaded when this is first called.
  *
  * @param bytes The whole file
  * @param options `file`: what errors call it; `limit`: the most bytes that come out (default 2³¹)

@@ -83,7 +83,10 @@ interface Part {
   readonly rowEnd: number;
 }
 
-/** The parts one after the other, cut to the rows that are wanted: numbers stay in a typed array where all are in one kind. */
+/**
+ * The parts one after the other, cut to the rows that are wanted: numbers stay in a typed array where all are in one
+ * kind.
+ */
 function joined(parts: readonly Part[], start: number, end: number): Column {
   const pieces = parts.filter((part) => part.rowStart < end && part.rowEnd > start).toSorted((a, b) =>
     a.rowStart - b.rowStart
@@ -106,8 +109,8 @@ function joined(parts: readonly Part[], start: number, end: number): Column {
 }
 
 /**
- * Parses a Parquet file, compressed by whatever the format knows. Read by `hyparquet`, which is loaded when this is first
- * called.
+ * Parses a Parquet file, compressed by whatever the format knows. Read by `hyparquet`, which is loaded when this is
+ * first called.
  *
  * 64-bit integers are `bigint`, strings are strings, other bytes `Uint8Array`, missing values `null`, lists arrays.
  *

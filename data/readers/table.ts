@@ -81,8 +81,8 @@ export class Table implements Dataset<Row> {
   }
 
   /**
-   * A column as an array of shape [rows], or [rows, …] where its values are lists of one shape; several columns as [rows,
-   * columns].
+   * A column as an array of shape [rows], or [rows, …] where its values are lists of one shape; several columns as
+   * [rows, columns].
    *
    * @param name The column, or the columns
    * @param options `dtype` (default `"f32"`). A missing value becomes NaN in f32 and is an error elsewhere

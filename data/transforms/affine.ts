@@ -41,7 +41,9 @@ function inverseMatrix({ angle = 0, translate = [0, 0], scale = 1, shear = [0, 0
   return [m0, m1, -m0 * x - m1 * y, m3, m4, -m3 * x - m4 * y];
 }
 
-/** The pixels of the result, each from where the matrix says. PyTorch computes places in f32, and halves depend on it. */
+/**
+ * The pixels of the result, each from where the matrix says. PyTorch computes places in f32, and halves depend on it.
+ */
 function warp<I extends Image>(
   image: I,
   matrix: Matrix,
@@ -115,8 +117,8 @@ export function affineImage<I extends Image>(image: I, options: AffineOptions): 
  *
  * @param image [channels, height, width]
  * @param angle Degrees
- * @param options How values between pixels are found, what stands where nothing is; `expand`: makes the image so large that
- *   nothing is cut off (default false)
+ * @param options How values between pixels are found, what stands where nothing is; `expand`: makes the image so large
+ *   that nothing is cut off (default false)
  * @throws {ShapeError} if the image has not three axes
  *
  * @example

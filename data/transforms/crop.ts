@@ -2,7 +2,9 @@ import type { OptionNames } from "../../device/option_names.ts";
 import { emptyLike, type Image, sizesOf } from "./_image.ts";
 import { checkSize } from "./resize.ts";
 
-/** What stands beyond an image's edge: a value, the edge's own pixels, or the image mirrored without or with the edge. */
+/**
+ * What stands beyond an image's edge: a value, the edge's own pixels, or the image mirrored without or with the edge.
+ */
 export type PaddingMode = "constant" | "edge" | "reflect" | "symmetric";
 
 /** Pixels at the left, top, right and bottom; two numbers are left and right, top and bottom; one is all four. */

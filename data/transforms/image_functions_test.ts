@@ -44,7 +44,8 @@ for (const name of Object.keys(functions)) {
       assertEquals([...image.shape], output.shape, JSON.stringify(args));
       const off = Array.from(image.data, (value, i) => Math.abs(value - output.values[i]));
       const most = Math.max(...off), bytes = input.dtype === "uint8";
-      // Sums in another order: the last bits of f32; a byte may fall on the other side of a half, in one pixel of a hundred.
+      // Sums in another order: the last bits of f32; a byte may fall on the other side of a half, in one pixel of a
+      // hundred.
       const many = off.filter((value) => value > 0).length;
       const fits = bytes ? most <= 1 && many <= Math.max(1, off.length / 100) : most <= 2e-6;
       assert(fits, `${input.dtype} ${JSON.stringify(args)}: off by ${most} in ${many} of ${off.length} values`);

@@ -113,8 +113,8 @@ export function centerCrop(size: number | readonly [number, number]): ImageTrans
  * Cuts out a part at a random place, as torchvision's `RandomCrop`.
  *
  * @param size [height, width], or one number for both
- * @param options `padding`: pixels put around first; `padIfNeeded`: whether smaller images are padded to the size (default
- *   false); what stands there
+ * @param options `padding`: pixels put around first; `padIfNeeded`: whether smaller images are padded to the size
+ *   (default false); what stands there
  *
  * @example
  * ```ts
@@ -152,8 +152,8 @@ export function randomCrop(
  * Cuts out a part of random size and form and resizes it, as torchvision's `RandomResizedCrop`.
  *
  * @param size [height, width], or one number for both
- * @param options `scale`: the part's share of the image, from … to (default 0.08 to 1); `ratio`: width by height, from … to
- *   (default 3/4 to 4/3); how it is resized
+ * @param options `scale`: the part's share of the image, from … to (default 0.08 to 1); `ratio`: width by height, from
+ *   … to (default 3/4 to 4/3); how it is resized
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * Transforms of images and text on the host, in plain typed arrays: for data sets, also in workers. Nothing here loads a device.
+ * Transforms of images and text on the host, in plain typed arrays: for data sets, also in workers. Nothing here loads
+ * a device.
  *
  * @module
  */

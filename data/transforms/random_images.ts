@@ -25,8 +25,8 @@ function checkRangeOf(op: string, name: string, range: Range | undefined): void 
  * Turns images by a random angle, as torchvision's `RandomRotation`.
  *
  * @param degrees From … to; one number d is from −d to d
- * @param options How values between pixels are found, what stands where nothing is; `expand`: makes the image so large that
- *   nothing is cut off (default false)
+ * @param options How values between pixels are found, what stands where nothing is; `expand`: makes the image so large
+ *   that nothing is cut off (default false)
  *
  * @example
  * ```ts
@@ -183,7 +183,8 @@ export interface RandomErasingOptions {
 }
 
 /**
- * Paints over a random rectangle, as torchvision's `RandomErasing` (Zhong et al., "Random Erasing Data Augmentation", 2017).
+ * Paints over a random rectangle, as torchvision's `RandomErasing` (Zhong et al., "Random Erasing Data Augmentation",
+ * 2017).
  *
  * @param options How often, how large, and with what
  * @throws {RangeError} if a share or the probability is out of range

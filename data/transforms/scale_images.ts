@@ -4,12 +4,12 @@ import { ReadContext } from "../read_context.ts";
 /**
  * Turns bytes 0 … 255 into f32: (byte / 255 − mean) / std, as PyTorch's `ToTensor` and `Normalize` do together.
  *
- * Meant for a `DataLoader`'s `transform`, so that images stay bytes until their batch is made. The 256 results are computed
- * once a channel and looked up.
+ * Meant for a `DataLoader`'s `transform`, so that images stay bytes until their batch is made. The 256 results are
+ * computed once a channel and looked up.
  *
  * @param images Bytes of any shape; with a mean or std for each channel, [..., channels, height, width]
- * @param options `mean` and `std` (default 0 and 1): a number, or one for each channel; `at`, where the result gets its memory
- *   from (default: new memory)
+ * @param options `mean` and `std` (default 0 and 1): a number, or one for each channel; `at`, where the result gets its
+ *   memory from (default: new memory)
  * @returns f32 of the same shape
  * @throws {RangeError} if there are means or deviations, but not one for each channel
  *

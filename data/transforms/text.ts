@@ -19,7 +19,8 @@ export function characterTokens(text: string): string[] {
  * A text's words: what stands between white space, punctuation apart, in lower case unless it is kept.
  *
  * @param text The text
- * @param options `keepCase` (default false); `punctuation`: whether punctuation marks are words of their own (default true)
+ * @param options `keepCase` (default false); `punctuation`: whether punctuation marks are words of their own (default
+ *   true)
  *
  * @example
  * ```ts

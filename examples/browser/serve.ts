@@ -1,6 +1,6 @@
 /**
- * Bundles the page with `deno bundle`, prepares MNIST, and serves both to this machine: `deno task browser`, then open the
- * address that it prints. `--port` chooses the port.
+ * Bundles the page with `deno bundle`, prepares MNIST, and serves both to this machine: `deno task browser`, then open
+ * the address that it prints. `--port` chooses the port.
  */
 import { parseArgs } from "@std/cli";
 import { fileURLToPath } from "node:url";

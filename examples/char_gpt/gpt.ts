@@ -97,8 +97,8 @@ class Block extends Module<[x: Tensor, cache?: KeyValueCache], Tensor> {
 }
 
 /**
- * Says of each character which one may follow. `tok` [vocab, width] reads the characters and, transposed, writes them: the
- * output layer has no parameters of its own.
+ * Says of each character which one may follow. `tok` [vocab, width] reads the characters and, transposed, writes them:
+ * the output layer has no parameters of its own.
  */
 export class CharGpt extends Module<[ids: Tensor, caches?: readonly KeyValueCache[]], Tensor> {
   readonly sizes: GptSizes;

@@ -13,8 +13,8 @@ export interface SampleOptions {
 /**
  * Has a model write on.
  *
- * Each character costs one pass over one place, since keys and values of those before are kept. When the context is full, the
- * later half of it is read anew.
+ * Each character costs one pass over one place, since keys and values of those before are kept. When the context is
+ * full, the later half of it is read anew.
  *
  * @param model The model
  * @param start What it begins with, at least one character

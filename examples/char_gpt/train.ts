@@ -1,5 +1,6 @@
 /**
- * Trains a small GPT on characters and has it write: `deno run -A examples/char_gpt/train.ts`. `--help` lists the flags.
+ * Trains a small GPT on characters and has it write: `deno run -A examples/char_gpt/train.ts`. `--help` lists the
+ * flags.
  *
  * It learns this library's own sources, or the text of `--text`.
  */

@@ -29,8 +29,8 @@ export interface GanOptions {
 }
 
 /**
- * Two networks against each other: one makes images of random numbers, the other tells them from those of the data. Each has
- * its optimizer and the step that it trains by; on every batch they take turns.
+ * Two networks against each other: one makes images of random numbers, the other tells them from those of the data.
+ * Each has its optimizer and the step that it trains by; on every batch they take turns.
  */
 export class LitGan extends LightningModule<ImageBatch> {
   generator: [Linear, Linear, Linear];

@@ -41,7 +41,9 @@ export class Bodies {
     return this.#kernel.mask === "none" ? [] : [`let base_m = batch * params.m.x + head * params.m.y${row};`];
   }
 
-  /** Whether the weights of a block are kept by dropout: `z0`, `z1`, … are 0 or the gain. Words come by fours of keys. */
+  /**
+   * Whether the weights of a block are kept by dropout: `z0`, `z1`, … are 0 or the gain. Words come by fours of keys.
+   */
   #kept(step: string): string[] {
     if (this.#kernel.dropout === "none") return [];
     return range(BLOCK / 4).flatMap((quad) => [

@@ -1,7 +1,7 @@
 /**
- * What the kernels of attention are. All of them are one shape: an invocation owns a row (a query, or a key with its value) and
- * keeps it and its sums in registers, while the rows of the other side stream past, some at a time. So no matrix of scores is
- * ever in memory, and no invocation waits for the sums of another.
+ * What the kernels of attention are. All of them are one shape: an invocation owns a row (a query, or a key with its
+ * value) and keeps it and its sums in registers, while the rows of the other side stream past, some at a time. So no
+ * matrix of scores is ever in memory, and no invocation waits for the sums of another.
  *
  * @module
  */
@@ -10,9 +10,9 @@
 export type AttentionKind = "forward" | "queries" | "keys" | "mask";
 
 /**
- * How streamed rows come to the invocations that all need them: through workgroup memory; each lane of a subgroup loads a
- * part, which is broadcast to the others (on software adapters a load costs as much as dozens of broadcasts, whether its
- * address is the same for all lanes or not); or every invocation loads all of them.
+ * How streamed rows come to the invocations that all need them: through workgroup memory; each lane of a subgroup loads
+ * a part, which is broadcast to the others (on software adapters a load costs as much as dozens of broadcasts, whether
+ * its address is the same for all lanes or not); or every invocation loads all of them.
  */
 export type AttentionStream = "staged" | "broadcast" | "plain";
 
@@ -40,13 +40,16 @@ export interface AttentionKernel {
   /** Rows of up to so many fours of elements are written out; longer ones are arrays and loops. */
   readonly mostUnrolled: number;
   /**
-   * Whether an invocation's own row is loaded and stored in loops that no compiler can unroll. On software adapters each place
-   * that touches memory is dozens of branches to compile, and they take longer than all else.
+   * Whether an invocation's own row is loaded and stored in loops that no compiler can unroll. On software adapters
+   * each place that touches memory is dozens of branches to compile, and they take longer than all else.
    */
   readonly rolled: boolean;
 }
 
-/** Parameters of all kernels. Vectors of strides are (batch, head, row, offset), those of the mask (batch, head, row, key). */
+/**
+ * Parameters of all kernels. Vectors of strides are (batch, head, row, offset), those of the mask (batch, head, row,
+ * key).
+ */
 export const ATTENTION_PARAMS = {
   q: "vec4u",
   k: "vec4u",

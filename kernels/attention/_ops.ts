@@ -104,7 +104,10 @@ function backward(
   release(q, k, v, results, grads);
 }
 
-/** q, k, v, mask, results, statistics, their gradient → gradients of q, k, v as [batch, rows, heads, size], and of the mask. */
+/**
+ * q, k, v, mask, results, statistics, their gradient → gradients of q, k, v as [batch, rows, heads, size], and of the
+ * mask.
+ */
 const attentionGradOp: Op<GradAttrs, readonly Spec[]> = {
   name: "attentionGrad",
   half: "native",

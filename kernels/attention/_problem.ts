@@ -18,7 +18,10 @@ import {
 } from "./_kernel.ts";
 import { writeAttention } from "./_writer.ts";
 
-/** Rows by batch and head in a buffer: element e of a row lies at `offset + batch·strides[0] + head·strides[1] + row·strides[2] + e`. */
+/**
+ * Rows by batch and head in a buffer: element e of a row lies at
+ * `offset + batch·strides[0] + head·strides[1] + row·strides[2] + e`.
+ */
 export interface Heads {
   readonly tensor: Tensor;
   readonly strides: readonly [batch: number, head: number, row: number];
@@ -75,8 +78,8 @@ export function statisticsSize({ batches, heads, queries }: AttentionSizes): num
 const inFours = ({ strides, offset }: Heads): boolean => offset % 4 === 0 && strides.every((n) => n % 4 === 0);
 
 /**
- * Where the rows of a tensor [batches, heads, rows, size] lie: views of other tensors are read in place where the elements of a
- * row are neighbours.
+ * Where the rows of a tensor [batches, heads, rows, size] lie: views of other tensors are read in place where the
+ * elements of a row are neighbours.
  */
 export function headsOf(t: Tensor): Heads {
   const view = pureView(t);

@@ -87,8 +87,8 @@ export class Rows {
   // Streaming.
 
   /**
-   * The loop over the rows of the other side: of `a` (keys, or queries) and `b` (values, or gradients of results), some at a
-   * time. `base_a` and `base_b` are declared.
+   * The loop over the rows of the other side: of `a` (keys, or queries) and `b` (values, or gradients of results), some
+   * at a time. `base_a` and `base_b` are declared.
    */
   stream(first: string, last: string, count: string, a: string, b: string, body: string[]): string[] {
     const { stream, width, size, valueSize } = this.#kernel;

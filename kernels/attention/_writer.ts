@@ -151,7 +151,10 @@ const HEADINGS: Record<AttentionKind, readonly [string, string]> = {
   ],
 };
 
-/** Dropout's decisions: 0, or what the weights that stay are multiplied by. Word 4·quad + n belongs to key n of the quad. */
+/**
+ * Dropout's decisions: 0, or what the weights that stay are multiplied by. Word 4·quad + n belongs to key n of the
+ * quad.
+ */
 const DECIDE = `fn decide(quad: u32, step: vec3u) -> vec4f {
   let words = philox(vec4u(quad, step), params.seed.xy);
   let uniform = vec4f(words >> vec4u(8u)) * 5.9604644775390625e-8;

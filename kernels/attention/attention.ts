@@ -18,8 +18,8 @@ import type { AttentionDropout, AttentionSizes } from "./_problem.ts";
 /** What {@link scaledDotProductAttention} and {@link packedAttention} have in common. */
 export interface AttentionOptions {
   /**
-   * Which pairs count: true for those that do, or numbers that are added to the scores; it broadcasts to [..., heads, queries,
-   * keys]. Together with `isCausal` both hold.
+   * Which pairs count: true for those that do, or numbers that are added to the scores; it broadcasts to [..., heads,
+   * queries, keys]. Together with `isCausal` both hold.
    */
   mask?: Tensor | null;
   /** Probability that a weight is dropped; default 0. It drops whenever it is above 0: pass 0 outside of training. */
@@ -52,9 +52,9 @@ const NAMES = { mask: true, dropout: true, isCausal: true, scale: true, generato
  * Attention: softmax(scale · q·kᵀ + mask) · v, for each head (Vaswani and others, "Attention is all you need", 2017).
  *
  * Keys and values stream past each query and the sums are corrected as the largest score grows (Milakov and Gimelshein,
- * "Online normalizer calculation for softmax", 2018; Dao, "FlashAttention-2", 2023), forward and backward: memory grows with
- * the number of queries and keys, not with their product. Views of other tensors (heads split off a projection) are read in
- * place. A query that sees no key gives zeros. 16-bit inputs are read as they are, sums are f32.
+ * "Online normalizer calculation for softmax", 2018; Dao, "FlashAttention-2", 2023), forward and backward: memory grows
+ * with the number of queries and keys, not with their product. Views of other tensors (heads split off a projection)
+ * are read in place. A query that sees no key gives zeros. 16-bit inputs are read as they are, sums are f32.
  *
  * @param query Shape [..., heads, queries, size]
  * @param key Shape [..., heads, keys, size]
@@ -122,10 +122,11 @@ export function scaledDotProductAttention(
 }
 
 /**
- * Self-attention of a packed projection: what one linear layer makes of x, queries, keys and values side by side, goes in, and
- * what the next one takes comes out. Nothing is rearranged, forward or backward.
+ * Self-attention of a packed projection: what one linear layer makes of x, queries, keys and values side by side, goes
+ * in, and what the next one takes comes out. Nothing is rearranged, forward or backward.
  *
- * @param qkv Shape [..., length, (numHeads + 2 · numKvHeads) · size]: the heads of the queries, of the keys, of the values
+ * @param qkv Shape [..., length, (numHeads + 2 · numKvHeads) · size]: the heads of the queries, of the keys, of the
+ *   values
  * @param options Number of heads, mask, dropout, causality, scale
  * @returns Shape [..., length, numHeads · size]
  * @throws {ShapeError} If the last axis is no multiple of the number of heads

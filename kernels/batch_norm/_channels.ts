@@ -32,7 +32,9 @@ export interface Running {
   readonly momentum: number;
 }
 
-/** Mean and biased variance of each channel; running statistics change in place (their variance is the unbiased one). */
+/**
+ * Mean and biased variance of each channel; running statistics change in place (their variance is the unbiased one).
+ */
 export function channelMoments(x: Tensor, running: Running | null, mean: Tensor, variance: Tensor): void {
   const { rows, channels, repeat } = channelsOf(x);
   const parts = cut(rows);

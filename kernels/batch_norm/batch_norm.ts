@@ -219,8 +219,8 @@ function check(x: Tensor, options: BatchNormOptions): void {
 }
 
 /**
- * Normalises each channel to mean 0 and variance 1 over all samples and places: (x − mean) / √(variance + eps) · weight +
- * bias (Ioffe and Szegedy, "Batch normalization", 2015). In training mean and variance are the batch's own, and the
+ * Normalises each channel to mean 0 and variance 1 over all samples and places: (x − mean) / √(variance + eps) · weight
+ * + bias (Ioffe and Szegedy, "Batch normalization", 2015). In training mean and variance are the batch's own, and the
  * running statistics are changed in place on the device; otherwise the running ones are used.
  *
  * @param x [N, C] or [N, C, d1, …], floating-point

@@ -11,9 +11,9 @@ import { imageFunctions, UNFOLD_PARAMS, weightFunctions } from "./_groups_functi
 import { type ConvKernel, convKernel, deliver, type Ending, kernelText, total } from "./_kernel.ts";
 
 /*
- * Convolutions on GPUs are products of matrices, of which one is never there: its elements are fetched from the image when
- * they are brought into workgroup memory (implicit GEMM; Chetlur et al., "cuDNN: efficient primitives for deep learning",
- * 2014).
+ * Convolutions on GPUs are products of matrices, of which one is never there: its elements are fetched from the image
+ * when they are brought into workgroup memory (implicit GEMM; Chetlur et al., "cuDNN: efficient primitives for deep
+ * learning", 2014).
  */
 
 /** What the text of a kernel depends on. */
@@ -123,8 +123,8 @@ interface Taps {
 }
 
 /**
- * The taps that contribute to positions ≡ phase (mod stride) of a strided convolution's image: those whose distance to the
- * result's positions is a multiple of the stride.
+ * The taps that contribute to positions ≡ phase (mod stride) of a strided convolution's image: those whose distance to
+ * the result's positions is a multiple of the stride.
  */
 export function tapsOfPhase(phase: number, kernel: number, stride: number, dilation: number, before: number): Taps {
   const hits = Array.from({ length: kernel }, (_, tap) => tap).filter((tap) =>

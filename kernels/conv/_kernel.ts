@@ -14,7 +14,9 @@ export type ConvKernel = KernelSource<Record<string, Access>, Record<string, Par
 
 const kernels = new Map<string, ConvKernel>();
 
-/** The kernel of a description, written the first time. `inputs` are the names of its bindings before those of the sink. */
+/**
+ * The kernel of a description, written the first time. `inputs` are the names of its bindings before those of the sink.
+ */
 export function convKernel(
   key: string,
   inputs: readonly string[],
@@ -81,8 +83,8 @@ export interface Made {
 }
 
 /**
- * Brings what a kernel makes to its target: at once where the kernel can, and by a second kernel where parts are to be added,
- * or the kernel does not store whole words of a 16-bit type.
+ * Brings what a kernel makes to its target: at once where the kernel can, and by a second kernel where parts are to be
+ * added, or the kernel does not store whole words of a 16-bit type.
  *
  * @param target Where results go
  * @param made Sizes

@@ -4,8 +4,9 @@ import { readOperand, type Sink, writeOperand, writeSink } from "../matmul/_sink
 import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kernel.ts";
 
 /**
- * Where the columns of a result meet those of an image, known when the kernel is written: the result's column j meets, under
- * tap t, column (j·step + t·spacing + first) / every of the image, counted from where its block begins, if that is whole.
+ * Where the columns of a result meet those of an image, known when the kernel is written: the result's column j meets,
+ * under tap t, column (j·step + t·spacing + first) / every of the image, counted from where its block begins, if that
+ * is whole.
  */
 export interface Window {
   readonly taps: number;
@@ -17,7 +18,8 @@ export interface Window {
 
 /**
  * A kernel that slides over an image, for adapters that compute on the processor's cores: lanes lie along the result's
- * columns, and each keeps the sums of some columns for some channels of the result, so that what it loads is used often.
+ * columns, and each keeps the sums of some columns for some channels of the result, so that what it loads is used
+ * often.
  */
 export interface ImageKernel {
   /** Lanes of a subgroup; a workgroup is one subgroup. */
@@ -127,7 +129,9 @@ class Writer {
     this.#spec = spec;
   }
 
-  /** The column of the image that a column of the result meets under a tap, from the block's beginning; `null`: none. */
+  /**
+   * The column of the image that a column of the result meets under a tap, from the block's beginning; `null`: none.
+   */
   #met(j: number, t: number): number | null {
     const { step, spacing, first, every } = this.#spec.window!;
     const reach = j * step + t * spacing + first;

@@ -18,7 +18,10 @@ const MOST_PRODUCTS = 448;
 /** Below this many operations one kernel serves all strides, dilations and widths. */
 const SMALL_FLOPS = 2e6;
 
-/** Whether there is enough to do for a kernel that is made for its sizes: otherwise compiling takes longer than it gains. */
+/**
+ * Whether there is enough to do for a kernel that is made for its sizes: otherwise compiling takes longer than it
+ * gains.
+ */
 export function unrolls(g: Geometry): boolean {
   return convFlops(g) >= SMALL_FLOPS;
 }

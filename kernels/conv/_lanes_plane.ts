@@ -16,9 +16,9 @@ export interface PlaneWindows {
 }
 
 /**
- * A kernel that slides over an image whose channels have little to do with each other (depthwise convolutions), for adapters
- * that compute on the processor's cores. There is one channel to make, so that what is loaded is used again along both axes
- * of the plane: a lane makes a patch of it.
+ * A kernel that slides over an image whose channels have little to do with each other (depthwise convolutions), for
+ * adapters that compute on the processor's cores. There is one channel to make, so that what is loaded is used again
+ * along both axes of the plane: a lane makes a patch of it.
  */
 export interface PlaneKernel extends PlaneWindows {
   /** Lanes of a subgroup; a workgroup is one subgroup. */

@@ -4,8 +4,9 @@ import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kern
 import { column, covered, insideColumns, loadLine, met, type PlaneWindows } from "./_lanes_plane.ts";
 
 /**
- * A kernel for the gradient of the weight of a convolution whose channels have little to do with each other. Each lane adds
- * up all taps of one pair of channels over its own patches of the planes; what lanes have is added afterwards, as slices.
+ * A kernel for the gradient of the weight of a convolution whose channels have little to do with each other. Each lane
+ * adds up all taps of one pair of channels over its own patches of the planes; what lanes have is added afterwards, as
+ * slices.
  */
 export interface PlaneWeightKernel extends PlaneWindows {
   readonly lanes: number;

@@ -3,8 +3,9 @@ import { readOperand, type Sink, writeOperand, writeSink } from "../matmul/_sink
 import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kernel.ts";
 
 /**
- * A kernel for the gradient of a convolution's weight, for adapters that compute on the processor's cores: lanes lie along
- * the lines of the kernel (input channel, depth and height), each keeps the sums of a whole line for some output channels.
+ * A kernel for the gradient of a convolution's weight, for adapters that compute on the processor's cores: lanes lie
+ * along the lines of the kernel (input channel, depth and height), each keeps the sums of a whole line for some output
+ * channels.
  */
 export interface WeightKernel {
   /** Lanes of a subgroup; a workgroup is one subgroup. */

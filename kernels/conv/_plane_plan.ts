@@ -16,7 +16,10 @@ const MOST_STRIDE = 4;
 /** Workgroups that keep the cores of a usual machine busy to the end. */
 const ENOUGH_WORKGROUPS = 64;
 
-/** Whether a convolution of planes makes so few channels of each group that what is loaded is best used within the plane. */
+/**
+ * Whether a convolution of planes makes so few channels of each group that what is loaded is best used within the
+ * plane.
+ */
 export function suitsPlanes(g: Geometry, perGroup: number): boolean {
   return g.groups > 1 && perGroup <= 2 && g.kernel[0] === 1 && g.size[0] === 1 && g.out[0] === 1 &&
     total(g.kernel) <= MOST_TAPS && g.stride.every((step) => step <= MOST_STRIDE);

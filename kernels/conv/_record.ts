@@ -30,7 +30,9 @@ function alongLines(g: Geometry): Geometry {
   return { ...g, size: line, out: line };
 }
 
-/** Whether kernels that slide are the faster ones for a pointwise convolution, too; else it is a product of matrices. */
+/**
+ * Whether kernels that slide are the faster ones for a pointwise convolution, too; else it is a product of matrices.
+ */
 function slides(g: Geometry, bias: boolean): boolean {
   return pointwise(g) && (bias || (family() === "lanes" && unrolls(g)));
 }

@@ -16,8 +16,8 @@ export interface SlideAttrs {
 }
 
 /**
- * A convolution that waits for its consumer: a chain of pointwise operations on it is computed by the same kernel, before the
- * results are stored. As with products, its own results are stored, too, unless they are only passed on.
+ * A convolution that waits for its consumer: a chain of pointwise operations on it is computed by the same kernel,
+ * before the results are stored. As with products, its own results are stored, too, unless they are only passed on.
  */
 export class Slide extends StoringProducer {
   readonly shape: readonly number[];

@@ -69,7 +69,9 @@ function channelSums(t: Tensor): Tensor {
   return sum(t, { dim: t.shape.map((_, axis) => axis).filter((axis) => axis !== 1) });
 }
 
-/** The gradient of a convolution's kernel, of some type, and where wanted the sums of `dy` over everything but channels. */
+/**
+ * The gradient of a convolution's kernel, of some type, and where wanted the sums of `dy` over everything but channels.
+ */
 interface WeightAttrs {
   readonly geometry: Geometry;
   readonly dtype: Spec["dtype"];

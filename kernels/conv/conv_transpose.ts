@@ -54,9 +54,9 @@ export function convTranspose1d(x: Tensor, weight: Tensor, options: ConvTranspos
 }
 
 /**
- * The transposed convolution, as `torch.nn.functional.conv_transpose2d`: the gradient of {@link conv2d} with respect to its
- * images, as an operation of its own. Height becomes (height − 1)·stride − 2·padding + dilation·(kernelHeight − 1) +
- * outputPadding + 1.
+ * The transposed convolution, as `torch.nn.functional.conv_transpose2d`: the gradient of {@link conv2d} with respect to
+ * its images, as an operation of its own. Height becomes (height − 1)·stride − 2·padding + dilation·(kernelHeight − 1)
+ * + outputPadding + 1.
  *
  * @param x Shape [n, inChannels, height, width], or without the first axis
  * @param weight Shape [inChannels, outChannels / groups, kernelHeight, kernelWidth]

@@ -57,10 +57,11 @@ export function conv1d(x: Tensor, weight: Tensor, options: Conv1dOptions = {}): 
 
 /**
  * Slides a kernel over images (cross-correlation), as `torch.nn.functional.conv2d` does:
- * y[n, o, i, j] = bias[o] + Σ_c Σ_u Σ_v w[o, c, u, v] · x[n, c, i·stride + u·dilation − padding, j·stride + v·dilation − padding].
+ * y[n, o, i, j] = bias[o] + Σ_c Σ_u Σ_v w[o, c, u, v] · x[n, c, i·stride + u·dilation − padding, j·stride + v·dilation
+ * − padding].
  *
- * Under autocast the operands are rounded to 16 bits; sums are always f32. What follows point by point (an activation, a
- * residual, a cast) is computed by the same kernel.
+ * Under autocast the operands are rounded to 16 bits; sums are always f32. What follows point by point (an activation,
+ * a residual, a cast) is computed by the same kernel.
  *
  * @param x Images, shape [n, inChannels, height, width], or one image without the first axis
  * @param weight Shape [outChannels, inChannels / groups, kernelHeight, kernelWidth]

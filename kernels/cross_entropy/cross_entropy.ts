@@ -40,7 +40,10 @@ export interface CrossEntropyOptions extends NllLossOptions {
   labelSmoothing?: number;
 }
 
-/** x, labels, weight → the loss, what softmax needs of each row, and the factor of a mean; only the gradient reads those. */
+/**
+ * x, labels, weight → the loss, what softmax needs of each row, and the factor of a mean; only the gradient reads
+ * those.
+ */
 const lossOp: Op<LossAttrs, readonly Spec[]> = {
   name: "crossEntropy",
   precision: "full",
@@ -178,14 +181,15 @@ function lossByProbabilities(x: Tensor, target: Tensor, options: CrossEntropyOpt
 }
 
 /**
- * The cross-entropy of classes, from unnormalised scores: −log softmax(x)[label], in one kernel that also keeps what the
- * gradient needs.
+ * The cross-entropy of classes, from unnormalised scores: −log softmax(x)[label], in one kernel that also keeps what
+ * the gradient needs.
  *
  * A label outside the classes that is not `ignoreIndex` throws when it came from the host, and gives NaN when it was
  * computed on the device, where it cannot be checked without waiting. Nothing is read or written out of bounds.
  *
  * @param x Scores, [C], [N, C] or [N, C, d1, …]
- * @param target Class labels (i32) of the shape of `x` without its axis of classes, or probabilities of the shape of `x`
+ * @param target Class labels (i32) of the shape of `x` without its axis of classes, or probabilities of the shape of
+ *   `x`
  * @param options Weights of classes, label to ignore, label smoothing, and reduction
  * @returns The loss: a number, or without reduction one for each sample
  * @throws {ShapeError} If the shapes do not fit

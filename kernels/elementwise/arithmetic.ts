@@ -69,7 +69,10 @@ const divFloorOp = pointwise({
   grads: [vanishing, vanishing],
 });
 
-/** The gradient of a choice between two: all to the one chosen, half to each of equals, and all to both where one is NaN. */
+/**
+ * The gradient of a choice between two: all to the one chosen, half to each of equals, and all to both where one is
+ * NaN.
+ */
 const share = (name: string, loses: string): (dy: Tensor, x: TensorLike, y: TensorLike) => Tensor => {
   const op = pointwise({
     name,
@@ -203,8 +206,8 @@ export function mul(a: TensorLike, b: TensorLike): Tensor {
 }
 
 /**
- * a / b, element by element, with broadcasting. Integers give f32, unless a rounding mode is given; then a division by 0
- * has no defined integer result.
+ * a / b, element by element, with broadcasting. Integers give f32, unless a rounding mode is given; then a division by
+ * 0 has no defined integer result.
  *
  * @param a A tensor or a number
  * @param b A tensor or a number

@@ -14,8 +14,8 @@ const castOp: Op<{ dtype: DType }> = {
 };
 
 /**
- * Converts the element type. Floats become integers by truncation, anything becomes bool by `≠ 0`, and 16-bit floats are
- * rounded to nearest even.
+ * Converts the element type. Floats become integers by truncation, anything becomes bool by `≠ 0`, and 16-bit floats
+ * are rounded to nearest even.
  *
  * @param x Any shape
  * @param dtype The type wanted

@@ -27,8 +27,8 @@ const MOST_OPERATIONS = 48;
 const MOST_WAITING = 32;
 
 /**
- * A pointwise operation whose result has not been needed yet. Operations on it take it in, so that a whole chain becomes
- * one kernel that reads its inputs once and writes its result once.
+ * A pointwise operation whose result has not been needed yet. Operations on it take it in, so that a whole chain
+ * becomes one kernel that reads its inputs once and writes its result once.
  */
 export class Chain implements Pending {
   readonly shape: Shape;

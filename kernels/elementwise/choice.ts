@@ -19,7 +19,8 @@ function checkCondition(op: string, condition: Tensor): void {
 }
 
 /**
- * Takes `a` where the condition holds and `b` elsewhere. What is not taken leaks neither into values nor into gradients.
+ * Takes `a` where the condition holds and `b` elsewhere. What is not taken leaks neither into values nor into
+ * gradients.
  *
  * @param condition Booleans
  * @param a A tensor or a number
@@ -127,8 +128,8 @@ const clampMaxOp = pointwise({
 });
 
 /**
- * `x` with what lies beyond the bounds moved onto them. Where the bounds cross, the upper one counts. The gradient passes
- * on the bounds themselves.
+ * `x` with what lies beyond the bounds moved onto them. Where the bounds cross, the upper one counts. The gradient
+ * passes on the bounds themselves.
  *
  * @param x A tensor
  * @param options The bounds; at least one

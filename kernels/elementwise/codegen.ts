@@ -11,8 +11,8 @@ export { type Register, registerOf } from "./register.ts";
 export const WORKGROUP = 64;
 
 /**
- * Where the quads of a run lie: `"along"` all elements, a workgroup's length apart, or `"down"` the first of two axes, for
- * layouts of which {@link repeatsDown} holds.
+ * Where the quads of a run lie: `"along"` all elements, a workgroup's length apart, or `"down"` the first of two axes,
+ * for layouts of which {@link repeatsDown} holds.
  */
 export type Walk = "along" | "down";
 
@@ -122,17 +122,17 @@ function settled(value: string, { pieces }: Expression, dtype: DType): string {
 }
 
 /**
- * Writes a fused kernel. One invocation makes four neighbouring elements at a time, so that words of 16-bit elements have
- * one owner and f32 moves as vec4; neighbouring invocations make neighbouring quads. Sizes, strides and numbers are
- * parameters: the text depends on the pattern alone, so kernels are shared between shapes.
+ * Writes a fused kernel. One invocation makes four neighbouring elements at a time, so that words of 16-bit elements
+ * have one owner and f32 moves as vec4; neighbouring invocations make neighbouring quads. Sizes, strides and numbers
+ * are parameters: the text depends on the pattern alone, so kernels are shared between shapes.
  */
 export function writeKernel(plan: Plan, layout: Layout, dtype: DType, walk: Walk): string {
   return new Writer(plan, layout, dtype).text(walk);
 }
 
 /**
- * Writes a plan as the end of another kernel, which has the elements of one leaf, its host, in registers. The text declares
- * the other leaves, the function `finish` and what it calls but for shared functions.
+ * Writes a plan as the end of another kernel, which has the elements of one leaf, its host, in registers. The text
+ * declares the other leaves, the function `finish` and what it calls but for shared functions.
  *
  * @param plan What is computed
  * @param layout How its leaves are read

@@ -7,9 +7,9 @@ export interface Reading {
 }
 
 /**
- * A reading of a reading: `outer` reads, for the places of `shape`, a row-major tensor of shape `middle`, whose elements
- * `inner` reads from somewhere. The two are one reading when each axis of `shape` walks along one axis of `middle` and
- * stays inside it; otherwise the result is `null`.
+ * A reading of a reading: `outer` reads, for the places of `shape`, a row-major tensor of shape `middle`, whose
+ * elements `inner` reads from somewhere. The two are one reading when each axis of `shape` walks along one axis of
+ * `middle` and stays inside it; otherwise the result is `null`.
  */
 export function composeReadings(shape: Shape, outer: Reading, middle: Shape, inner: Reading): Reading | null {
   const axes = mergedAxes(middle, inner.strides);

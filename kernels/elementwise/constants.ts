@@ -187,8 +187,8 @@ export function eye(rows: number, columns: number = rows, options: CreationOptio
 }
 
 /**
- * Numbers from `start` on, `step` apart, up to but without `end`. Called with one number, that is the end, and the start
- * is 0.
+ * Numbers from `start` on, `step` apart, up to but without `end`. Called with one number, that is the end, and the
+ * start is 0.
  *
  * @param start The first number
  * @param end Where to stop

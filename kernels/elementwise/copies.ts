@@ -21,8 +21,9 @@ const counts = (plan: Plan) =>
   plan.steps.some(({ expression }) => expression.pieces.some((text) => /\bi\b/.test(text)));
 
 /**
- * A pending chain without the axes along which all of its inputs repeat (an expanded tensor, operations on one, a constant),
- * so that a reduction need not have the copies made; `null` where there are none, or the value is there already.
+ * A pending chain without the axes along which all of its inputs repeat (an expanded tensor, operations on one, a
+ * constant), so that a reduction need not have the copies made; `null` where there are none, or the value is there
+ * already.
  */
 export function withoutCopies({ storage }: Tensor): WithoutCopies | null {
   const { pending } = storage;

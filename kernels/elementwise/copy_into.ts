@@ -7,8 +7,9 @@ import { Chain, read } from "./chain.ts";
 import { registerOf } from "./codegen.ts";
 
 /**
- * Gives a tensor a new value in place: for parameters, buffers and the state of optimizers. What still wants the old value
- * gets it, and a backward pass that needs it afterwards stops with an error. Nothing is recorded for differentiation.
+ * Gives a tensor a new value in place: for parameters, buffers and the state of optimizers. What still wants the old
+ * value gets it, and a backward pass that needs it afterwards stops with an error. Nothing is recorded for
+ * differentiation.
  *
  * A pending chain behind `source` is computed straight into the target, unless it reads the target itself.
  *

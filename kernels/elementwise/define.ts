@@ -16,14 +16,14 @@ export type TensorLike = Tensor | number;
 export type Numbers = Readonly<Record<string, number>>;
 
 /**
- * What type comes out: `"same"` as the promoted inputs, `"float"` the same but integers become f32, `"bool"` a truth value
- * of inputs compared in their promoted type.
+ * What type comes out: `"same"` as the promoted inputs, `"float"` the same but integers become f32, `"bool"` a truth
+ * value of inputs compared in their promoted type.
  */
 export type ResultType = "same" | "float" | "bool";
 
 /**
- * WGSL for each type of register. A string is for all numbers; otherwise the most particular key counts: the type itself,
- * `int` (i32 and u32), `number`. A type without text is refused.
+ * WGSL for each type of register. A string is for all numbers; otherwise the most particular key counts: the type
+ * itself, `int` (i32 and u32), `number`. A type without text is refused.
  */
 export type Expressions =
   | string
@@ -52,13 +52,13 @@ export interface Entry {
   /** Behaviour under autocast; default `"follow"`. */
   readonly precision?: Precision;
   /**
-   * What each operand's gradient reads: positions of operands, and `"y"` for the result. Only what a wanted gradient reads
-   * is kept for backward.
+   * What each operand's gradient reads: positions of operands, and `"y"` for the result. Only what a wanted gradient
+   * reads is kept for backward.
    */
   readonly reads?: readonly (readonly (number | "y")[])[];
   /**
-   * The gradient of each operand as a function in differentiable operations; broadcast axes are summed afterwards. `null`
-   * for operations without gradients, and in a place for an operand without one.
+   * The gradient of each operand as a function in differentiable operations; broadcast axes are summed afterwards.
+   * `null` for operations without gradients, and in a place for an operand without one.
    */
   readonly grads: readonly (PointwiseGrad | null)[] | null;
   /** Operands (by position) that keep their own type: conditions and masks, read as bool. */

@@ -7,8 +7,8 @@ import { type Layout, layoutOf } from "./layout.ts";
 import type { Plan } from "./plan.ts";
 
 /**
- * Work of another kind, such as a matrix product, that waits for its consumer and has its results in registers before they
- * are stored: a chain behind it can be computed there.
+ * Work of another kind, such as a matrix product, that waits for its consumer and has its results in registers before
+ * they are stored: a chain behind it can be computed there.
  */
 export abstract class Producer implements Pending {
   abstract readonly shape: Shape;
@@ -40,8 +40,8 @@ export class Finish {
   /** Whether the chain draws random numbers, which come four at a time. */
   readonly drawn: boolean;
   /**
-   * Whether its text is short and finds inputs without coordinates. Kernels that write a result out for each of a hundred
-   * registers, as those of software adapters do, take a minute to compile with anything else.
+   * Whether its text is short and finds inputs without coordinates. Kernels that write a result out for each of a
+   * hundred registers, as those of software adapters do, take a minute to compile with anything else.
    */
   readonly light: boolean;
   /** The inputs but the host, by the names that the text binds them to, in order. */
@@ -76,8 +76,8 @@ export class Finish {
   }
 
   /**
-   * WGSL that binds the inputs and declares `finish(at, x)`, which makes the chain's element number `at` (with `quads` the
-   * four from there on) of the host's. Shared functions are left to the caller.
+   * WGSL that binds the inputs and declares `finish(at, x)`, which makes the chain's element number `at` (with `quads`
+   * the four from there on) of the host's. Shared functions are left to the caller.
    */
   text(binding: number, quads: boolean): string {
     return writeFinish(this.#plan, this.#layout, this.dtype, this.#host, binding, quads);

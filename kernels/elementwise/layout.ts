@@ -38,7 +38,10 @@ export function layoutOf(shape: Shape, leaves: readonly Leaf[]): Layout {
   return { sizes, strides, readings: leaves.map((leaf, k) => readingOf(sizes, strides[k], leaf.offset)) };
 }
 
-/** Whether some leaf is the same all the way down the first of two axes, so that a run of quads down there reads it once. */
+/**
+ * Whether some leaf is the same all the way down the first of two axes, so that a run of quads down there reads it
+ * once.
+ */
 export function repeatsDown({ sizes, strides, readings }: Layout): boolean {
   if (sizes.length !== 2 || readings.includes("gather")) return false;
   return readings.some((reading, k) => reading === "quad" && strides[k][0] === 0);

@@ -27,7 +27,9 @@ export interface NumberOperand {
 
 /** Random numbers that are a function of a key and of the number of the element. */
 export interface RandomDraw {
-  /** The function of kernels/_shared/random.wgsl that makes four numbers of four words; `null` for the words themselves. */
+  /**
+   * The function of kernels/_shared/random.wgsl that makes four numbers of four words; `null` for the words themselves.
+   */
   readonly quad: "uniform_quad" | "normal_quad" | null;
   readonly seed: readonly [number, number];
   readonly stream: number;

@@ -19,8 +19,8 @@ export interface UnaryEntry {
   /** The gradient, WGSL in `dy`, `x` and `y` (the result); `0` where it vanishes everywhere; default: there is none. */
   readonly df?: string | 0;
   /**
-   * For gradients of gradients: the derivative of `df / dy` by the tensor that `df` reads (`x` or `y`), in differentiable
-   * functions of it. `0` where it vanishes.
+   * For gradients of gradients: the derivative of `df / dy` by the tensor that `df` reads (`x` or `y`), in
+   * differentiable functions of it. `0` where it vanishes.
    */
   readonly ddf?: 0 | ((a: Tensor, numbers: Numbers) => Tensor | number);
 }

@@ -14,8 +14,9 @@ export interface Factors {
 }
 
 /**
- * Factors of square matrices, by Gaussian elimination with the largest element of a column as its pivot (Golub and Van Loan,
- * "Matrix Computations", algorithm 3.4.1). Every step is two dispatches over all matrices. The caller disposes of them.
+ * Factors of square matrices, by Gaussian elimination with the largest element of a column as its pivot (Golub and Van
+ * Loan, "Matrix Computations", algorithm 3.4.1). Every step is two dispatches over all matrices. The caller disposes of
+ * them.
  */
 export function factorsOf(x: Tensor, label: string): Factors {
   const { pages, size } = squares(x);

@@ -25,8 +25,8 @@ const choleskyOp: Op<null> = {
     }
   },
   saves: { outputs: [0] },
-  // With Φ the lower triangle and half of its diagonal: S = L⁻ᵀ Φ(Lᵀ dL) L⁻¹, and dA = (S + Sᵀ) / 2 (Murray, "Differentiation
-  // of the Cholesky decomposition", 2016).
+  // With Φ the lower triangle and half of its diagonal: S = L⁻ᵀ Φ(Lᵀ dL) L⁻¹, and dA = (S + Sᵀ) / 2 (Murray,
+  // "Differentiation of the Cholesky decomposition", 2016).
   grad: (dy, { y }) => {
     const turned = transpose(y, -1, -2), product = matmul(turned, tril(dy));
     const lower = sub(tril(product), mul(sub(tril(product), tril(product, { diagonal: -1 })), 0.5));
@@ -47,7 +47,8 @@ export interface CholeskyOptions {
  *
  * @param x Symmetric, positive definite matrices, shape [..., n, n]; the lower triangle is read
  * @param options Which triangle is wanted
- * @returns Shape [..., n, n]; NaN from the first row on that is not positive definite, since nothing is read back to tell
+ * @returns Shape [..., n, n]; NaN from the first row on that is not positive definite, since nothing is read back to
+ *   tell
  * @throws {ShapeError} If the matrices are not square
  * @throws {TypeError} If the elements are not floating-point
  *

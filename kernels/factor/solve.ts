@@ -33,9 +33,10 @@ const solveOp: Op<null> = {
  * X with A·X = B, by factors with exchanged rows, in f32 arithmetic.
  *
  * @param a Shape [..., n, n], floating-point
- * @param b Shape [..., n, k] of the same type, or [..., n] with the leading axes of `a`; leading axes of matrices broadcast
- * @returns The shape of b with the leading axes of both; not finite where a matrix is singular, since nothing is read back
- *   to tell
+ * @param b Shape [..., n, k] of the same type, or [..., n] with the leading axes of `a`; leading axes of matrices
+ *   broadcast
+ * @returns The shape of b with the leading axes of both; not finite where a matrix is singular, since nothing is read
+ *   back to tell
  * @throws {ShapeError} If the shapes do not fit
  * @throws {TypeError} If the types differ, or are not floating-point
  *

@@ -7,8 +7,8 @@ import { indexHeads, indexKeys, indexStarts, indexSum, indexSumDirect, scatterSu
 import { orderOf, temporary } from "../sort/_order.ts";
 
 /**
- * How rows are summed by index: each result looks through all indices, or indices are sorted first. Both add in the same
- * order up to blocks of {@link BLOCK} rows, and neither ever depends on which invocation comes first.
+ * How rows are summed by index: each result looks through all indices, or indices are sorted first. Both add in the
+ * same order up to blocks of {@link BLOCK} rows, and neither ever depends on which invocation comes first.
  */
 export type SumMethod = "direct" | "sorted";
 

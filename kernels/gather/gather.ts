@@ -127,8 +127,8 @@ export function corner(op: string, x: Tensor, shape: Shape, dim: number): Tensor
  * Elements that an index names along an axis: y[i][j] = x[index[i][j]][j] for axis 0.
  *
  * @param x Any shape
- * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and leads outside
- *   reads NaN (0 for whole numbers)
+ * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and leads
+ *   outside reads NaN (0 for whole numbers)
  * @param options The axis
  * @returns A tensor of the index' shape
  * @throws {ShapeError} If the index has other or larger axes

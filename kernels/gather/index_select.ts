@@ -126,7 +126,8 @@ function requireList(op: string, index: Tensor): Tensor {
  * The places of an axis that an index names, in its order.
  *
  * @param x At least one axis
- * @param index i32, one axis. An index that was computed on the device and leads outside reads NaN (0 for whole numbers)
+ * @param index i32, one axis. An index that was computed on the device and leads outside reads NaN (0 for whole
+ *   numbers)
  * @param options The axis
  * @returns A tensor in which that axis has as many places as the index
  * @throws {RangeError} If an index that came from the host leads outside

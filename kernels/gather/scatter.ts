@@ -33,7 +33,9 @@ interface Attrs {
 /** Looking through all indices is one dispatch; beyond this many for each result, three are faster. */
 const DIRECT_LENGTH = 32;
 
-/** How the last index that leads to a place is found: by looking through all, or by letting each index claim its place. */
+/**
+ * How the last index that leads to a place is found: by looking through all, or by letting each index claim its place.
+ */
 export type ScatterMethod = "direct" | "claims";
 
 const scatterOp: Op<Attrs> = {
@@ -112,13 +114,14 @@ export function fitted(
 }
 
 /**
- * x with elements replaced: y[index[i][j]][j] = src[i][j] for axis 0. Where two lead to the same place, the last one counts.
+ * x with elements replaced: y[index[i][j]][j] = src[i][j] for axis 0. Where two lead to the same place, the last one
+ * counts.
  *
  * @param x Any shape
- * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and leads outside
- *   writes nothing
- * @param src A tensor of x's type with the index' axes, none smaller, or a number. Its gradient is read from the places it
- *   was written to
+ * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and leads
+ *   outside writes nothing
+ * @param src A tensor of x's type with the index' axes, none smaller, or a number. Its gradient is read from the places
+ *   it was written to
  * @param options The axis
  * @returns A tensor of x's shape
  * @throws {ShapeError} If index or source have other axes
@@ -149,12 +152,12 @@ export function scatter(x: Tensor, index: Tensor, src: Tensor | number, options:
 }
 
 /**
- * x with elements added: y[index[i][j]][j] += src[i][j] for axis 0. Where several lead to the same place they are added in
- * their order, so the result is the same in every run.
+ * x with elements added: y[index[i][j]][j] += src[i][j] for axis 0. Where several lead to the same place they are added
+ * in their order, so the result is the same in every run.
  *
  * @param x Any shape
- * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and leads outside
- *   adds nothing
+ * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and leads
+ *   outside adds nothing
  * @param src A tensor of x's type with the index' axes, none smaller
  * @param options The axis
  * @returns A tensor of x's shape

@@ -107,7 +107,9 @@ function batchesOf(tensors: readonly Tensor[], most: number): Batch[] {
   return batches;
 }
 
-/** Workgroups of each tensor: in all enough for the device to be busy, each with some work. It depends on sizes alone. */
+/**
+ * Workgroups of each tensor: in all enough for the device to be busy, each with some work. It depends on sizes alone.
+ */
 function groupsOf(tensors: readonly Tensor[]): Map<Tensor, number> {
   const quads = tensors.reduce((sum, t) => sum + Math.ceil(t.numel / 4), 0);
   const most = family() === "lanes" ? 16 : 2048;
@@ -131,7 +133,10 @@ function kernelOf(sweep: Sweep, dtype: DType, count: number, family: Family): Sw
   return kernel;
 }
 
-/** Writes the kernel for so many tensors of a type. Each has a loop of its own: which one runs is uniform in a workgroup. */
+/**
+ * Writes the kernel for so many tensors of a type. Each has a loop of its own: which one runs is uniform in a
+ * workgroup.
+ */
 export function writeSweep(sweep: Sweep, dtype: DType, count: number, family: Family): string {
   const { change, reads = false, kind, helpers = [] } = sweep;
   const half = isHalf(dtype), quad = half ? "vec2u" : "vec4f";

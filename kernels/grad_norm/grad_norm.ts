@@ -37,7 +37,8 @@ function normOf(p: number): Norm {
 
 /**
  * The norm of all elements of several tensors together, (Σ |x|^p)^(1/p), in f32. As many tensors are read by one
- * dispatch as the adapter has bindings, and sums are taken in a fixed order. It is for gradients: nothing is recorded for differentiation.
+ * dispatch as the adapter has bindings, and sums are taken in a fixed order. It is for gradients: nothing is recorded
+ * for differentiation.
  *
  * @param tensors Floating-point tensors of any shapes
  * @param p The exponent, above 0; `Infinity` gives the largest magnitude
@@ -86,7 +87,8 @@ const LIMITING = `fn limiting(most: f32, norm: f32) -> f32 {
 }`;
 
 /**
- * Multiplies tensors in place by the factor that brings their common norm down to `maxNorm`: min(1, maxNorm / (norm + 1e-6)).
+ * Multiplies tensors in place by the factor that brings their common norm down to `maxNorm`: min(1, maxNorm / (norm +
+ * 1e-6)).
  *
  * @param tensors Floating-point tensors
  * @param norm Their norm, a tensor with one element

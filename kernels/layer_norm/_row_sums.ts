@@ -6,8 +6,8 @@ import { addPairs } from "../reduce/_pairs.ts";
 import { temporary } from "../reduce/_reduce.ts";
 
 /**
- * Σ dy · (x − mean) · rstd into `a` and Σ dy into `b`, over the rows of matrices [rows, columns], in two stages of a fixed
- * order: slices of rows first, then the slices.
+ * Σ dy · (x − mean) · rstd into `a` and Σ dy into `b`, over the rows of matrices [rows, columns], in two stages of a
+ * fixed order: slices of rows first, then the slices.
  */
 export function rowSums(
   x: Tensor,

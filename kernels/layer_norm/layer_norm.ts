@@ -245,8 +245,8 @@ export function layerNorm(x: Tensor, options: LayerNormOptions): Tensor {
 const EPSILON: Partial<Record<Tensor["dtype"], number>> = { f32: 2 ** -23, f16: 2 ** -10, bf16: 2 ** -7 };
 
 /**
- * Divides each part over the last axes by its root mean square: x / √(mean(x²) + eps) · weight (Zhang and Sennrich, "Root
- * mean square layer normalization", 2019).
+ * Divides each part over the last axes by its root mean square: x / √(mean(x²) + eps) · weight (Zhang and Sennrich,
+ * "Root mean square layer normalization", 2019).
  *
  * @param x Any shape that ends in `normalizedShape`, floating-point
  * @param options The axes, weight and eps

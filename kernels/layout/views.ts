@@ -45,8 +45,8 @@ export function expand(x: Tensor, size: Shape): Tensor {
 }
 
 /**
- * A tensor with the values that x has now. Values are immutable but for parameters, buffers and what `copyInto` writes to:
- * this keeps what they were. Inside a chain it costs nothing.
+ * A tensor with the values that x has now. Values are immutable but for parameters, buffers and what `copyInto` writes
+ * to: this keeps what they were. Inside a chain it costs nothing.
  *
  * @param x Any shape and type
  * @returns The same shape and type; gradients pass

@@ -159,7 +159,8 @@ export function writeGroups(spec: GroupsKernel): string {
 }
 
 /**
- * Steps of k that kernels of tiles write out. Software adapters use these kernels in tests alone, and compile them slowly.
+ * Steps of k that kernels of tiles write out. Software adapters use these kernels in tests alone, and compile them
+ * slowly.
  */
 export function unrolledFor(device: Device): number {
   return device.info.software ? 1 : 4;

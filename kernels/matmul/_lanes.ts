@@ -5,8 +5,8 @@ import { GEMM_PARAMS, type GemmKernel, gemmKernel } from "./_gemm.ts";
 import { readOperand, type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";
 
 /**
- * A kernel for adapters that compute on the processor's cores, where an instruction works on all lanes of a subgroup at once,
- * and loads are what costs: each lane's address is checked and fetched on its own.
+ * A kernel for adapters that compute on the processor's cores, where an instruction works on all lanes of a subgroup at
+ * once, and loads are what costs: each lane's address is checked and fetched on its own.
  */
 export interface LanesKernel {
   /** Lanes of a subgroup, a multiple of 4; a workgroup is one subgroup. */
@@ -33,7 +33,10 @@ export interface LanesKernel {
   readonly quadsB: boolean;
   /** Whether k is no multiple of four, so that loads beyond its end have to give zeros. */
   readonly ragged: boolean;
-  /** Neighbouring columns of the result that are stored at once: four ask for `quadsB` along columns, two for two columns. */
+  /**
+   * Neighbouring columns of the result that are stored at once: four ask for `quadsB` along columns, two for two
+   * columns.
+   */
   readonly width: Width;
   /** Axes of the batch, and axes that are summed, after merging. */
   readonly batchAxes: number;
@@ -345,8 +348,8 @@ class Writer {
   }
 
   /**
-   * Names a value for each row, and does something with each of them: in a loop that no compiler can unroll, for each place
-   * that touches memory is dozens of branches to compile.
+   * Names a value for each row, and does something with each of them: in a loop that no compiler can unroll, for each
+   * place that touches memory is dozens of branches to compile.
    */
   #eachRow(
     name: string,

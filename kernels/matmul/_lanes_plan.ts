@@ -105,8 +105,8 @@ export async function withoutBroadcast(fn: () => void | Promise<void>): Promise<
 }
 
 /**
- * Lanes of a workgroup (on software adapters one subgroup), and whether a lane's value can be broadcast to the others: where
- * the adapter tells how many lanes a subgroup has, and never has others.
+ * Lanes of a workgroup (on software adapters one subgroup), and whether a lane's value can be broadcast to the others:
+ * where the adapter tells how many lanes a subgroup has, and never has others.
  */
 export function subgroupLanes(device: Device): { lanes: number; broadcast: boolean } {
   if (family() === "groups") return { lanes: 64, broadcast: false };

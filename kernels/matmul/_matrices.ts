@@ -148,15 +148,16 @@ function matricesAlong(length: number, one: number): number {
 }
 
 /**
- * Whether every line of an operand lies where a small matrix can be loaded from: lines may neither be repeated nor overlap.
+ * Whether every line of an operand lies where a small matrix can be loaded from: lines may neither be repeated nor
+ * overlap.
  */
 function loadable(problem: Gemm, side: "a" | "b", line: number, length: number, bytes: number): boolean {
   return line >= length && aligned(problem, side, line, LINE_BYTES / bytes);
 }
 
 /**
- * Tiles and kernel for a unit of small matrices; `null` where the device has none, or none that divides the sizes and has
- * f32 sums, or where a tuning prefers other tiles.
+ * Tiles and kernel for a unit of small matrices; `null` where the device has none, or none that divides the sizes and
+ * has f32 sums, or where a tuning prefers other tiles.
  */
 export function matricesPlan(problem: Gemm, { sums }: Sink, device: Device): Plan | null {
   const unit = unitOf(device);

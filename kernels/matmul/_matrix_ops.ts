@@ -37,7 +37,9 @@ export interface MatrixOps {
   store(buffer: string, offset: string, value: string, stride: string): string;
 }
 
-/** The operations of WGSL, where the order of rows and columns is the name of a type, or a truth value as it was before. */
+/**
+ * The operations of WGSL, where the order of rows and columns is the name of a type, or a truth value as it was before.
+ */
 function builtins(namesOrder: boolean): MatrixOps {
   const type = (side: Side, { component, result, m, n, k }: MatrixShape) =>
     side === "left"

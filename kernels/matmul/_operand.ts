@@ -55,8 +55,8 @@ export function pureView(t: Tensor, shape: Shape = t.shape): PureView | null {
 }
 
 /**
- * How the elements of a stack of matrices lie, without moving them where that can be helped: transposed, permuted, sliced
- * and expanded tensors are read in place as long as rows or columns are contiguous.
+ * How the elements of a stack of matrices lie, without moving them where that can be helped: transposed, permuted,
+ * sliced and expanded tensors are read in place as long as rows or columns are contiguous.
  */
 export function matrices(t: Tensor, transposed: boolean): Matrices {
   const view = matrixView(t);

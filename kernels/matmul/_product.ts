@@ -64,8 +64,8 @@ export function multiplyInto(a: Tensor, b: Tensor, attrs: ProductAttrs, shape: S
 }
 
 /**
- * A product that waits for its consumer: a chain of pointwise operations on it is computed by the same kernel, before the
- * results are stored.
+ * A product that waits for its consumer: a chain of pointwise operations on it is computed by the same kernel, before
+ * the results are stored.
  *
  * The product itself is stored beside what the chain makes of it, as whoever holds its tensor may still ask for it: one
  * more store is cheap, another product is not. Only steps on the way of a gradient (`passing`) are not stored; the rare

@@ -7,8 +7,8 @@ import type { Target } from "./_gemm.ts";
 const MOST_WORDS = 64;
 
 /**
- * A product or a convolution that waits for its consumer. Its own results are stored beside what a chain makes of them, but
- * for steps on the way of a gradient (`passing`): the rare second reader of such has them computed again.
+ * A product or a convolution that waits for its consumer. Its own results are stored beside what a chain makes of them,
+ * but for steps on the way of a gradient (`passing`): the rare second reader of such has them computed again.
  */
 export abstract class StoringProducer extends Producer {
   protected readonly bias: Tensor | null;

@@ -28,9 +28,9 @@ export interface TileKernel {
   readonly a: TileOperand;
   readonly b: TileOperand;
   /**
-   * Everything outside of `main`: bindings, parameters, and the functions `place_a(row) -> P`, `load_a(place: P, k) -> f32`
-   * (vec4f with quads), the same for b with columns; and `store(row, column, value)`, or with `quadsY`
-   * `store(row, column, quad)`. A place may be anything; loads give zeros beyond the end.
+   * Everything outside of `main`: bindings, parameters, and the functions `place_a(row) -> P`,
+   * `load_a(place: P, k) -> f32` (vec4f with quads), the same for b with columns; and `store(row, column, value)`, or
+   * with `quadsY` `store(row, column, quad)`. A place may be anything; loads give zeros beyond the end.
    */
   readonly declarations: readonly string[];
   /** Lines that find the tile: they declare `row`, `column` (its first), and may leave when there is nothing to do. */
@@ -45,8 +45,8 @@ export interface TileKernel {
   /** Whether `store_sums(row, sum)` takes the sum of each row of `a`; the function leaves out rows beyond the end. */
   readonly sums?: boolean;
   /**
-   * Steps of k that are written out, a part of the depth. With 1 the loop has a length that compilers do not know, and do
-   * not unroll either.
+   * Steps of k that are written out, a part of the depth. With 1 the loop has a length that compilers do not know, and
+   * do not unroll either.
    */
   readonly unrolled: number;
 }
@@ -59,7 +59,9 @@ function tileThreads({ rows, columns, threadRows, threadColumns }: TileShape): n
   return (rows / threadRows) * (columns / threadColumns);
 }
 
-/** Length of a line of a tile in workgroup memory: a little more than the tile, so that lines start in different banks. */
+/**
+ * Length of a line of a tile in workgroup memory: a little more than the tile, so that lines start in different banks.
+ */
 function lineOf(outer: number): number {
   return outer + 2;
 }

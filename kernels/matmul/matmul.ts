@@ -80,8 +80,8 @@ function mismatch(op: string, a: Shape, b: Shape): ShapeError {
 }
 
 /**
- * The matrix product, with PyTorch's rules: of the last two axes, with the axes before them broadcast; a vector is a row on
- * the left and a column on the right, and its axis is dropped from the result.
+ * The matrix product, with PyTorch's rules: of the last two axes, with the axes before them broadcast; a vector is a
+ * row on the left and a column on the right, and its axis is dropped from the result.
  *
  * A transposed, permuted or expanded operand is read in place. Under autocast the operands are rounded to 16 bits; sums
  * are always f32.

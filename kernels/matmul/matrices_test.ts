@@ -24,7 +24,10 @@ const SHAPES: readonly MatrixShape[] = [
 /** Three different sides, so that one in the place of another does not compile. */
 const SIDES: MatrixShape = { component: "f16", result: "f32", m: 8, n: 16, k: 32 };
 
-/** Runs `fn` with emulated matrices in workgroups of four subgroups; gives the number of products that were made of them. */
+/**
+ * Runs `fn` with emulated matrices in workgroups of four subgroups; gives the number of products that were made of
+ * them.
+ */
 async function emulated(fn: () => unknown): Promise<number> {
   let plans = 0;
   const unit = {

@@ -40,8 +40,8 @@ const SAMPLE = 20, SAMPLES = 3;
 const CLEARLY = 0.95;
 
 /**
- * Times the tiles of matrix products on the open device, uses the fastest from here on and stores them. It is the only way
- * that choices change: later runs take them up with `useTuning(await readTuning())`, so that results repeat.
+ * Times the tiles of matrix products on the open device, uses the fastest from here on and stores them. It is the only
+ * way that choices change: later runs take them up with `useTuning(await readTuning())`, so that results repeat.
  *
  * By default it compiles and times every tile for 42 products, at least 60 ms each: count on minutes, and on a software
  * adapter on more than two. Fewer `sizes`, `layouts` or `dtypes` take as much less.

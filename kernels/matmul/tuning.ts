@@ -1,4 +1,7 @@
-/** Choices of tiles that were measured on an adapter: made and put to use on request only, so that sums stay what they are. */
+/**
+ * Choices of tiles that were measured on an adapter: made and put to use on request only, so that sums stay what they
+ * are.
+ */
 import { type Device, device } from "../../device/mod.ts";
 import { cacheDir, dirname, exists, joinPath, makeDir, readText, writeFileAtomic } from "../../platform/mod.ts";
 import { type DType, isHalf } from "../../tensor/dtype.ts";
@@ -62,8 +65,8 @@ export function tunedTile(kind: ProductKind): string | null {
 }
 
 /**
- * Uses the choices of a tuning from here on, or none. Other tiles add up in another order, so results differ in their last
- * bits between tunings; within one they repeat.
+ * Uses the choices of a tuning from here on, or none. Other tiles add up in another order, so results differ in their
+ * last bits between tunings; within one they repeat.
  *
  * @param tuning What {@link readTuning} or `tune` gave, or `null` for the built-in rules
  * @throws {Error} If it was measured on another adapter

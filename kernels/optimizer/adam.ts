@@ -72,8 +72,8 @@ function variant({ amsgrad, decoupled }: Variant): Rule<AdamOptions> {
 const variants = [false, true].map((decoupled) => [false, true].map((amsgrad) => variant({ amsgrad, decoupled })));
 
 /**
- * m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·m̂ / (√v̂ + ε) with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ) (Kingma
- * and Ba, "Adam: a method for stochastic optimization", 2014); weight decay is added to the gradient.
+ * m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·m̂ / (√v̂ + ε) with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
+ * (Kingma and Ba, "Adam: a method for stochastic optimization", 2014); weight decay is added to the gradient.
  */
 export function adamRule(amsgrad: boolean): Rule<AdamOptions> {
   return variants[0][Number(amsgrad)];

@@ -144,7 +144,10 @@ export interface AdamaxOptions {
   maximize: boolean;
 }
 
-/** Adam with the largest size in place of the mean square: u ← max(β₂u, |g| + ε), p ← p − lr·m̂ / u (Kingma and Ba 2014). */
+/**
+ * Adam with the largest size in place of the mean square: u ← max(β₂u, |g| + ε), p ← p − lr·m̂ / u (Kingma and Ba
+ * 2014).
+ */
 export const adamax: Rule<AdamaxOptions> = {
   name: "adamax",
   state: ["expAvg", "expInf"],

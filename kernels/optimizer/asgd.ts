@@ -17,8 +17,8 @@ export interface ASGDOptions {
 }
 
 /**
- * p ← (1 − λη)p − ηg with η = lr / (1 + λ·lr·(t − 1))^α, and the average ax ← ax + (p − ax) / max(1, t − 1 − t₀) (Polyak and
- * Juditsky, 1992; Bottou, 2010).
+ * p ← (1 − λη)p − ηg with η = lr / (1 + λ·lr·(t − 1))^α, and the average ax ← ax + (p − ax) / max(1, t − 1 − t₀)
+ * (Polyak and Juditsky, 1992; Bottou, 2010).
  */
 export const asgd: Rule<ASGDOptions> = {
   name: "asgd",

@@ -56,8 +56,8 @@ const update = `
   expAvgSq = beta2 * expAvgSq + fresh2 * g * g;`;
 
 /**
- * Adam with Nesterov's look ahead: μₜ = β₁(1 − ½·0.96^(t·ψ)), p ← p − lr·((1 − μₜ)g / (1 − ∏μ) + μₜ₊₁m / (1 − ∏μ·μₜ₊₁)) /
- * (√v̂ + ε) (Dozat 2016).
+ * Adam with Nesterov's look ahead: μₜ = β₁(1 − ½·0.96^(t·ψ)), p ← p − lr·((1 − μₜ)g / (1 − ∏μ) + μₜ₊₁m / (1 − ∏μ·μₜ₊₁))
+ * / (√v̂ + ε) (Dozat 2016).
  */
 export const nadam: Rule<NAdamOptions> = {
   name: "nadam",

@@ -4,7 +4,9 @@ import type { Rule } from "./rule.ts";
 export interface RpropOptions {
   /** Size of the first step; default 0.01. */
   lr: number;
-  /** Factors by which a step shrinks where the gradient's sign changed, and grows where it stayed; default [0.5, 1.2]. */
+  /**
+   * Factors by which a step shrinks where the gradient's sign changed, and grows where it stayed; default [0.5, 1.2].
+   */
   etas: readonly [number, number];
   /** The smallest and the largest step; default [1e-6, 50]. */
   stepSizes: readonly [number, number];
@@ -12,7 +14,10 @@ export interface RpropOptions {
   maximize: boolean;
 }
 
-/** p ← p − s·sign(g), s grows while signs stay and shrinks, without a step, where they change (Riedmiller and Braun, 1993). */
+/**
+ * p ← p − s·sign(g), s grows while signs stay and shrinks, without a step, where they change (Riedmiller and Braun,
+ * 1993).
+ */
 export const rprop: Rule<RpropOptions> = {
   name: "rprop",
   state: ["prev", "stepSize"],

@@ -3,8 +3,8 @@ import { launch } from "../_run.ts";
 import { optimizerAdvance } from "../_wgsl.ts";
 
 /**
- * How an optimizer changes an element: an entry of the table of optimizers. Everything that may differ from step to step
- * (learning rate, momentum, step count) is read from the device, so a recorded step can be replayed.
+ * How an optimizer changes an element: an entry of the table of optimizers. Everything that may differ from step to
+ * step (learning rate, momentum, step count) is read from the device, so a recorded step can be replayed.
  *
  * @typeParam O Options of a parameter group
  */
@@ -18,15 +18,19 @@ export interface Rule<O> {
   /** Numbers made of a group's options on the host, in f64. */
   readonly numbers: Readonly<Record<string, (options: O) => number>>;
   /**
-   * Numbers derived from those once a step, on the device: WGSL expressions in `t` (steps counted, this one included), the
-   * names in `numbers`, and earlier derived names. One that is called as {@link carry} keeps its value for the next step.
+   * Numbers derived from those once a step, on the device: WGSL expressions in `t` (steps counted, this one included),
+   * the names in `numbers`, and earlier derived names. One that is called as {@link carry} keeps its value for the next
+   * step.
    */
   readonly derived?: Readonly<Record<string, string>>;
-  /** The name of a derived number that the next step's expressions see as `carried`, and its value before the first step. */
+  /**
+   * The name of a derived number that the next step's expressions see as `carried`, and its value before the first
+   * step.
+   */
   readonly carry?: { readonly name: string; readonly initial: number };
   /**
-   * WGSL statements for four elements: they change the vectors `p` (the parameter), `g` (its gradient) and those named in
-   * `state`, and read the names in `numbers` and `derived`.
+   * WGSL statements for four elements: they change the vectors `p` (the parameter), `g` (its gradient) and those named
+   * in `state`, and read the names in `numbers` and `derived`.
    */
   readonly update: string;
   /** Whether PyTorch's state has a `step`. */

@@ -47,9 +47,10 @@ interface Placed {
 type Segment = readonly Placed[];
 
 /**
- * Records the step of parameters: every element is read once and written once. What lies in common memory is bound once, so
- * that a dispatch takes as many parameters as the adapter has bindings for gradients. While a function is captured gradients
- * are gathered in common memory too, where replays make them in the first place: then a dispatch takes all.
+ * Records the step of parameters: every element is read once and written once. What lies in common memory is bound
+ * once, so that a dispatch takes as many parameters as the adapter has bindings for gradients. While a function is
+ * captured gradients are gathered in common memory too, where replays make them in the first place: then a dispatch
+ * takes all.
  *
  * @param rule The rule
  * @param numbers The step's numbers, from `advance`
@@ -176,8 +177,8 @@ function kernelFor<O>(rule: Rule<O>, types: Types, segments: number, gathered: b
 }
 
 /**
- * WGSL of a step of several parameters: (param, state) = rule(grad, param, state) for each. It is written here because its
- * bindings are as many as there are gradients.
+ * WGSL of a step of several parameters: (param, state) = rule(grad, param, state) for each. It is written here because
+ * its bindings are as many as there are gradients.
  *
  * @param rule The rule
  * @param types Types of what is bound

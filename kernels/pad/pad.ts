@@ -20,8 +20,8 @@ export interface PadOptions {
  * @param pad Places before and after the last axis, then before and after the one in front of it, and so on
  * @param options What the added places hold
  * @returns A tensor in which these axes are longer
- * @throws {ShapeError} If numbers are missing, an axis does not exist or would get shorter than nothing, or there is less to
- *   mirror (`pad` < size) or to repeat around (`pad` ≤ size) than asked for
+ * @throws {ShapeError} If numbers are missing, an axis does not exist or would get shorter than nothing, or there is
+ *   less to mirror (`pad` < size) or to repeat around (`pad` ≤ size) than asked for
  *
  * @example
  * ```ts

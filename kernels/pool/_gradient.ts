@@ -48,8 +48,8 @@ function through(kernel: Kernel, sink: Sink): Kernel {
 const MOST_WORDS = 64;
 
 /**
- * The gradient of a pool, which waits for its consumer: the gradient of an activation in front of the pool is computed by the
- * same kernel. It is a step on the way of a gradient, and stored only when it is read by another kernel.
+ * The gradient of a pool, which waits for its consumer: the gradient of an activation in front of the pool is computed
+ * by the same kernel. It is a step on the way of a gradient, and stored only when it is read by another kernel.
  */
 export class WaitingGradient extends Producer {
   readonly shape: Shape;

@@ -160,7 +160,10 @@ export function forPlaces(windows: Windows): PoolSetup {
   };
 }
 
-/** Functions that take the place of those of sliding windows: part o reaches from ⌊o·size/count⌋ to ⌈(o + 1)·size/count⌉. */
+/**
+ * Functions that take the place of those of sliding windows: part o reaches from ⌊o·size/count⌋ to ⌈(o +
+ * 1)·size/count⌉.
+ */
 const ADAPTIVE = {
   window: `fn window(o: u32, axis: u32) -> vec2i {
   let size = params.sizes[axis];

@@ -103,8 +103,8 @@ function across(value: number | readonly [number] | undefined, down: number): Po
  *
  * @param x [batch, channels, height, width], or without the batch axis
  * @param options Windows, and whether the places are wanted
- * @returns [batch, channels, rows of windows, windows in a row]; with `returnIndices` the places too, as i32, counted row by
- *   row in each plane
+ * @returns [batch, channels, rows of windows, windows in a row]; with `returnIndices` the places too, as i32, counted
+ *   row by row in each plane
  * @throws {ShapeError} If the axes are others, or no window fits
  * @throws {RangeError} If a size is none, or the padding more than half the window
  *
@@ -293,7 +293,8 @@ function adaptiveAverage(op: string, x: Tensor, out: [number, number]): Tensor {
  *
  * @param x [batch, channels, height, width], or without the batch axis
  * @param options Size of the result, and whether the places are wanted
- * @returns [batch, channels, …outputSize]; with `returnIndices` the places too, as i32, counted row by row in each plane
+ * @returns [batch, channels, …outputSize]; with `returnIndices` the places too, as i32, counted row by row in each
+ *   plane
  * @throws {ShapeError} If the axes are others, or the plane is empty
  *
  * @example

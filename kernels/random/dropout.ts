@@ -59,8 +59,8 @@ function drop(x: Tensor, generator: Generator = defaultGenerator, attrs: Omit<At
 }
 
 /**
- * Sets elements to 0 with probability `p` and multiplies the others by 1 / (1 − p); outside of training it changes nothing
- * (Srivastava et al., 2014). The gradient drops the same elements.
+ * Sets elements to 0 with probability `p` and multiplies the others by 1 / (1 − p); outside of training it changes
+ * nothing (Srivastava et al., 2014). The gradient drops the same elements.
  *
  * @param x Any shape, floating-point
  * @param options Probability, whether this is training, and source
@@ -91,8 +91,8 @@ export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
 const SELU_FLOOR = 1.7580993408473766;
 
 /**
- * Dropout that keeps mean and variance of self-normalising networks: dropped elements become −1.7581, and all are scaled
- * and shifted (Klambauer et al., 2017).
+ * Dropout that keeps mean and variance of self-normalising networks: dropped elements become −1.7581, and all are
+ * scaled and shifted (Klambauer et al., 2017).
  *
  * @param x Any shape, floating-point
  * @param options Probability, whether this is training, and source
@@ -216,7 +216,8 @@ export function dropout1d(x: Tensor, options: DropoutOptions = {}): Tensor {
 }
 
 /**
- * Sets whole channels of images to 0 with probability `p` and multiplies the others by 1 / (1 − p) (Tompson et al., 2015).
+ * Sets whole channels of images to 0 with probability `p` and multiplies the others by 1 / (1 − p) (Tompson et al.,
+ * 2015).
  *
  * @param x [batch, channels, height, width]; three axes are [batch, channels, length]
  * @param options Probability, whether this is training, and source

@@ -62,8 +62,8 @@ function workgroups({ batch, hidden }: Sizes): { group: number; unit_groups: num
 }
 
 /**
- * From so many products a time on, the state's share of the gates is a matrix product of its own: tiles pay for a second
- * dispatch then.
+ * From so many products a time on, the state's share of the gates is a matrix product of its own: tiles pay for a
+ * second dispatch then.
  */
 const APART: Readonly<Record<Family, number>> = { lanes: 2 ** 19, groups: 2 ** 23 };
 
@@ -84,8 +84,9 @@ const flag = (value: boolean) => value ? 1 : 0;
 
 /**
  * Walks through a sequence, one dispatch a time: inputs are the input's share of the gates, the first state, the first
- * cell (LSTM only), the weight [gates · hidden, inner], a bias that is added to its product (none for an LSTM), and for each row how many
- * times it has; later ones keep its state. Outputs are the states, what backward reads, and the last cell (LSTM only).
+ * cell (LSTM only), the weight [gates · hidden, inner], a bias that is added to its product (none for an LSTM), and for
+ * each row how many times it has; later ones keep its state. Outputs are the states, what backward reads, and the last
+ * cell (LSTM only).
  */
 const recurrentOp: Op<RecurrentAttrs, readonly Spec[]> = {
   name: "recurrent",
@@ -164,7 +165,9 @@ interface GradAttrs extends RecurrentAttrs {
   readonly inner: number;
 }
 
-/** Gradients of the gates from those of the states and of the last cell, and what is left for the first state and cell. */
+/**
+ * Gradients of the gates from those of the states and of the last cell, and what is left for the first state and cell.
+ */
 const recurrentGradOp: Op<GradAttrs, readonly Spec[]> = {
   name: "recurrentGrad",
   infer: ([, , , saved], { kind, shape }) => {
@@ -270,8 +273,8 @@ export interface Sequence {
 }
 
 /**
- * Walks through a sequence with one kernel a time, which multiplies the state and makes the next one of it. Callers see to
- * it that shapes fit and that there is at least one time.
+ * Walks through a sequence with one kernel a time, which multiplies the state and makes the next one of it. Callers see
+ * to it that shapes fit and that there is at least one time.
  *
  * @returns The states, [time, batch, hidden] or [batch, time, hidden], and an LSTM's last cell
  */

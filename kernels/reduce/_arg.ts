@@ -9,8 +9,8 @@ import { temporary } from "./_reduce.ts";
 const KEEP: Order = { key: () => "v", bits: () => "v" };
 
 /**
- * The greatest elements of rows (the smallest, with `down`) into `values`, and their places into `indices`. Long rows are
- * cut into slices, whose results a second pass combines.
+ * The greatest elements of rows (the smallest, with `down`) into `values`, and their places into `indices`. Long rows
+ * are cut into slices, whose results a second pass combines.
  */
 export function argInto(name: string, x: Tensor, rows: Rows, down: boolean, values: Tensor, indices: Tensor): void {
   const order = orderOf(x.dtype, down, true);

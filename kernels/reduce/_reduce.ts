@@ -124,8 +124,8 @@ export function reduceInto(
 const MOST_COPIES = 2 ** 24;
 
 /**
- * Reduces the axes `dims` of `x` into `y` by a function that takes the number of copies that each element it sees stands for:
- * those of a chain that repeats along an axis are not made.
+ * Reduces the axes `dims` of `x` into `y` by a function that takes the number of copies that each element it sees
+ * stands for: those of a chain that repeats along an axis are not made.
  */
 export function reduceDistinct(
   x: Tensor,
@@ -210,7 +210,10 @@ export function reducer(
     precision?: Precision;
     /** What to compute, by the input's type. */
     reduction(from: DType): Reduction;
-    /** What results are multiplied by, where `count` elements that differ become one, each of which stands there so often. */
+    /**
+     * What results are multiplied by, where `count` elements that differ become one, each of which stands there so
+     * often.
+     */
     scale?(count: number, copies: number): number;
     /** Whether copies of an element must be gone through one by one; default false. */
     eachCopy?: boolean;

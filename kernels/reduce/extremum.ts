@@ -104,7 +104,8 @@ function chosenAlong(op: typeof maxAlongOp, name: string, x: Tensor, options: Al
 }
 
 /**
- * The largest element along axes. NaN counts as larger than everything. The gradient is shared evenly among equal elements.
+ * The largest element along axes. NaN counts as larger than everything. The gradient is shared evenly among equal
+ * elements.
  *
  * @param x Any shape
  * @param options Axes and whether they stay; default: all axes
@@ -145,8 +146,9 @@ export function amin(x: Tensor, options: ReduceOptions = {}): Tensor {
 }
 
 /**
- * The largest element, or the largest along an axis with its place. Of equal elements the first counts, and a NaN is the
- * largest. Along an axis the gradient goes to the element that was chosen; without one it is shared as in {@link amax}.
+ * The largest element, or the largest along an axis with its place. Of equal elements the first counts, and a NaN is
+ * the largest. Along an axis the gradient goes to the element that was chosen; without one it is shared as in
+ * {@link amax}.
  *
  * @param x Any shape
  * @param options The axis, and whether it stays
@@ -174,8 +176,9 @@ export function max(x: Tensor, options: { dim?: number; keepdim?: boolean } = {}
 }
 
 /**
- * The smallest element, or the smallest along an axis with its place. Of equal elements the first counts, and a NaN is the
- * smallest. Along an axis the gradient goes to the element that was chosen; without one it is shared as in {@link amin}.
+ * The smallest element, or the smallest along an axis with its place. Of equal elements the first counts, and a NaN is
+ * the smallest. Along an axis the gradient goes to the element that was chosen; without one it is shared as in
+ * {@link amin}.
  *
  * @param x Any shape
  * @param options The axis, and whether it stays

@@ -11,7 +11,9 @@ import { reduceAttrs, type ReduceOptions, sum } from "./sum.ts";
 
 /** Axes, whether they stay, and the exponent. */
 export interface NormOptions extends ReduceOptions {
-  /** The exponent p; default 2. 0 counts the elements that are not 0; ±Infinity give the largest and smallest magnitude. */
+  /**
+   * The exponent p; default 2. 0 counts the elements that are not 0; ±Infinity give the largest and smallest magnitude.
+   */
   p?: number;
 }
 

@@ -16,8 +16,8 @@ const prodOp = reducer("prod", {
   eachCopy: true,
   saves: { inputs: [0] },
   grad: (dy, { x, inputs }, { dims }): Inputs => {
-    // The gradient is the product of the others: y / x without zeros, at a single zero the product of the rest, else 0, or
-    // NaN where the zero meets something infinite or NaN.
+    // The gradient is the product of the others: y / x without zeros, at a single zero the product of the rest, else 0,
+    // or NaN where the zero meets something infinite or NaN.
     const input = x(0);
     const shape = keptShape(inputs[0]!.shape, dims);
     const rest = prod(oneForZero([input]), { dim: dims, keepdim: true });
@@ -46,8 +46,8 @@ const keepNonZero = pointwise({
 });
 
 /**
- * Of an element x, the product y of the elements that are not 0, the number z of zeros, and the number u of elements that are
- * not finite: the product of all others.
+ * Of an element x, the product y of the elements that are not 0, the number z of zeros, and the number u of elements
+ * that are not finite: the product of all others.
  */
 const others = pointwise({
   name: "prodGrad",

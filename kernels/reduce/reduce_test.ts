@@ -33,7 +33,9 @@ import { gpuTest } from "../../testing/gpu.ts";
 import { type NDArray, random, reduce, total } from "../../testing/reference.ts";
 import { type InputSpec, type OpCase, testOp } from "../../testing/test_op.ts";
 
-/** Shapes and axes that take every way through the kernels: rows, columns, axes apart, one slice and many, four at once. */
+/**
+ * Shapes and axes that take every way through the kernels: rows, columns, axes apart, one slice and many, four at once.
+ */
 function cases<A extends ReduceOptions>(attrs: A, draw: InputSpec["draw"], small = false): OpCase<A>[] {
   const ways: [number[], number | number[] | undefined, boolean?][] = [
     [[3, 5, 7], undefined],

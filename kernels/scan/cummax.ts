@@ -49,8 +49,8 @@ function extremes(name: Attrs["name"], x: Tensor, options: ScanOptions): [Tensor
 }
 
 /**
- * The largest of all elements up to each, along an axis, and where it stands. Of equal elements the last counts; a NaN is
- * the largest. The gradient goes to the places.
+ * The largest of all elements up to each, along an axis, and where it stands. Of equal elements the last counts; a NaN
+ * is the largest. The gradient goes to the places.
  *
  * @param x Any shape, numbers
  * @param options The axis
@@ -72,8 +72,8 @@ export function cummax(x: Tensor, options: ScanOptions): [values: Tensor, places
 }
 
 /**
- * The smallest of all elements up to each, along an axis, and where it stands. Of equal elements the last counts; a NaN is
- * the smallest. The gradient goes to the places.
+ * The smallest of all elements up to each, along an axis, and where it stands. Of equal elements the last counts; a NaN
+ * is the smallest. The gradient goes to the places.
  *
  * @param x Any shape, numbers
  * @param options The axis

@@ -24,8 +24,8 @@ const cumprodOp: Op<ScanAttrs> = {
   saves: { inputs: [0], outputs: [0] },
   grad: (dy, { x, y, inputs }, attrs) => {
     if (!isFloat(inputs[0]!.dtype)) return [null];
-    // dx[i] = Σ_{k ≥ i} dy[k]·y[k] / x[i]. Products behind the first zero are 0, so it is alone in reaching beyond itself:
-    // its own gradient takes the products without it, and elements behind it have none.
+    // dx[i] = Σ_{k ≥ i} dy[k]·y[k] / x[i]. Products behind the first zero are 0, so it is alone in reaching beyond
+    // itself: its own gradient takes the products without it, and elements behind it have none.
     const input = x(0), zero = eq(input, 0), zeros = cumsum(zero, { dim: attrs.dim });
     const first = logicalAnd(zero, eq(zeros, 1));
     const ordinary = div(sumOnwards(mul(dy, y), attrs), where(zero, 1, input));

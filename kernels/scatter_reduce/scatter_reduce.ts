@@ -112,15 +112,15 @@ function identityOf(reduction: ScatterReduction, dtype: DType): number {
 }
 
 /**
- * x with elements of a source reduced into it: y[index[i][j]][j] becomes one with src[i][j] for axis 0, and with all others
- * that lead there. Sums, products and means take them in their order, so the result is the same in every run.
+ * x with elements of a source reduced into it: y[index[i][j]][j] becomes one with src[i][j] for axis 0, and with all
+ * others that lead there. Sums, products and means take them in their order, so the result is the same in every run.
  *
  * @param x Any shape, numbers
- * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and leads outside
- *   changes nothing
+ * @param index i32, as many axes as x, none larger but `dim`. An index that was computed on the device and leads
+ *   outside changes nothing
  * @param src A tensor of x's type with the index' axes, none smaller
- * @param reduction How elements become one. Of equal extremes all share the gradient; a product looks through all indices
- *   of a row for each of its results
+ * @param reduction How elements become one. Of equal extremes all share the gradient; a product looks through all
+ *   indices of a row for each of its results
  * @param options The axis, and whether elements of x take part
  * @returns A tensor of x's shape
  * @throws {ShapeError} If index or source have other axes
@@ -185,8 +185,8 @@ function reduced(
 }
 
 /**
- * x with slices of a source reduced into the places of an axis that an index names: {@link scatterReduce} with one index
- * for each slice.
+ * x with slices of a source reduced into the places of an axis that an index names: {@link scatterReduce} with one
+ * index for each slice.
  *
  * @param x At least one axis, numbers
  * @param index i32 [k], places along the axis

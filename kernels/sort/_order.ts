@@ -23,8 +23,8 @@ export function temporary(shape: Shape, dtype: DType, label: string): Tensor {
 }
 
 /**
- * What suits the size. Counting smaller keys is one dispatch, but takes length² comparisons for each row, which a GPU makes
- * thousands at a time; digit by digit it is four dispatches for every eight bits.
+ * What suits the size. Counting smaller keys is one dispatch, but takes length² comparisons for each row, which a GPU
+ * makes thousands at a time; digit by digit it is four dispatches for every eight bits.
  */
 export function orderMethod(rows: number, length: number): OrderMethod {
   const most = family() === "lanes" ? 2 ** 19 : 2 ** 24;

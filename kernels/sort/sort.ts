@@ -42,7 +42,9 @@ const KEYS: Record<string, string> = {
   u32: "fn key(word: u32) -> u32 {\n  return word;\n}",
 };
 
-/** Where the elements of the last axis go in order; NaN counts as larger than all numbers, equal ones keep their order. */
+/**
+ * Where the elements of the last axis go in order; NaN counts as larger than all numbers, equal ones keep their order.
+ */
 const argsortOp: Op<Attrs> = {
   name: "sort",
   infer: ([x], { kept }) => ({ shape: [...x!.shape.slice(0, -1), kept], dtype: "i32" }),
@@ -115,8 +117,8 @@ export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
 }
 
 /**
- * The k largest (or smallest) elements along an axis, in order. NaN counts as larger than all numbers; of equal elements
- * the first counts first.
+ * The k largest (or smallest) elements along an axis, in order. NaN counts as larger than all numbers; of equal
+ * elements the first counts first.
  *
  * @param x Any shape
  * @param k How many, at most as many as there are

@@ -61,8 +61,8 @@ function momentaOf(name: string, optimizer: ScheduledOptimizer): void {
 }
 
 /**
- * One cycle: the rates rise from low to `maxLr`, then fall far below where they started; momentum moves the other way (Smith
- * and Topin, "Super-convergence", 2017). Step it after every batch.
+ * One cycle: the rates rise from low to `maxLr`, then fall far below where they started; momentum moves the other way
+ * (Smith and Topin, "Super-convergence", 2017). Step it after every batch.
  */
 export class OneCycleLR extends LRScheduler {
   readonly #totalSteps: number;

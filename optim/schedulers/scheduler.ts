@@ -40,7 +40,8 @@ export abstract class LRScheduler {
   /**
    * Remembers the rates that the schedule starts from.
    *
-   * @param optimizer The optimizer; its groups remember their rate as `initialLr`, unless an earlier scheduler wrote it down
+   * @param optimizer The optimizer; its groups remember their rate as `initialLr`, unless an earlier scheduler wrote it
+   *   down
    */
   constructor(optimizer: ScheduledOptimizer) {
     this.optimizer = optimizer;
@@ -83,7 +84,9 @@ export abstract class LRScheduler {
     this.lastLr = this.numbers(state, "lastLr");
   }
 
-  /** Sets the rates of step 0 where another scheduler takes its place in a sequence; `undefined` means {@link rates}. */
+  /**
+   * Sets the rates of step 0 where another scheduler takes its place in a sequence; `undefined` means {@link rates}.
+   */
   protected closedForm?(): number[];
 
   /** Rates by group for `lastEpoch`, from those the groups have now. */

@@ -12,8 +12,8 @@ export type Arguments = Record<string, unknown>;
 export interface Called {
   outputs: Tensor[];
   /**
-   * The tensors that stand for inputs in the graph, where they are not the inputs themselves: parameters, which belong to
-   * no scope and have to be disposed.
+   * The tensors that stand for inputs in the graph, where they are not the inputs themselves: parameters, which belong
+   * to no scope and have to be disposed.
    */
   leaves?: Record<string, Tensor>;
 }

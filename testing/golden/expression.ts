@@ -5,8 +5,8 @@ const TOKEN = /\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+|Math\.[A-Za-z0-9]+|epoch|\*\*|[
 /**
  * The function that an expression in `epoch` stands for.
  *
- * Only numbers, operators, `epoch` and the members of `Math` are let through, so that a fixture cannot run anything else;
- * what is left is handed to the engine, whose arithmetic is the one that the fixtures mean.
+ * Only numbers, operators, `epoch` and the members of `Math` are let through, so that a fixture cannot run anything
+ * else; what is left is handed to the engine, whose arithmetic is the one that the fixtures mean.
  *
  * @throws {SyntaxError} If the text holds anything else
  */

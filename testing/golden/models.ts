@@ -266,7 +266,10 @@ export function infer(model: Wired, x: Tensor): Tensor {
   return y;
 }
 
-/** The parameter groups of a run: `noDecay: "vectors"` puts parameters with fewer than two axes into a group of their own. */
+/**
+ * The parameter groups of a run: `noDecay: "vectors"` puts parameters with fewer than two axes into a group of their
+ * own.
+ */
 export function parameterGroups(run: Row, named: Iterable<[string, Tensor]>): unknown[] {
   const order = run.parameters as string[];
   const all = new Map(named);

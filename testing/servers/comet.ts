@@ -15,8 +15,8 @@ export interface CometExperiment {
 }
 
 /**
- * A server that keeps what Comet's REST API v2 documents (one value a request, the bare key as `Authorization`, its rate
- * limits) and refuses the rest; it shares no code with the logger.
+ * A server that keeps what Comet's REST API v2 documents (one value a request, the bare key as `Authorization`, its
+ * rate limits) and refuses the rest; it shares no code with the logger.
  */
 export class CometServer extends TestServer {
   readonly experiments: Map<string, CometExperiment> = new Map();

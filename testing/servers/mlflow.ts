@@ -1,8 +1,8 @@
 import { type Handler, TestServer } from "./serve.ts";
 
 /**
- * A tracking server that keeps what MLflow's REST API 2.0 documents, and refuses what it says is refused: it shares no code
- * with the logger. Limits are those of "Log Batch" and of the server's validation of names and values.
+ * A tracking server that keeps what MLflow's REST API 2.0 documents, and refuses what it says is refused: it shares no
+ * code with the logger. Limits are those of "Log Batch" and of the server's validation of names and values.
  */
 export class MLflowServer extends TestServer {
   readonly experiments: Map<string, { id: string; deleted: boolean }> = new Map();

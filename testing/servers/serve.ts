@@ -89,7 +89,8 @@ export class TestServer implements AsyncDisposable {
       const headers = fault.retryAfter === undefined ? undefined : { "retry-after": fault.retryAfter };
       return new Response("busy", { status: fault.status, headers });
     }
-    // Less than was announced: the connection is closed. A stream that fails would do so, too, but is told on the error stream.
+    // Less than was announced: the connection is closed. A stream that fails would do so, too, but is told on the error
+    // stream.
     return new Response(ReadableStream.from([new TextEncoder().encode("{")]), { headers: { "content-length": "100" } });
   }
 }

@@ -43,8 +43,8 @@ export interface BrowserTestOptions {
 }
 
 /**
- * A test in a Chromium of its own. Without one it is reported as skipped with the reason; where one is promised (`CI` is
- * set, or `FULGURITE_CHROMIUM` names one) it fails.
+ * A test in a Chromium of its own. Without one it is reported as skipped with the reason; where one is promised (`CI`
+ * is set, or `FULGURITE_CHROMIUM` names one) it fails.
  */
 export function browserTest(
   name: string,

@@ -1,6 +1,6 @@
 /**
- * What the browser tests run in two places: bundled in a page on `navigator.gpu`, and headless on this machine's adapter.
- * It names nothing of either host.
+ * What the browser tests run in two places: bundled in a page on `navigator.gpu`, and headless on this machine's
+ * adapter. It names nothing of either host.
  */
 import {
   add,

@@ -1,4 +1,6 @@
-/** A short training of the MNIST example that the browser tests run in a page and headless; it names nothing of a host. */
+/**
+ * A short training of the MNIST example that the browser tests run in a page and headless; it names nothing of a host.
+ */
 import { fetchDigits, loaderOf } from "../../examples/browser/digits.ts";
 import { LitConvNet } from "../../examples/mnist/model.ts";
 import { device, init } from "../../device/mod.ts";

@@ -9,10 +9,10 @@ const file = await readFile(new URL("../golden/training/lenet.safetensors", impo
 const program = await bundle(new URL("_program.ts", import.meta.url));
 
 /**
- * How far results of two adapters may lie apart, as a share of a tensor's largest element. Both compute in f32, but may sum
- * in another order, fuse multiplications with additions, and differ in the last bits of `exp`: n terms give an error of
- * about √n · 2⁻²⁴ of their size. The longest sum has 100,000 terms (2e-5), all others have less than 1,000 (2e-6, and twice
- * that where a gradient follows a result). Whole numbers are equal.
+ * How far results of two adapters may lie apart, as a share of a tensor's largest element. Both compute in f32, but may
+ * sum in another order, fuse multiplications with additions, and differ in the last bits of `exp`: n terms give an
+ * error of about √n · 2⁻²⁴ of their size. The longest sum has 100,000 terms (2e-5), all others have less than 1,000
+ * (2e-6, and twice that where a gradient follows a result). Whole numbers are equal.
  */
 function bound(name: string, { dtype }: Numbers): number {
   if (dtype !== "f32") return 0;

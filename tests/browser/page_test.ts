@@ -24,8 +24,8 @@ async function startTraining(page: Page, batchSize: number): Promise<void> {
 }
 
 /**
- * Waits until the curve's line is seen: pixels of its colour, which nothing else on the canvas has. They are read from a
- * copy made for reading, since Chromium warns of a canvas for drawing that is read again and again.
+ * Waits until the curve's line is seen: pixels of its colour, which nothing else on the canvas has. They are read from
+ * a copy made for reading, since Chromium warns of a canvas for drawing that is read again and again.
  */
 async function waitForCurve(page: Page): Promise<void> {
   await page.waitForFunction(`(() => {

@@ -15,11 +15,12 @@ const serve = handler({
 const STEPS = 12;
 
 /**
- * How far losses of two adapters may lie apart, as a share of the loss. Another adapter, or another family of kernels, sums
- * in another order: sums of n terms differ by about √n · 2⁻²⁴ of their size. In the forward pass n is at most 400, which
- * makes 1.2e-6; in weight gradients it is up to 25,088 (9e-6), but they reach the loss times the learning rate only. Each
- * step hands its error on to the next: 2e-5 allows twelve steps of 1.2e-6 and some. Seen were 7e-8 between SwiftShader and
- * Mesa's lavapipe, and as little between the kernels for processors and those for GPUs; another seed is 2e-2 apart.
+ * How far losses of two adapters may lie apart, as a share of the loss. Another adapter, or another family of kernels,
+ * sums in another order: sums of n terms differ by about √n · 2⁻²⁴ of their size. In the forward pass n is at most 400,
+ * which makes 1.2e-6; in weight gradients it is up to 25,088 (9e-6), but they reach the loss times the learning rate
+ * only. Each step hands its error on to the next: 2e-5 allows twelve steps of 1.2e-6 and some. Seen were 7e-8 between
+ * SwiftShader and Mesa's lavapipe, and as little between the kernels for processors and those for GPUs; another seed is
+ * 2e-2 apart.
  */
 const TOLERANCE = 2e-5;
 

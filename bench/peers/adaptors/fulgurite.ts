@@ -12,7 +12,8 @@ let fg: Fulgurite;
 async function init(): Promise<void> {
   const core = await import("../../../mod.ts");
   fg = { ...core, optim: await import("../../../optim/mod.ts") };
-  // The WebGPU that the harness has put in place; Fulgurite would open a Dawn of its own, which the harness could not watch.
+  // The WebGPU that the harness has put in place; Fulgurite would open a Dawn of its own, which the harness could not
+  // watch.
   await core.init({ backend: "deno" });
 }
 
@@ -22,7 +23,9 @@ async function read(tensors: Tensors): Promise<Outputs> {
   return out;
 }
 
-/** A function of tensors, captured: recorded by the first call and replayed by later ones. A scope frees the results. */
+/**
+ * A function of tensors, captured: recorded by the first call and replayed by later ones. A scope frees the results.
+ */
 function call(f: () => Tensors): Case {
   const captured = fg.capture(f);
   return {

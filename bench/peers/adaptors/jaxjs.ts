@@ -144,8 +144,8 @@ const sumRows: Build = jitted(({ x }) => ({ y: np.sum(x, 0) }));
 const sumCols: Build = jitted(({ x }) => ({ y: np.sum(x, 1) }));
 
 /**
- * Mean cross-entropy with integer labels. Of the forms that work under jit and grad this is the fastest: logSoftmax times
- * oneHot took 1.5 times as long, and takeAlongAxis fails ("routine primitive scatter input is not imm").
+ * Mean cross-entropy with integer labels. Of the forms that work under jit and grad this is the fastest: logSoftmax
+ * times oneHot took 1.5 times as long, and takeAlongAxis fails ("routine primitive scatter input is not imm").
  */
 function crossEntropy(logits: Array_, labels: Array_): Array_ {
   const [rows, classes] = logits.shape;

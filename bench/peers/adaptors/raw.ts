@@ -1,5 +1,5 @@
-// No library: hand-written WGSL for some rows, to show what the adapter and the API themselves allow. It is a yardstick,
-// not a competitor, and is left out of ratios.
+// No library: hand-written WGSL for some rows, to show what the adapter and the API themselves allow. It is a
+// yardstick, not a competitor, and is left out of ratios.
 
 import type { Adaptor, Build, Case, Outputs } from "../adaptor.ts";
 import { notAvailable } from "../adaptor.ts";
@@ -84,7 +84,9 @@ function call(dispatches: Dispatch[], results: Record<string, GPUBuffer>): Case 
   };
 }
 
-/** Barrier-free: an invocation keeps 8 rows of one vec4 column in registers; the rows of A are uniform in a workgroup. */
+/**
+ * Barrier-free: an invocation keeps 8 rows of one vec4 column in registers; the rows of A are uniform in a workgroup.
+ */
 const matmul: Build = (w, inputs) => {
   const { m, k, n, batch } = w.size, rows = 8, lanes = 8;
   const each = (count: number, line: (i: number) => string) =>

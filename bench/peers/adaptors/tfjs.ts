@@ -178,7 +178,9 @@ const embeddingGrad: Build = (w, inputs) => {
   return call(() => ({ dtable: tf.unsortedSegmentSum(dy, ids, w.size.vocab) }));
 };
 
-/** tf.fused.matMul and tf.fused.conv2d were tried: they fuse no activation under a gradient, and the steps got slower. */
+/**
+ * tf.fused.matMul and tf.fused.conv2d were tried: they fuse no activation under a gradient, and the steps got slower.
+ */
 function affine(x: Tensor, p: Record<string, Variable>, name: string): Tensor {
   return tf.add(tf.matMul(x, p[`${name}.weight`]), p[`${name}.bias`]);
 }

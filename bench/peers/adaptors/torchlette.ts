@@ -1,8 +1,8 @@
 // torchlette, from a checkout of its repository (it has no npm release): set TORCHLETTE_DIR to the checkout.
 //
-// torchlette is lazy: operations build a graph that a step boundary (`markStep`) or a read executes. Graphs that recur are
-// compiled into plans and replayed, from about the tenth step on. Backward and optimizer belong to the same graph inside
-// `wholeStep`.
+// torchlette is lazy: operations build a graph that a step boundary (`markStep`) or a read executes. Graphs that recur
+// are compiled into plans and replayed, from about the tenth step on. Backward and optimizer belong to the same graph
+// inside `wholeStep`.
 
 // deno-lint-ignore-file no-explicit-any -- the library types what it is given more narrowly than what it takes
 import type { Adaptor, Build, Case, Outputs } from "../adaptor.ts";
@@ -19,8 +19,8 @@ async function init(): Promise<void> {
   if (!folder) throw new Error("TORCHLETTE_DIR is not set");
   const module = new URL(`file://${folder.replace(/\/$/, "")}/src/index.ts`).href;
   T = await import(module);
-  // torchlette's kernels take subgroups to have 32 lanes (its sums, softmax and layer norm are wrong otherwise). Where the
-  // adapter's are not 32 it gets, through its own `device` option, a device without that feature.
+  // torchlette's kernels take subgroups to have 32 lanes (its sums, softmax and layer norm are wrong otherwise). Where
+  // the adapter's are not 32 it gets, through its own `device` option, a device without that feature.
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) throw new Error("No adapter");
   const { requiredFeatures, requiredLimits } = T.webgpuDeviceRequirements(adapter);
@@ -189,8 +189,8 @@ const transformerStep: Build = (w, inputs) => {
       ],
     ),
   );
-  // Where subgroups are not of 32 lanes the fused attention gives wrong rows after the eighth: then the decomposed form,
-  // as torchlette's own GPT-2 has it for the cases that its kernel does not cover.
+  // Where subgroups are not of 32 lanes the fused attention gives wrong rows after the eighth: then the decomposed
+  // form, as torchlette's own GPT-2 has it for the cases that its kernel does not cover.
   const attention = (q: any, k: any, v: any) =>
     lanes32
       ? api.scaledDotProductAttention(q, k, v, 1 / Math.sqrt(size), true)

@@ -194,8 +194,8 @@ function problemLoss({ w1, b1, w2, b2 }: Record<string, Tensor>, x: Tensor, y: T
 }
 
 /**
- * Compares the losses of a closed loop. The fixtures bound parameters, not losses: parameters within the tolerance change
- * a loss by at most Σ |∂loss/∂p|·tolerance(p), to which the rounding of the loss itself is added.
+ * Compares the losses of a closed loop. The fixtures bound parameters, not losses: parameters within the tolerance
+ * change a loss by at most Σ |∂loss/∂p|·tolerance(p), to which the rounding of the loss itself is added.
  */
 function compareLosses(row: Trajectory, tensors: Tensors, got: number[], tolerance: Tolerance): string[] {
   const want = row.losses.map(number);

@@ -1,4 +1,6 @@
-/** Every section must see what is wrong: rows of the real fixtures pass, and fail when one number in them is changed. */
+/**
+ * Every section must see what is wrong: rows of the real fixtures pass, and fail when one number in them is changed.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gpuTest } from "../../gpu.ts";
 import { readSuites, type Row, type Suite } from "../format.ts";
