@@ -15,8 +15,9 @@ const running: Occupant[] = [];
 const context = asyncContext<Occupant>();
 
 /**
- * Runs something alone: tensors, switches of differentiation and random numbers belong to the process, so two runs that take
- * turns would free and seed for each other. A run that a hook of the present one starts and awaits is none of these.
+ * Runs something alone: tensors, switches of differentiation and random numbers belong to the process, so two runs that
+ * take turns would free and seed for each other. A run that a hook of the present one starts and awaits is none of
+ * these.
  *
  * @throws {Error} If another run is under way
  */

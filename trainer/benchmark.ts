@@ -3,8 +3,8 @@ import { readTuning, useTuning } from "../kernels/matmul/tuning.ts";
 import type { PrecisionName } from "./precision.ts";
 
 /**
- * Has matrix products computed with the tiles that are fastest on this adapter: those that were stored, else they are measured
- * now, and stored.
+ * Has matrix products computed with the tiles that are fastest on this adapter: those that were stored, else they are
+ * measured now, and stored.
  *
  * @param precision What the run computes in
  */

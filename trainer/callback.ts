@@ -43,7 +43,10 @@ export abstract class Callback {
     return false;
   }
 
-  /** Whether this callback reads all predictions at the end; they are kept for it then, also where `predict` returns none. */
+  /**
+   * Whether this callback reads all predictions at the end; they are kept for it then, also where `predict` returns
+   * none.
+   */
   get keepsPredictions(): boolean {
     return false;
   }
@@ -178,7 +181,8 @@ export abstract class Callback {
   /** Before a checkpoint is written; `checkpoint.extra` takes additions. */
   onSaveCheckpoint?(trainer: Trainer, module: LightningModule, checkpoint: CheckpointData): Awaitable<void>;
   /**
-   * A checkpoint is on the disk. Of one that was saved in the background this is told after a later batch, or at the end.
+   * A checkpoint is on the disk. Of one that was saved in the background this is told after a later batch, or at the
+   * end.
    */
   onCheckpointSaved?(trainer: Trainer, module: LightningModule, path: string): Awaitable<void>;
   /** When a checkpoint is loaded, before the state of callbacks is. */
@@ -198,6 +202,8 @@ export interface CheckpointCallback extends Callback {
   readonly bestModelPath: string;
   /** The latest state's folder, `""` before the first or where none is kept. */
   readonly lastModelPath: string;
-  /** Looks for the latest state that an earlier process has left where this callback writes; `null` if there is none. */
+  /**
+   * Looks for the latest state that an earlier process has left where this callback writes; `null` if there is none.
+   */
   findLast?(trainer: Trainer): Promise<string | null>;
 }

@@ -51,8 +51,8 @@ interface Manifest {
 }
 
 /**
- * Writes a checkpoint folder: everything goes to a temporary folder beside it, is flushed to the disk, and takes the place
- * of an earlier one by renaming. A process that dies in between leaves the earlier one, or both.
+ * Writes a checkpoint folder: everything goes to a temporary folder beside it, is flushed to the disk, and takes the
+ * place of an earlier one by renaming. A process that dies in between leaves the earlier one, or both.
  *
  * @param paths The folder, or several that get the same
  * @param data What it holds; tensors are read from the device with one copy
@@ -83,8 +83,8 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads a checkpoint folder, checking every byte against the manifest. If saving was cut off between its two renames, the
- * one before is read.
+ * Reads a checkpoint folder, checking every byte against the manifest. If saving was cut off between its two renames,
+ * the one before is read.
  *
  * @throws {CheckpointError} If a file is missing, damaged, or of another format
  */

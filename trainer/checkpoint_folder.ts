@@ -42,8 +42,8 @@ const writing = new Set<string>();
 const saves = new Map<string, Promise<void>>();
 
 /**
- * Writes a checkpoint's folder: everything goes to a temporary folder beside it, is flushed to the disk, and takes the place of
- * an earlier one by renaming. A process that dies in between leaves the earlier one, or both.
+ * Writes a checkpoint's folder: everything goes to a temporary folder beside it, is flushed to the disk, and takes the
+ * place of an earlier one by renaming. A process that dies in between leaves the earlier one, or both.
  *
  * @param path The folder
  * @param files What it will hold
@@ -58,8 +58,8 @@ export async function writeFolder(path: string, files: Promise<Files>): Promise<
 }
 
 /**
- * The same with the files of another checkpoint, which both share from then on: neither is ever written to again, and each is
- * whole without the other. Where the disk has no links they are copied.
+ * The same with the files of another checkpoint, which both share from then on: neither is ever written to again, and
+ * each is whole without the other. Where the disk has no links they are copied.
  *
  * @param path The folder
  * @param from Gives the other one, once it is there
@@ -131,8 +131,8 @@ async function replaceFolder(path: string, fill: Fill): Promise<void> {
 }
 
 /**
- * Removes what processes that died while they saved have left in a folder, and puts back a checkpoint that one of them had
- * taken away to replace it. What is not ours stays.
+ * Removes what processes that died while they saved have left in a folder, and puts back a checkpoint that one of them
+ * had taken away to replace it. What is not ours stays.
  *
  * @param folder Where checkpoints lie
  * @param checkpoint Only leftovers of this one; default all
@@ -193,8 +193,8 @@ async function foreignIn(path: string): Promise<string | null> {
 }
 
 /**
- * Throws unless a path is a folder that holds nothing but the files of a checkpoint, whole or half written: anything else is
- * the user's own, and not ours to replace.
+ * Throws unless a path is a folder that holds nothing but the files of a checkpoint, whole or half written: anything
+ * else is the user's own, and not ours to replace.
  */
 export async function requireOurs(path: string): Promise<void> {
   const foreign = await foreignIn(path);

@@ -5,8 +5,8 @@ type State = Record<string, unknown>;
 export type Migration = (state: State) => State;
 
 /**
- * For each earlier version of the format the step to the next. A checkpoint of version 1 is read through all of them, in
- * order; weights alone (`training: null`) go the same way.
+ * For each earlier version of the format the step to the next. A checkpoint of version 1 is read through all of them,
+ * in order; weights alone (`training: null`) go the same way.
  */
 export const MIGRATIONS: Readonly<Record<number, Migration>> = {
   /** Hyperparameters came in; metrics within an epoch and the loss scaler had been left out where there were none. */

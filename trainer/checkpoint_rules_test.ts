@@ -1,4 +1,6 @@
-/** What surrounds checkpoints: the order in which they are loaded and saved, and what is tried before training goes on. */
+/**
+ * What surrounds checkpoints: the order in which they are loaded and saved, and what is tried before training goes on.
+ */
 import { assertEquals, assertRejects } from "@std/assert";
 import { LambdaCallback, ModelCheckpoint, type ModelCheckpointOptions } from "../callbacks/mod.ts";
 import { Callback, LightningDataModule, Trainer } from "../lightning.ts";

@@ -275,7 +275,9 @@ Deno.test("a folder that is missing or a file is named", async () => {
   });
 });
 
-/** Runs the saving child where the folder `disk` is a small file system of its own; `null` where that is not allowed. */
+/**
+ * Runs the saving child where the folder `disk` is a small file system of its own; `null` where that is not allowed.
+ */
 async function onSmallDisk(disk: string, script: string): Promise<string | null> {
   const mount = `mount -t tmpfs -o size=700k tmpfs '${disk}'`;
   const possible = await runCommand("unshare", ["-rm", "sh", "-c", mount]).catch(() => null);

@@ -12,8 +12,8 @@ export interface NoDataModule {
 }
 
 /**
- * Data for an entry point: a data module, a loader, or loaders by kind. An array of arrays is one loader whose batches are
- * arrays; several arrays of batches are told apart by names, as in `{ val: { clean: [x], noisy: [y] } }`.
+ * Data for an entry point: a data module, a loader, or loaders by kind. An array of arrays is one loader whose batches
+ * are arrays; several arrays of batches are told apart by names, as in `{ val: { clean: [x], noisy: [y] } }`.
  *
  * @typeParam Batch What the steps receive
  * @typeParam Given What the module's transfer hooks take, where they say it

@@ -70,8 +70,8 @@ export class FitLoop {
   }
 
   /**
-   * Where a run goes on that is cut off within a batch, or `null` between batches: before that batch, and from its gradients on
-   * before the accumulation window that they are part of.
+   * Where a run goes on that is cut off within a batch, or `null` between batches: before that batch, and from its
+   * gradients on before the accumulation window that they are part of.
    */
   get restart(): Restart | null {
     return this.#restart;

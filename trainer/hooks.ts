@@ -27,8 +27,8 @@ const LEAVE = -1;
  * The hooks of a run, looked up once: for each name the callbacks that have it, in order, and the module if it has it.
  * Calling a name that nobody has costs one look into a map.
  *
- * All calls here return `true` if a hook answered −1, as a promise only if a hook was asynchronous; what returns a promise is
- * awaited before the next hook.
+ * All calls here return `true` if a hook answered −1, as a promise only if a hook was asynchronous; what returns a
+ * promise is awaited before the next hook.
  */
 export class HookTable {
   readonly #reporter: Reporter;

@@ -12,7 +12,10 @@ export const every: z.ZodType<Every> = z.union([
 /** What it must be. */
 export const EVERY = '{ every, unit: "batch", "step", "epoch" or "second" }';
 
-/** When a scheduler is stepped, as its configuration takes it: after a number of steps or epochs, or at the ends of an interval. */
+/**
+ * When a scheduler is stepped, as its configuration takes it: after a number of steps or epochs, or at the ends of an
+ * interval.
+ */
 export const schedulerInterval: z.ZodType<"epoch" | "step" | Every> = z.enum(["epoch", "step"]).or(every);
 /** What it must be. */
 export const SCHEDULER_INTERVAL = `"epoch", "step" or ${EVERY}`;

@@ -10,12 +10,15 @@ import { Tensor } from "../tensor/tensor.ts";
 import { toHostAll } from "../tensor/to_host.ts";
 import type { StepOutput } from "./module_hooks.ts";
 
-/** How many items the losses of a window are sums over, by the optimizer's number: on the device, or resting on the host. */
+/**
+ * How many items the losses of a window are sums over, by the optimizer's number: on the device, or resting on the
+ * host.
+ */
 export type Counts = Record<string, Tensor | HostTensor<DType>>;
 
 /**
- * The items (tokens, pixels) that the losses of the open accumulation window are sums over, where training steps say it. The
- * sums stay on the device, since what is counted there (all but padding, say) is known there alone.
+ * The items (tokens, pixels) that the losses of the open accumulation window are sums over, where training steps say
+ * it. The sums stay on the device, since what is counted there (all but padding, say) is known there alone.
  */
 export class ItemCounts {
   /** By the optimizer's number. They last, so that a recorded step finds them again. */

@@ -68,7 +68,9 @@ export abstract class LightningModule<Batch = any> extends Module {
   automaticOptimization: boolean = true;
   /** Whether loading a checkpoint demands exactly the module's own names; default true. */
   strictLoading: boolean = true;
-  /** What `forward` may be tried with: tensors, or a list of its arguments; a summary of the model shows shapes by it. */
+  /**
+   * What `forward` may be tried with: tensors, or a list of its arguments; a summary of the model shows shapes by it.
+   */
   exampleInputArray: unknown = null;
   #host: ModuleHost | null = null;
   readonly #hyperparameters = new HyperparameterStore();
@@ -76,8 +78,8 @@ export abstract class LightningModule<Batch = any> extends Module {
   #toldOfLog = false;
 
   /**
-   * Makes a module as it was saved: with the hyperparameters that it gave to {@link saveHyperparameters}, as its constructor's
-   * first argument, and its weights.
+   * Makes a module as it was saved: with the hyperparameters that it gave to {@link saveHyperparameters}, as its
+   * constructor's first argument, and its weights.
    *
    * @param path The checkpoint's folder
    * @param options Values that replace saved hyperparameters, strictness of names
@@ -226,11 +228,11 @@ export abstract class LightningModule<Batch = any> extends Module {
   }
 
   /**
-   * Computes the gradients with `closure` and updates the parameters. An override calls the closure, and awaits it, before
-   * it steps the optimizer.
+   * Computes the gradients with `closure` and updates the parameters. An override calls the closure, and awaits it,
+   * before it steps the optimizer.
    *
-   * @param closure Runs the training step, backward, and clipping, and gives the loss; an optimizer such as LBFGS calls it
-   *   several times
+   * @param closure Runs the training step, backward, and clipping, and gives the loss; an optimizer such as LBFGS calls
+   *   it several times
    */
   optimizerStep(
     _epoch: number,
@@ -283,7 +285,10 @@ export abstract class LightningModule<Batch = any> extends Module {
     return list.length === 0 ? null : list.length === 1 ? list[0] : list;
   }
 
-  /** In manual optimization: differentiates a loss, with the hooks around it; a promise only where one of them gives one. */
+  /**
+   * In manual optimization: differentiates a loss, with the hooks around it; a promise only where one of them gives
+   * one.
+   */
   manualBackward(loss: Tensor): Awaitable<void> {
     if (this.#host === null) {
       throw new Error(`Cannot differentiate in ${this.constructor.name}: it is not attached to a trainer`);
@@ -292,8 +297,8 @@ export abstract class LightningModule<Batch = any> extends Module {
   }
 
   /**
-   * In manual optimization: has only the parameters of one optimizer want gradients, until {@link untoggleOptimizer}, so that
-   * a loss that passes through the others' layers spends nothing on them.
+   * In manual optimization: has only the parameters of one optimizer want gradients, until {@link untoggleOptimizer},
+   * so that a loss that passes through the others' layers spends nothing on them.
    */
   toggleOptimizer(optimizer: Optimizer): void {
     this.#toggles.toggle(optimizer, this.trainer.optimizers);
@@ -311,9 +316,9 @@ export abstract class LightningModule<Batch = any> extends Module {
   }
 
   /**
-   * Logs a number, a scalar tensor or a metric. Nothing is read from the device here: values gather there until a row is
-   * due. A metric, a property of this module, shows in step rows what its `forward` gave for the batch and in epoch rows
-   * what it computes of all batches; it is reset for the next epoch. `reduceFx` and `batchSize` do not concern it.
+   * Logs a number, a scalar tensor or a metric. Nothing is read from the device here: values gather there until a row
+   * is due. A metric, a property of this module, shows in step rows what its `forward` gave for the batch and in epoch
+   * rows what it computes of all batches; it is reset for the next epoch. `reduceFx` and `batchSize` do not concern it.
    *
    * @param name Its name
    * @param value One number, on the host or on the device, or a metric that computes one

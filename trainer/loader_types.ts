@@ -4,7 +4,8 @@ import type { HostTensor } from "../tensor/host.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * What a loader may give for a batch that the steps receive: arrays on the host in the places of its tensors, or tensors.
+ * What a loader may give for a batch that the steps receive: arrays on the host in the places of its tensors, or
+ * tensors.
  *
  * @typeParam Batch What the steps receive
  */

@@ -74,8 +74,8 @@ export interface CursorOptions {
 }
 
 /**
- * Walks a loader up to a limit and tells which batch is the last. A loader of unknown length is read one batch ahead. What it
- * gives is a promise only where the loader's is.
+ * Walks a loader up to a limit and tells which batch is the last. A loader of unknown length is read one batch ahead.
+ * What it gives is a promise only where the loader's is.
  */
 export class Cursor {
   readonly #loader: Loader;

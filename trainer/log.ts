@@ -3,8 +3,8 @@ import type { Metric } from "../metrics/mod.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * What can be logged: one number, on the host or on the device, or a metric whose value is one. Of a metric a step row shows
- * the value of the batch that `forward` gave, an epoch row its `compute`; it is reset for the next epoch.
+ * What can be logged: one number, on the host or on the device, or a metric whose value is one. Of a metric a step row
+ * shows the value of the batch that `forward` gave, an epoch row its `compute`; it is reset for the next epoch.
  */
 export type Loggable = Tensor | number | Metric;
 
@@ -26,8 +26,8 @@ export interface LogOptions {
   /** Items in the batch; default: the first axis of the batch's first tensor. */
   batchSize?: number;
   /**
-   * Whether the loader's name or number is added where there are several; default true. Without it a name should belong to
-   * one loader: where several log it, callbacks see the last one's value.
+   * Whether the loader's name or number is added where there are several; default true. Without it a name should belong
+   * to one loader: where several log it, callbacks see the last one's value.
    */
   addDataloaderIdx?: boolean;
 }

@@ -43,7 +43,9 @@ export interface Logger {
   readonly version: string;
   /** The folder of this run's files, where there is one; checkpoints go below it. */
   readonly logDir: string | null;
-  /** Told a trainer's `defaultRootDir` when it gets the logger: files go below it, unless the logger was given a folder. */
+  /**
+   * Told a trainer's `defaultRootDir` when it gets the logger: files go below it, unless the logger was given a folder.
+   */
   setRootDir?(folder: string): void;
   /** Called before training begins: chooses the run's folder, so that {@link logDir} is settled. */
   open?(): Awaitable<void>;

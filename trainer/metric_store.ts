@@ -63,8 +63,8 @@ export interface LoaderPlace {
 }
 
 /**
- * The values logged in one loop. They stay on the device: sums grow there as pointwise chains, and nothing is read before
- * someone asks for numbers.
+ * The values logged in one loop. They stay on the device: sums grow there as pointwise chains, and nothing is read
+ * before someone asks for numbers.
  */
 export class MetricStore {
   readonly #entries = new Map<string, Entry>();
@@ -390,8 +390,8 @@ export interface ReadValue extends Omit<NamedValue, "value"> {
 }
 
 /**
- * Reads values to the host with one copy. What is needed of the device is recorded before this returns its promise, so the
- * values may change or be freed while it is awaited.
+ * Reads values to the host with one copy. What is needed of the device is recorded before this returns its promise, so
+ * the values may change or be freed while it is awaited.
  *
  * @param values Makes the values; what it computes on the way is freed
  */

@@ -53,12 +53,13 @@ interface Trace {
 }
 
 /**
- * Counts a model's parameters, bytes and, with an example, shapes and floating-point operations: two for each multiplication with
- * its addition in products, convolutions and attention; what is done element by element is not counted.
+ * Counts a model's parameters, bytes and, with an example, shapes and floating-point operations: two for each
+ * multiplication with its addition in products, convolutions and attention; what is done element by element is not
+ * counted.
  *
  * @param module The model
- * @param options How deep layers are listed (1: those directly below; −1: all), and what `forward` is tried with: tensors, or a
- *   list of its arguments; default the model's `exampleInputArray`
+ * @param options How deep layers are listed (1: those directly below; −1: all), and what `forward` is tried with:
+ *   tensors, or a list of its arguments; default the model's `exampleInputArray`
  * @returns The table
  *
  * @example

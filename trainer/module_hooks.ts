@@ -10,9 +10,9 @@ export interface LossOutput {
   /** The loss: one number. */
   loss: Tensor;
   /**
-   * The items (tokens, say) that the loss is a sum over. Then the gradients of an accumulation window are divided by the
-   * items of all its batches, in place of the number of batches: a mean over items, however they lie in batches. A tensor
-   * with one element stays on the device; in a compiled step a number is that of the recording.
+   * The items (tokens, say) that the loss is a sum over. Then the gradients of an accumulation window are divided by
+   * the items of all its batches, in place of the number of batches: a mean over items, however they lie in batches. A
+   * tensor with one element stays on the device; in a compiled step a number is that of the recording.
    */
   count?: Tensor | number;
   /** What hooks may want to know. */
@@ -23,8 +23,8 @@ export interface LossOutput {
 export type StepOutput = Tensor | LossOutput | null | undefined | void;
 
 /**
- * The methods of a module that the trainer calls where they are there: its steps, where its data and optimizers come from, and
- * the moments of a run. What has a default is a method of `LightningModule` itself.
+ * The methods of a module that the trainer calls where they are there: its steps, where its data and optimizers come
+ * from, and the moments of a run. What has a default is a method of `LightningModule` itself.
  *
  * @typeParam Batch What the steps receive: a loader's batch with its arrays as tensors
  */

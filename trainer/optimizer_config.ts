@@ -35,9 +35,9 @@ export interface OptimizerConfig<Batch = any> {
   /** The metric for the scheduler, where it is not said in its own entry. */
   monitor?: string;
   /**
-   * With several optimizers: the training step that this one owns, in place of `trainingStep`. On each batch they take their
-   * turns in order; while one has its turn, parameters that only others own want no gradients. With `compile` it takes the
-   * batch alone.
+   * With several optimizers: the training step that this one owns, in place of `trainingStep`. On each batch they take
+   * their turns in order; while one has its turn, parameters that only others own want no gradients. With `compile` it
+   * takes the batch alone.
    */
   step?(batch: Batch, batchIdx: number): Awaitable<StepOutput>;
 }

@@ -28,8 +28,8 @@ export interface OptimizerSetup {
 /**
  * Brings every form that `configureOptimizers` may return into one.
  *
- * @throws {TypeError} For anything that is none of the forms, a scheduler on a metric without `monitor`, or of an optimizer that
- *   is not returned
+ * @throws {TypeError} For anything that is none of the forms, a scheduler on a metric without `monitor`, or of an
+ *   optimizer that is not returned
  */
 function resolveOptimizers(configured: ConfiguredOptimizers): OptimizerSetup {
   const setup = listOptimizers(configured);

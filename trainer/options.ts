@@ -122,11 +122,13 @@ export interface TrainerOptions {
   reloadDataloadersEveryNEpochs?: number;
   /** Stop after this time of training; default: no limit. */
   maxTime?: Duration | null;
-  /** Run so many batches (true: one) of everything, to find mistakes: nothing is logged, saved, tuned or tried before. */
+  /**
+   * Run so many batches (true: one) of everything, to find mistakes: nothing is logged, saved, tuned or tried before.
+   */
   fastDevRun?: boolean | number;
   /**
-   * Validate after so many batches, or after such a share of an epoch; default once an epoch. `{ every, unit }` counts over
-   * all epochs, a time span since the validation before.
+   * Validate after so many batches, or after such a share of an epoch; default once an epoch. `{ every, unit }` counts
+   * over all epochs, a time span since the validation before.
    */
   valCheckInterval?: Amount | Every | Exclude<Duration, number>;
   /** Validate in every n-th epoch; `null`: count batches of `valCheckInterval` across epochs. Default 1. */
@@ -169,21 +171,23 @@ export interface TrainerOptions {
   enableModelSummary?: boolean;
   /** Give loggers what module and data module saved as hyperparameters, when fit begins; default true. */
   enableAutologHparams?: boolean;
-  /** Measures what the parts of a run cost: `"simple"`, `"advanced"`, or a profiler; default none, which costs nothing. */
+  /**
+   * Measures what the parts of a run cost: `"simple"`, `"advanced"`, or a profiler; default none, which costs nothing.
+   */
   profiler?: ProfilerName | Profiler | null;
   /**
-   * Leave out whatever is not training itself, to measure what the trainer costs: checkpoints, loggers, bar, summary, trial
-   * validation and `log`; default false.
+   * Leave out whatever is not training itself, to measure what the trainer costs: checkpoints, loggers, bar, summary,
+   * trial validation and `log`; default false.
    */
   barebones?: boolean;
   /**
-   * What to compute in; default `"32-true"`. Mixed: f32 weights, products in 16 bits. True: everything is stored in 16 bits.
-   * As in Lightning, `16` and `"bf16"` stand for the mixed modes and `32` for `"32-true"`.
+   * What to compute in; default `"32-true"`. Mixed: f32 weights, products in 16 bits. True: everything is stored in 16
+   * bits. As in Lightning, `16` and `"bf16"` stand for the mixed modes and `32` for `"32-true"`.
    */
   precision?: PrecisionName | 16 | 32 | "16" | "32" | "bf16";
   /**
-   * Record the work of a training step once and replay it: the same numbers, with a fraction of the time on the host. What
-   * `trainingStep` does on the host alone happens only when it is recorded. Default false.
+   * Record the work of a training step once and replay it: the same numbers, with a fraction of the time on the host.
+   * What `trainingStep` does on the host alone happens only when it is recorded. Default false.
    */
   compile?: boolean;
   /** Where logs and checkpoints go; default the current folder. */

@@ -6,9 +6,9 @@ const INTERVAL = 16;
 const AHEAD = 2;
 
 /**
- * Keeps a loop from running far ahead of the device: recorded work and uploaded batches would pile up, and the event loop,
- * which brings Ctrl-C, data and log rows, would never get its turn. Small steps share a mark, so that waiting costs nothing
- * where the device keeps up.
+ * Keeps a loop from running far ahead of the device: recorded work and uploaded batches would pile up, and the event
+ * loop, which brings Ctrl-C, data and log rows, would never get its turn. Small steps share a mark, so that waiting
+ * costs nothing where the device keeps up.
  */
 export class Pace {
   readonly #marks: (() => Promise<void>)[] = [];

@@ -10,11 +10,11 @@ import { mapTensors } from "./transfer.ts";
  * What a run computes in:
  *
  * - `"32-true"`: everything in f32.
- * - `"16-mixed"`, `"bf16-mixed"`: autocast. Weights, gradients and the optimizer stay in f32; products and what follows them
- *   are stored in 16 bits. With f16 the loss is scaled, so that small gradients survive.
- * - `"16-true"`, `"bf16-true"`: the module and its batches are converted, gradients and updates are in 16 bits too. The state
- *   of optimizers is bf16 like the parameters, as in PyTorch, but f32 where they are f16: there the square of a gradient below
- *   2⁻¹² is 0, and Adam diverges.
+ * - `"16-mixed"`, `"bf16-mixed"`: autocast. Weights, gradients and the optimizer stay in f32; products and what follows
+ *   them are stored in 16 bits. With f16 the loss is scaled, so that small gradients survive.
+ * - `"16-true"`, `"bf16-true"`: the module and its batches are converted, gradients and updates are in 16 bits too. The
+ *   state of optimizers is bf16 like the parameters, as in PyTorch, but f32 where they are f16: there the square of a
+ *   gradient below 2⁻¹² is 0, and Adam diverges.
  *
  * Sums and registers are f32 in every mode, and every mode runs on every adapter: f16 needs no `shader-f16`.
  */

@@ -1,8 +1,8 @@
 /**
  * Where training stands between two batches, so that a resumed run does what is left of the moment it was saved in:
  * `"batch"` — nothing is left, the next batch comes; `"batchEnd"` — a batch is trained, its row, its validation and the
- * schedulers that react to a metric are left; `"validated"` — only those schedulers are left; `"epochEnd"` — the epoch's
- * batches are done, its row is left.
+ * schedulers that react to a metric are left; `"validated"` — only those schedulers are left; `"epochEnd"` — the
+ * epoch's batches are done, its row is left.
  */
 export type Place = "batch" | "batchEnd" | "validated" | "epochEnd";
 

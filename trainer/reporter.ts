@@ -22,8 +22,8 @@ const NO_LOADER: LoaderPlace = { suffix: "" };
 
 /**
  * What becomes of logged values: it knows in which hook of which batch `log` was called, and turns stores into rows for
- * loggers and into numbers for callbacks. Step rows are read in the background and given to the loggers in order, without
- * waiting for these.
+ * loggers and into numbers for callbacks. Step rows are read in the background and given to the loggers in order,
+ * without waiting for these.
  */
 export class Reporter {
   /** Latest values under all names that callbacks may watch. */
@@ -162,7 +162,9 @@ export class Reporter {
     this.#publish(await readValues(() => store.callbackValues()), globalStep, made);
   }
 
-  /** After a batch: begins to write a row of step metrics when one is due. Throws what went wrong with an earlier row. */
+  /**
+   * After a batch: begins to write a row of step metrics when one is due. Throws what went wrong with an earlier row.
+   */
   writeStepRow(): void {
     this.#throwFailure();
     const every = this.#every, { steppedBatches, windowBatches } = this.#progress;

@@ -181,7 +181,9 @@ export class Run implements ModuleHost {
     return this.#interrupted || (this.#signal?.aborted ?? false);
   }
 
-  /** Waits for something outside, such as a loader, but not longer than the user wants the run to go on: `stopped` then. */
+  /**
+   * Waits for something outside, such as a loader, but not longer than the user wants the run to go on: `stopped` then.
+   */
   untilStopped<T>(something: T | Promise<T>): T | Promise<T | typeof stopped> {
     if (!(something instanceof Promise)) return something;
     return new Promise((resolve, reject) => {
@@ -234,7 +236,9 @@ export class Run implements ModuleHost {
     return this.profiler.profile(typeof action === "string" ? action : action(), fn);
   }
 
-  /** What follows every batch: the loop must not run far ahead of the device, and no other run may take turns with it. */
+  /**
+   * What follows every batch: the loop must not run far ahead of the device, and no other run may take turns with it.
+   */
   keepPace(): void | Promise<void> {
     mustBeForemost(this.#occupant);
     const wait = this.pace.step();
@@ -271,8 +275,8 @@ export class Run implements ModuleHost {
   }
 
   /**
-   * A batch as the steps receive it: through the data module's transfer hooks, or the module's. Where only the house's own hook
-   * has seen the host's arrays, their loader has the memory back.
+   * A batch as the steps receive it: through the data module's transfer hooks, or the module's. Where only the house's
+   * own hook has seen the host's arrays, their loader has the memory back.
    */
   transfer(batch: unknown, dataloaderIdx: number, loader: Loader): unknown {
     const { reporter } = this;

@@ -1,6 +1,6 @@
 /**
- * The checkpoints that are written while training goes on, one at a time. What became of one is told later, where the loop
- * stands between two batches: hooks run there, and an error ends the run as one of a hook does.
+ * The checkpoints that are written while training goes on, one at a time. What became of one is told later, where the
+ * loop stands between two batches: hooks run there, and an error ends the run as one of a hook does.
  */
 export class SaveQueue {
   #running: Promise<void> | null = null;

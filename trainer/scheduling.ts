@@ -12,8 +12,8 @@ type Moment = "batch" | "epoch";
 const intervals = new WeakMap<ResolvedSchedulerConfig, Interval>();
 
 /**
- * After a batch: steps the schedulers that follow the count of steps, of batches or seconds, and with the last batch those of
- * epochs. With manual optimization the module does it.
+ * After a batch: steps the schedulers that follow the count of steps, of batches or seconds, and with the last batch
+ * those of epochs. With manual optimization the module does it.
  */
 export function stepSchedulers(run: Run): void | Promise<void> {
   const configs = [...due(run, "batch", false), ...run.progress.lastBatch ? due(run, "epoch", false) : []];

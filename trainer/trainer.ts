@@ -130,8 +130,8 @@ export class Trainer extends TrainerStatus {
    * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
    * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop, whether the table is shown
-   * @returns Its metrics, one record for each loader; `[]` where no loader has a batch, and where Ctrl-C or the signal ended it
-   *   before its end: metrics of a part are not made known, {@link state} is `"interrupted"`
+   * @returns Its metrics, one record for each loader; `[]` where no loader has a batch, and where Ctrl-C or the signal
+   *   ended it before its end: metrics of a part are not made known, {@link state} is `"interrupted"`
    * @throws {CheckpointError} If the checkpoint is damaged, or none was saved
    * @throws {Error} If there is no data, or no model and no fit before
    */
@@ -149,8 +149,8 @@ export class Trainer extends TrainerStatus {
    * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
    * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop, whether the table is shown
-   * @returns Its metrics, one record for each loader; `[]` where no loader has a batch, and where Ctrl-C or the signal ended it
-   *   before its end: metrics of a part are not made known, {@link state} is `"interrupted"`
+   * @returns Its metrics, one record for each loader; `[]` where no loader has a batch, and where Ctrl-C or the signal
+   *   ended it before its end: metrics of a part are not made known, {@link state} is `"interrupted"`
    * @throws {CheckpointError} If the checkpoint is damaged, or none was saved
    * @throws {Error} If there is no data, or no model and no fit before
    */
@@ -168,8 +168,9 @@ export class Trainer extends TrainerStatus {
    * @param module The model; default: that of the latest fit, with the weights of its best checkpoint
    * @param data A data module, or loaders; default: the module's own, or for a default model its fit's data module
    * @param options A checkpoint whose weights are loaded, a signal to stop
-   * @returns What `predictStep` gave, by batch; with several loaders by loader and batch; with `returnPredictions: false`,
-   *   for a callback that writes them, `[]`; so, too, where Ctrl-C or the signal ended it before its end
+   * @returns What `predictStep` gave, by batch; with several loaders by loader and batch; with
+   *   `returnPredictions: false`, for a callback that writes them, `[]`; so, too, where Ctrl-C or the signal ended it
+   *   before its end
    * @throws {CheckpointError} If the checkpoint is damaged, or none was saved
    * @throws {Error} If there is no data, or no model and no fit before
    */
@@ -186,16 +187,16 @@ export class Trainer extends TrainerStatus {
   }
 
   /**
-   * Saves the state of training (or the weights alone) as a checkpoint folder, all or nothing. Saved in a hook, it holds
-   * what is left of that moment; best after a batch, not within its steps.
+   * Saves the state of training (or the weights alone) as a checkpoint folder, all or nothing. Saved in a hook, it
+   * holds what is left of that moment; best after a batch, not within its steps.
    *
-   * In the background, the state is copied on the device, so that it is of this moment, and read and written while training
-   * goes on. Callbacks hear of it in `onCheckpointSaved` after a later batch, an error is thrown there, and the end of the
-   * run waits. One checkpoint is written at a time: the next one waits for it.
+   * In the background, the state is copied on the device, so that it is of this moment, and read and written while
+   * training goes on. Callbacks hear of it in `onCheckpointSaved` after a later batch, an error is thrown there, and
+   * the end of the run waits. One checkpoint is written at a time: the next one waits for it.
    *
    * @param paths The folder, or several that get the same
-   * @param options Whether only the weights are kept, whether it is written in the background, and whether several folders
-   *   share one set of files, each whole without the other, where the disk has links
+   * @param options Whether only the weights are kept, whether it is written in the background, and whether several
+   *   folders share one set of files, each whole without the other, where the disk has links
    * @throws {Error} If nothing has run yet, or the folder cannot be written; an earlier checkpoint of the name stays
    */
   async saveCheckpoint(
@@ -366,7 +367,10 @@ export class Trainer extends TrainerStatus {
     return wanted === "best" ? this.checkpointCallback?.bestModelPath || noneSaved(wanted) : wanted;
   }
 
-  /** The newest state that the callbacks have saved, in this process or an earlier one. Training begins without one, too. */
+  /**
+   * The newest state that the callbacks have saved, in this process or an earlier one. Training begins without one,
+   * too.
+   */
   async #findLast(run: Run, stage: Stage): Promise<string | null> {
     const writers = this.#work.callbacks.filter((callback) => callback.checkpointing) as CheckpointCallback[];
     const found = await Promise.all(writers.map((writer) => writer.lastModelPath || writer.findLast?.(this)));
@@ -390,7 +394,8 @@ function noneSaved(which: string): never {
 }
 
 /**
- * Seeds every random number of a run: weights, dropout, the order of loaders, samplers and splits that have no seed of their own.
+ * Seeds every random number of a run: weights, dropout, the order of loaders, samplers and splits that have no seed of
+ * their own.
  *
  * @param seed A whole number from 0 to 2⁵³ − 1
  */

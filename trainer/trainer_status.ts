@@ -41,8 +41,8 @@ export interface TrainerWork {
 export let workOf: (trainer: TrainerStatus) => TrainerWork;
 
 /**
- * What a trainer tells of itself: where training stands, what was measured, what it was told to do; and the ways by which
- * callbacks and modules report something beside `log`.
+ * What a trainer tells of itself: where training stands, what was measured, what it was told to do; and the ways by
+ * which callbacks and modules report something beside `log`.
  */
 export abstract class TrainerStatus implements DataModuleTrainer {
   /** All options, with their defaults. */
@@ -91,8 +91,8 @@ export abstract class TrainerStatus implements DataModuleTrainer {
   }
 
   /**
-   * The callbacks in the order of their calls, with those that the module of the latest run configured: the ones that write
-   * checkpoints come last.
+   * The callbacks in the order of their calls, with those that the module of the latest run configured: the ones that
+   * write checkpoints come last.
    */
   get callbacks(): readonly Callback[] {
     return this.#work.callbacks;
@@ -104,8 +104,8 @@ export abstract class TrainerStatus implements DataModuleTrainer {
   }
 
   /**
-   * Milliseconds of the first training step of the latest `fit`, until the device had done it: kernels are compiled in it.
-   * `null` before that.
+   * Milliseconds of the first training step of the latest `fit`, until the device had done it: kernels are compiled in
+   * it. `null` before that.
    */
   get firstStepMs(): number | null {
     return this.#work.loop?.firstStepMs ?? null;
@@ -298,7 +298,8 @@ export abstract class TrainerStatus implements DataModuleTrainer {
   }
 
   /**
-   * Sends numbers to the loggers as a row of their own, at the present point of training; callbacks may watch them, too.
+   * Sends numbers to the loggers as a row of their own, at the present point of training; callbacks may watch them,
+   * too.
    *
    * @param metrics Numbers by name
    */

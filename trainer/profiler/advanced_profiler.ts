@@ -27,8 +27,8 @@ interface FunctionTime {
 }
 
 /**
- * Tells for each action which functions took the time: alone, and with what they called. V8's sampling profiler looks at the
- * processor many times a second, and each look counts for the innermost action that ran then.
+ * Tells for each action which functions took the time: alone, and with what they called. V8's sampling profiler looks
+ * at the processor many times a second, and each look counts for the innermost action that ran then.
  *
  * It needs Deno or Node; in a browser the developer tools show the same.
  *

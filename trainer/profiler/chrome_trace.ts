@@ -56,8 +56,8 @@ const HOST = { pid: 1, tid: 1 } as const;
 const DEVICE = { pid: 2, tid: 1 } as const;
 
 /**
- * A timeline in Chrome's trace event format: spans of the host, kernels of the device, arrows from each submit to the first
- * kernel of its batch, and the device's memory.
+ * A timeline in Chrome's trace event format: spans of the host, kernels of the device, arrows from each submit to the
+ * first kernel of its batch, and the device's memory.
  *
  * @param spans What the host did
  * @param dispatches The kernels

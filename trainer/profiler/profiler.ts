@@ -43,8 +43,8 @@ export function checkProfiler<O extends ProfilerOptions>(
 }
 
 /**
- * Measures what the parts of a run cost: the trainer calls {@link profile} around every hook, every step and every wait, and
- * asks for the report at the end of an entry point. A trainer without a profiler calls nothing.
+ * Measures what the parts of a run cost: the trainer calls {@link profile} around every hook, every step and every
+ * wait, and asks for the report at the end of an entry point. A trainer without a profiler calls nothing.
  *
  * @example
  * ```ts

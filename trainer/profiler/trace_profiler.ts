@@ -22,9 +22,9 @@ export interface TraceProfilerOptions extends ProfilerOptions {
 }
 
 /**
- * Draws a timeline of a few batches: what the trainer did on the host, and each kernel on the device by timestamp queries, with
- * its shapes. The file is a Chrome trace, `fit-trace.json` in the folder for logs; Perfetto (ui.perfetto.dev) and
- * `chrome://tracing` open it.
+ * Draws a timeline of a few batches: what the trainer did on the host, and each kernel on the device by timestamp
+ * queries, with its shapes. The file is a Chrome trace, `fit-trace.json` in the folder for logs; Perfetto
+ * (ui.perfetto.dev) and `chrome://tracing` open it.
  *
  * While it traces, each kernel has a compute pass of its own, which costs a little; other batches run as without it.
  *

@@ -18,8 +18,8 @@ export interface Trial<Batch> {
 }
 
 /**
- * Trains for some steps as a trainer would, without files, validation or reports. Returns the trainer that did; if it was
- * interrupted, so is the one that the trial is for.
+ * Trains for some steps as a trainer would, without files, validation or reports. Returns the trainer that did; if it
+ * was interrupted, so is the one that the trial is for.
  */
 export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> {
   const trainer = new Trainer({
@@ -53,7 +53,9 @@ export async function tryTraining<Batch>(trial: Trial<Batch>): Promise<Trainer> 
   return trainer;
 }
 
-/** Keeps a trial to itself: it ends after so many optimizer steps, and no scheduler waits for a metric that it has not. */
+/**
+ * Keeps a trial to itself: it ends after so many optimizer steps, and no scheduler waits for a metric that it has not.
+ */
 class InTrial extends Callback {
   #before = 0;
 
@@ -92,7 +94,9 @@ export async function undoing<T>(
 /** Something that has an attribute of the user's. */
 export type Holder = Record<string, unknown>;
 
-/** Everybody who has a number under one of some names, the first that anybody has: owners, and their hyperparameters. */
+/**
+ * Everybody who has a number under one of some names, the first that anybody has: owners, and their hyperparameters.
+ */
 export function holdersOf(names: readonly string[], owners: readonly unknown[]): { owner: Holder; name: string }[] {
   const all = (owners as readonly (Holder | null | undefined)[]).flatMap((owner) => [owner, owner?.hparams as Holder]);
   const has = (owner: Holder | null | undefined, name: string) => typeof owner?.[name] === "number";

@@ -53,8 +53,8 @@ export const sizeRules = {
 } as const;
 
 /**
- * Tries things before training: which learning rate, and how large a batch. Weights, buffers and random numbers are afterwards
- * what they were, bit for bit.
+ * Tries things before training: which learning rate, and how large a batch. Weights, buffers and random numbers are
+ * afterwards what they were, bit for bit.
  *
  * @example
  * ```ts
@@ -93,10 +93,10 @@ export class Tuner {
   }
 
   /**
-   * Trains a little with a rate that grows from step to step, and looks where the loss falls fastest (Smith 2017). What it
-   * finds becomes the module's `lr` or `learningRate`, as attribute and as hyperparameter.
-   * An interrupted search changes no attribute, and leaves the trainer's state at `"interrupted"`. Under `fastDevRun` nothing
-   * is looked for.
+   * Trains a little with a rate that grows from step to step, and looks where the loss falls fastest (Smith 2017). What
+   * it finds becomes the module's `lr` or `learningRate`, as attribute and as hyperparameter.
+   * An interrupted search changes no attribute, and leaves the trainer's state at `"interrupted"`. Under `fastDevRun`
+   * nothing is looked for.
    *
    * @param module The model
    * @param data As `fit` takes it
@@ -149,8 +149,8 @@ export class Tuner {
   /**
    * Looks for the largest batch that memory holds, up to all samples, and sets `batchSize` of the data module or of the
    * module to it, as attribute and as hyperparameter. Its `trainDataloader` has to make the loader by that number. An
-   * interrupted search leaves the size as it was, and the trainer's state at `"interrupted"`. Under `fastDevRun` nothing is
-   * looked for.
+   * interrupted search leaves the size as it was, and the trainer's state at `"interrupted"`. Under `fastDevRun`
+   * nothing is looked for.
    *
    * @param module The model
    * @param data A data module; none if the module has its own loaders
@@ -234,7 +234,9 @@ function samplesOf(loader: unknown): number {
 /** What became of a trial of a size; `"all"`: a batch of everything fits. */
 type Outcome = "fits" | "all" | "interrupted" | OutOfMemoryError;
 
-/** The largest size that fits, by doubling and, if wanted, halving what is left open; `null` where the user ended it. */
+/**
+ * The largest size that fits, by doubling and, if wanted, halving what is left open; `null` where the user ended it.
+ */
 async function largest(
   first: number,
   { mode, maxTrials, maxVal, margin }: Required<
