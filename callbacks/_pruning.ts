@@ -103,8 +103,11 @@ function channelsOf(shape: readonly number[], axis: number): (i: number) => numb
   return (i) => Math.floor(i / inner) % size;
 }
 
+/** How many an amount is. Half of one goes to the even number: PyTorch counts by Python's `round`. */
 function countOf(amount: number, of: number): number {
-  return Math.min(of, amount < 1 ? Math.round(amount * of) : Math.floor(amount));
+  if (amount >= 1) return Math.min(of, Math.floor(amount));
+  const share = amount * of, below = Math.floor(share);
+  return share - below === 0.5 ? below + below % 2 : Math.round(share);
 }
 
 async function random(length: number): Promise<Float64Array> {

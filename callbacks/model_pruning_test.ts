@@ -82,6 +82,7 @@ trainerTest("whole rows, chance, and functions choose, too", async () => {
   };
   const empty = (rows: number[][]) => rows.filter((row) => row.every((value) => value === 0)).length;
   assertEquals(empty(await after({ amount: 0.25 })), 4);
+  assertEquals(empty(await after({ amount: 2.5 / 16 })), 2); // as in PyTorch
   assertEquals(empty(await after({ pruningFn: "random_structured", amount: 3 })), 3);
   const columns = await after({ amount: 1, pruningDim: 1, pruningNorm: 1 });
   assertEquals([0, 1, 2, 3].filter((i) => columns.every((row) => row[i] === 0)).length, 1);
