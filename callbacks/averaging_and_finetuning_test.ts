@@ -14,8 +14,10 @@ import {
   Slope,
   trainerTest,
 } from "../testing/trainer.ts";
+import { written } from "../testing/stderr.ts";
 import {
   BackboneFinetuning,
+  BaseFinetuning,
   EMAWeightAveraging,
   LambdaCallback,
   ModelCheckpoint,
@@ -246,6 +248,47 @@ trainerTest(
       });
       await run(new Headed(), [used, look]);
       assertEquals([rates[0], rates.at(-1)], [1, 2]);
+    });
+  },
+);
+
+trainerTest(
+  "what a resumed run had thawed learns on, also in a group that the optimizer had from the beginning",
+  async () => {
+    class All extends Headed {
+      override configureOptimizers(): Optimizer {
+        return own(new SGD(this.parameters(), { lr: 0.08 }));
+      }
+    }
+    class InTurns extends BaseFinetuning {
+      override freezeBeforeTraining(module: All): void {
+        this.freeze(module.backbone);
+      }
+      override finetuneFunction(module: All, epoch: number, optimizer: Optimizer): void {
+        if (epoch === 1) this.unfreezeAndAddParamGroup(module.backbone, optimizer);
+        if (epoch === 2) this.freeze(module.head);
+      }
+    }
+    await inFolder(async (folder) => {
+      const run = async (ckptPath?: string) => {
+        const module = new All(), told: string[] = [];
+        const save = new LambdaCallback({
+          onTrainEpochEnd: async (trainer) => {
+            if (!ckptPath) await trainer.saveCheckpoint(joinPath(folder, String(trainer.currentEpoch)));
+          },
+        });
+        const trainer = new Trainer({ ...quiet, maxEpochs: 4, callbacks: [new InTurns(), save] });
+        told.push(...await written(() => trainer.fit(module, loader(), { ckptPath })));
+        return { weights: [await module.backbone.weight.array(), await module.head.weight.array()], told };
+      };
+      const { weights, told } = await run();
+      assertEquals(told, [
+        "InTurns: 2 parameters stay in the groups that the SGD has them in, with their rates; for a group of their own, " +
+        "configureOptimizers leaves out what is frozen",
+      ]);
+      for (const epoch of [0, 1, 2]) {
+        assertEquals((await run(joinPath(folder, String(epoch)))).weights, weights, `from epoch ${epoch}`);
+      }
     });
   },
 );

@@ -1,5 +1,6 @@
 import { BatchNorm, type Module, type Parameter } from "../nn/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
+import { writeErr } from "../platform/mod.ts";
 import * as z from "zod";
 import { checkState } from "../trainer/check_state.ts";
 import { Callback, type LightningModule, type Stage, type StateDict, type Trainer } from "../trainer/mod.ts";
@@ -11,6 +12,7 @@ const savedState = z.object({
   groups: z.array(z.array(z.array(z.string()))),
   epoch: z.int().min(-1).default(-1), // older checkpoints have none
   held: z.array(z.string()).default([]),
+  frozen: z.array(z.string()).nullable().default(null),
 });
 
 /**
@@ -43,6 +45,8 @@ export abstract class BaseFinetuning extends Callback {
   #epoch = -1;
   /** Names of the batch normalisations that leave their statistics then. */
   #held: string[] = [];
+  /** Names of the parameters that want no gradients then; `null` where nobody noted it. */
+  #frozen: string[] | null = null;
 
   /** Freezes what is not trained from the beginning. */
   abstract freezeBeforeTraining(module: LightningModule): void;
@@ -53,11 +57,11 @@ export abstract class BaseFinetuning extends Callback {
   /** Freezes, before the optimizer is made. */
   override setup(trainer: Trainer, module: LightningModule, stage: Stage): void {
     if (stage !== "fit") return;
-    if (trainer.batchesSeen === 0) [this.#groups, this.#epoch] = [[], -1]; // of an earlier trainer
+    if (trainer.batchesSeen === 0) [this.#groups, this.#epoch, this.#frozen] = [[], -1, null]; // of an earlier trainer
     this.freezeBeforeTraining(module);
   }
 
-  /** Adds the groups again that a resumed run had. */
+  /** Adds the groups again that a resumed run had, and freezes and thaws as it had. */
   override onFitStart(trainer: Trainer, module: LightningModule): void {
     const parameters = new Map(module.namedParameters());
     for (const [i, groups] of this.#groups.entries()) {
@@ -66,6 +70,10 @@ export abstract class BaseFinetuning extends Callback {
         for (const parameter of params) parameter.requiresGrad = true;
         trainer.optimizers[i].addParamGroup({ params });
       }
+    }
+    if (this.#frozen !== null) {
+      const frozen = new Set(this.#frozen);
+      for (const [name, parameter] of parameters) parameter.requiresGrad = !frozen.has(name);
     }
     if (this.#epoch < 0) return;
     for (const [name, part] of module.namedModules()) {
@@ -86,17 +94,18 @@ export abstract class BaseFinetuning extends Callback {
     }
     this.#held = [...module.namedModules()].filter(([, part]) => part instanceof BatchNorm && !part.trackRunningStats)
       .map(([name]) => name);
+    this.#frozen = [...module.namedParameters()].filter(([, { requiresGrad }]) => !requiresGrad).map(([name]) => name);
   }
 
-  /** The groups that were added. */
+  /** The groups that were added, and what is frozen. */
   override stateDict(): StateDict {
-    return { groups: this.#groups, epoch: this.#epoch, held: this.#held };
+    return { groups: this.#groups, epoch: this.#epoch, held: this.#held, frozen: this.#frozen };
   }
 
   /** Takes them back. */
   override loadStateDict(state: StateDict): void {
     const checked = checkState(`the ${this.constructor.name}`, savedState, state);
-    ({ groups: this.#groups, epoch: this.#epoch, held: this.#held } = checked);
+    ({ groups: this.#groups, epoch: this.#epoch, held: this.#held, frozen: this.#frozen } = checked);
   }
 
   /** Stops gradients of modules; with `trainBn` (default) those of their batch normalisation go on, and its statistics. */
@@ -123,7 +132,8 @@ export abstract class BaseFinetuning extends Callback {
   }
 
   /**
-   * Brings gradients of modules back, and has an optimizer change what it does not know yet.
+   * Brings gradients of modules back, and has an optimizer change what it does not know yet. What it knows stays in its
+   * group, which is told.
    *
    * @param modules What is trained from now on
    * @param optimizer Who trains it
@@ -135,9 +145,17 @@ export abstract class BaseFinetuning extends Callback {
     optimizer: Optimizer,
     { lr, initialDenomLr = 10, trainBn = true }: { lr?: number; initialDenomLr?: number; trainBn?: boolean } = {},
   ): void {
+    const frozen = this.filterParams(modules, { requiresGrad: false });
     this.makeTrainable(modules);
     const known = new Set<unknown>(optimizer.paramGroups.flatMap(({ params }) => params));
     const params = this.filterParams(modules, { trainBn }).filter((parameter) => !known.has(parameter));
+    const placed = frozen.filter((parameter) => known.has(parameter)).length;
+    if (placed > 0) {
+      writeErr(
+        `${this.constructor.name}: ${placed} parameters stay in the groups that the ${optimizer.constructor.name} has ` +
+          "them in, with their rates; for a group of their own, configureOptimizers leaves out what is frozen\n",
+      );
+    }
     const rate = lr ?? optimizer.paramGroups[0].lr / initialDenomLr;
     if (params.length > 0) optimizer.addParamGroup({ params, lr: rate });
   }
