@@ -51,7 +51,7 @@ trainerTest("rates are logged by optimizer and group", async () => {
         own(new SGD([this.extras[0]], { lr: 1, momentum: 0.5 })),
         own(new SGD([group], { lr: 1 })),
         own(
-          new Adam([{ params: [this.extras[1]] }, { params: [this.extras[2]] }], { lr: 0.125 }),
+          new Adam([{ params: [this.extras[1]] }, { params: [this.extras[2]], name: "head" }], { lr: 0.125 }),
         ),
       ] as never;
     }
@@ -63,7 +63,7 @@ trainerTest("rates are logged by optimizer and group", async () => {
     ...{ "lr-SGD": 1, "lr-SGD-momentum": 0.5, "lr-SGD-weight_decay": 0 },
     ...{ "lr-SGD-1": 0.5, "lr-SGD-1-momentum": 0, "lr-SGD-1-weight_decay": 0.25 },
     ...{ "lr-Adam/pg1": 0.125, "lr-Adam/pg1-momentum": 0.9, "lr-Adam/pg1-weight_decay": 0 },
-    ...{ "lr-Adam/pg2": 0.125, "lr-Adam/pg2-momentum": 0.9, "lr-Adam/pg2-weight_decay": 0 },
+    ...{ "lr-Adam/head": 0.125, "lr-Adam/head-momentum": 0.9, "lr-Adam/head-weight_decay": 0 },
   });
   await assertRejects(() => fit({ callbacks: new LearningRateMonitor() }), TypeError, "must have a logger");
 });

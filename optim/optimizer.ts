@@ -13,6 +13,8 @@ import { watching } from "../tensor/watcher.ts";
 export type ParamGroup<O = OptimizerOptions> = O & {
   /** The parameters. */
   params: Tensor[];
+  /** What logs call the group. */
+  name?: string;
   /** The rate before any scheduler changed it; schedulers write it down. */
   initialLr?: number;
 };
@@ -27,6 +29,8 @@ export interface OptimizerOptions {
 export type ParamGroupInput<O> = Partial<O> & {
   /** The parameters. */
   params: Iterable<Tensor>;
+  /** What logs call the group; default: by its place. */
+  name?: string;
 };
 
 /** A value in the state of a parameter: tensors of its shape, or tensors and numbers without axes. */
