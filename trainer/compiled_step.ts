@@ -73,7 +73,9 @@ export class CompiledStep {
       progress.windowBatches = closes ? 0 : progress.windowBatches + 1;
       if (closes) progress.globalStep++;
     }
-    for (const { name, value, options, hook } of logged) run.inHook(hook, () => run.log(name, value, options));
+    for (const { name, value, options, hook } of logged) {
+      run.inHook(hook, () => run.reporter.log(name, value, options));
+    }
     return outputs;
   }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Callback, LightningModule, type OptimizerConfig, Trainer, type TrainerOptions } from "../lightning.ts";
-import { crossEntropy, manualSeed, mul, relu, type Tensor } from "../mod.ts";
+import { crossEntropy, manualSeed, mul, relu, reshape, type Tensor } from "../mod.ts";
 import { Dropout, Linear } from "../nn/mod.ts";
 import { AdamW, ExponentialLR, SGD } from "../optim/mod.ts";
 import { cloudLoader, constantBatches, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
@@ -109,6 +109,28 @@ trainerTest("validation between compiled steps switches modes and back without n
   assertEquals(compiled.valLoss, plain.valLoss);
   assertEquals([plain.runs, compiled.runs], [12, 2]);
 });
+
+for (const compile of [false, true]) {
+  trainerTest(
+    `a parameter that a step logs has the value that it had then${compile ? " (compiled)" : ""}`,
+    async () => {
+      class Telling extends Slope {
+        override trainingStep(x: Tensor): Tensor {
+          this.log("weight", this.weight, { onEpoch: true });
+          this.log("view", reshape(this.weight, []), { onEpoch: true });
+          return this.forward(x);
+        }
+      }
+      const logger = new MemoryLogger();
+      const options: TrainerOptions = { ...quiet, maxEpochs: 2, compile, logger, logEveryNSteps: 1 };
+      await new Trainer(options).fit(new Telling(), constantBatches([1, 1, 1]));
+      for (const name of ["weight", "view"]) {
+        assertEquals(logger.values(`${name}_step`), [0, -1, -2, -3, -4, -5]);
+        assertEquals(logger.values(`${name}_epoch`), [-1, -4]);
+      }
+    },
+  );
+}
 
 trainerTest("what a replay would leave out is refused", async () => {
   const refused = (module: Slope | Owned, message: string, callbacks: Callback[] = []) =>

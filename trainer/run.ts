@@ -1,10 +1,11 @@
 import { show } from "../device/option_names.ts";
 import type { LightningDataModule, Loader, Loaders, Stage } from "../data/mod.ts";
+import { clone } from "../kernels/mod.ts";
 import { Metric } from "../metrics/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { writeErr } from "../platform/mod.ts";
-import { enableGrad } from "../tensor/grad_mode.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { mustBeForemost, type Occupant } from "./_exclusive.ts";
 import { lastly, then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
@@ -198,8 +199,9 @@ export class Run implements ModuleHost {
   }
 
   /** Takes a value that a module or a callback logs. */
-  log(name: string, value: Loggable, options: LogOptions): void {
+  log(name: string, given: Loggable, options: LogOptions): void {
     if (this.#silent) return;
+    const value = given instanceof Tensor ? asNow(given) : given;
     if (this.collectLogs !== null) return this.collectLogs(name, value, options);
     if (value instanceof Metric) this.#checkOwned(name, value);
     this.reporter.log(name, value, options);
@@ -338,4 +340,9 @@ function lost(hook: string, source: object): never {
   throw new TypeError(
     `Cannot go on with a batch: ${hook} of ${source.constructor.name} must return it, it gave nothing`,
   );
+}
+
+/** A value as it is now: what may share memory with a parameter, which the step will change, is copied. */
+function asNow(value: Tensor): Tensor {
+  return !value.disposed && (value.node === null || value.storage.shared) ? noGrad(() => clone(value)) : value;
 }
