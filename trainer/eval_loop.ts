@@ -3,7 +3,8 @@ import { inferenceMode, noGrad } from "../tensor/grad_mode.ts";
 import { scope } from "../tensor/scope.ts";
 import { drawTable } from "./_table.ts";
 import { Cursor, type NamedLoader, type Step } from "./loaders.ts";
-import { type LoaderPlace, MetricStore, type ReadValue, readValues } from "./metric_store.ts";
+import { type LoaderPlace, MetricStore } from "./metric_store.ts";
+import { type ReadValue, readValues } from "./named_values.ts";
 import { type Run, stopped } from "./run.ts";
 
 /** The three loops without gradients differ in names alone. */

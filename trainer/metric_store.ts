@@ -1,15 +1,16 @@
 import { show } from "../device/option_names.ts";
-import { add, div, maximum, minimum, mul, to } from "../kernels/mod.ts";
 import type { StateDict } from "../data/mod.ts";
 import { Metric } from "../metrics/mod.ts";
 import { tensor } from "../tensor/create.ts";
-import { type DType, isHalf } from "../tensor/dtype.ts";
+import type { DType } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
-import { type HostTensor, isHostTensor } from "../tensor/host.ts";
-import { keep, scope } from "../tensor/scope.ts";
+import type { HostTensor } from "../tensor/host.ts";
+import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toHostAll } from "../tensor/to_host.ts";
+import { combined, free, isReduction, type Logged, ours, over, own, times, wide } from "./_logged.ts";
 import { type Loggable, type LogOptions, type Reduction, whenLogged } from "./log.ts";
+import type { NamedValue } from "./named_values.ts";
 
 /** What is fixed of a logged value: its name, where it appears, and how it is reduced. */
 interface Kind {
@@ -29,11 +30,11 @@ interface Entry extends Kind {
   /** The metric that was logged, if it was one: then the epoch's value is what it computes. */
   readonly metric: Metric | null;
   /** The latest value. */
-  last: Tensor | number;
+  last: Logged;
   /** Whether there is one: a metric may have none yet. */
   known: boolean;
   /** Weighted sum, sum, least or greatest so far. */
-  total: Tensor | number;
+  total: Logged;
   weight: number;
   /** Whether a value came since the last step row. */
   fresh: boolean;
@@ -41,18 +42,6 @@ interface Entry extends Kind {
 
 /** How much of an entry there is. */
 type Sum = Pick<Entry, "total" | "weight">;
-
-/** A value under the name it is known by. */
-export interface NamedValue {
-  readonly name: string;
-  readonly value: Tensor | number;
-  readonly progBar: boolean;
-  readonly logger: boolean;
-  /** Whether it is only a second name, for callbacks. */
-  readonly alias?: boolean;
-  /** Which of several loaders it belongs to; without it, to all. */
-  readonly loader?: number;
-}
 
 /** What a value is told apart by, of several evaluation loaders. */
 export interface LoaderPlace {
@@ -91,7 +80,7 @@ export class MetricStore {
     batchSize: () => number,
   ): void {
     const metric = given instanceof Metric ? given : null;
-    const value: Tensor | number | null = given instanceof Metric ? given.latest : given;
+    const value: Logged | null = given instanceof Metric ? given.latest : given;
     if (value !== null || metric === null) checkOne(name, value);
     const { batchSize: weight } = options;
     if (weight !== undefined && !(Number.isFinite(weight) && weight >= 0)) {
@@ -111,7 +100,7 @@ export class MetricStore {
     entry.fresh = true;
   }
 
-  #accumulate(entry: Entry, value: Tensor | number, weight: number): void {
+  #accumulate(entry: Entry, value: Logged, weight: number): void {
     const before = { total: entry.total, weight: entry.weight }, weighted = times(wide(value), weight);
     entry.total = entry.weight === 0 ? own(weighted) : combined(entry.total, entry.reduceFx, weighted);
     entry.weight += weight;
@@ -132,7 +121,7 @@ export class MetricStore {
         ...{ name, ...place, onStep, onEpoch, progBar, logger, reduceFx },
         ...{ metric, last: 0, known: false, total: 0, weight: 0, fresh: false },
       };
-      if (!(reduceFx in COMBINE)) {
+      if (!isReduction(reduceFx)) {
         throw new TypeError(
           `Cannot log ${name}: reduceFx must be "mean", "sum", "min" or "max", got ${JSON.stringify(reduceFx)}`,
         );
@@ -327,87 +316,16 @@ function checkOne(name: string, value: unknown): void {
   throw new TypeError(`Cannot log ${name}: a value must be a number or a tensor with one element, got ${got}`);
 }
 
-function named(entry: Entry, ending: string, value: Tensor | number): NamedValue {
+function named(entry: Entry, ending: string, value: Logged): NamedValue {
   const { name, suffix, progBar, logger, loader } = entry;
   return { name: name + ending + suffix, value, progBar, logger, ...loader === undefined ? {} : { loader } };
 }
 
-function free(value: Tensor | number): void {
-  if (value instanceof Tensor) value.dispose();
-}
-
-/** A handle of our own on a value, which outlives the step that logged it. */
-function own(value: Tensor | number): Tensor | number {
-  return value instanceof Tensor ? keep(value.detach()) : value;
-}
-
-/** A restored value on the device. */
-function ours(value: unknown): Tensor | number {
-  if (isHostTensor(value)) return keep(tensor(value));
-  return value instanceof Tensor ? own(value) : value as number;
-}
-
-type Combine = { onDevice(a: Tensor | number, b: Tensor | number): Tensor; onHost(a: number, b: number): number };
-const sum: Combine = { onDevice: add, onHost: (a, b) => a + b };
-const COMBINE: Readonly<Record<Reduction, Combine>> = {
-  mean: sum,
-  sum,
-  min: { onDevice: minimum, onHost: Math.min },
-  max: { onDevice: maximum, onHost: Math.max },
-};
-
-function combined(before: Tensor | number, how: Reduction, value: Tensor | number): Tensor | number {
-  const { onDevice, onHost } = COMBINE[how];
-  if (typeof before === "number" && typeof value === "number") return onHost(before, value);
-  return keep(onDevice(before, value));
-}
-
-/** A value as sums are kept: 16 bits would stop counting at 256 (bf16), truths would not count at all. */
-function wide(value: Tensor | number): Tensor | number {
-  return value instanceof Tensor && value.dtype !== "f32" ? to(value, "f32") : value;
-}
-
-function times(a: Tensor | number, b: number): Tensor | number {
-  return b === 1 ? a : typeof a === "number" ? a * b : mul(a, b);
-}
-
-function over(a: Tensor | number, b: number): Tensor | number {
-  return b === 1 ? a : typeof a === "number" ? a / b : div(a, b);
-}
-
-function reduced(entry: Entry): Tensor | number {
+function reduced(entry: Entry): Logged {
   if (entry.metric !== null) {
     const value = entry.metric.compute();
     checkOne(entry.name, value);
     return value;
   }
   return entry.reduceFx === "mean" ? over(entry.total, entry.weight) : entry.total;
-}
-
-/** A value as it was read. */
-export interface ReadValue extends Omit<NamedValue, "value"> {
-  readonly value: number;
-}
-
-/**
- * Reads values to the host with one copy. What is needed of the device is recorded before this returns its promise, so
- * the values may change or be freed while it is awaited.
- *
- * @param values Makes the values; what it computes on the way is freed
- */
-export async function readValues(values: () => readonly NamedValue[]): Promise<ReadValue[]> {
-  const found: { of: Omit<NamedValue, "value">; at: number | null; number: number }[] = [];
-  // A promise by itself would keep scope and mode open until it settles.
-  const { reading } = scope(() =>
-    noGrad(() => {
-      const onDevice: Tensor[] = [];
-      for (const { value, ...of } of values()) {
-        if (typeof value === "number") found.push({ of, at: null, number: value });
-        else found.push({ of, at: onDevice.push(isHalf(value.dtype) ? to(value, "f32") : value) - 1, number: NaN });
-      }
-      return { reading: toHostAll(onDevice) };
-    })
-  );
-  const read = await reading;
-  return found.map(({ of, at, number }) => ({ ...of, value: at === null ? number : Number(read[at].data[0]) }));
 }

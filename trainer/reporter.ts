@@ -5,7 +5,8 @@ import { Interval } from "./interval.ts";
 import type { Loggable, LogOptions } from "./log.ts";
 import type { Logger, LogPoint, MediaPoint } from "./logger.ts";
 import { LoggerLine } from "./logger_line.ts";
-import { type LoaderPlace, MetricStore, type ReadValue, readValues } from "./metric_store.ts";
+import { type LoaderPlace, MetricStore } from "./metric_store.ts";
+import { type ReadValue, readValues } from "./named_values.ts";
 import { type FitProgress, rowStep } from "./progress.ts";
 import { batchSizeOf } from "./transfer.ts";
 
