@@ -8,16 +8,21 @@ export interface RandomSource {
   below(bound: number): number;
 }
 
+/** What a transform without chance takes beside its sample: random numbers, which it leaves alone, or nothing. */
+export type OptionalRandom = RandomSource | void;
+
 /**
  * Changes one sample, with random numbers where it needs them.
  *
  * @typeParam A What it takes
  * @typeParam B What it makes
+ * @typeParam R Its random numbers: {@link OptionalRandom} where nothing is left to chance
  */
-export type Transform<A, B = A> = (sample: A, random: RandomSource) => B;
+export type Transform<A, B = A, R = RandomSource> = (sample: A, random: R) => B;
 
 /**
- * One transform after the other, each with random numbers that follow those of the one before.
+ * One transform after the other, each with random numbers that follow those of the one before. Where none of them leaves
+ * anything to chance, the sample alone is enough: `prepare(image)`.
  *
  * @param transforms Each takes what the one before makes
  * @throws {TypeError} if one is no function
@@ -33,32 +38,37 @@ export type Transform<A, B = A> = (sample: A, random: RandomSource) => B;
  * console.assert([...augment(image, new PhiloxStream(1)).data].sort().join() === "-1,1");
  * ```
  */
-export function compose<A, B>(first: Transform<A, B>): Transform<A, B>;
+export function compose<A, B, R extends OptionalRandom = RandomSource>(first: Transform<A, B, R>): Transform<A, B, R>;
 /** Two, one after the other. */
-export function compose<A, B, C>(first: Transform<A, B>, second: Transform<B, C>): Transform<A, C>;
+export function compose<A, B, C, R extends OptionalRandom = RandomSource>(
+  first: Transform<A, B, R>,
+  second: Transform<B, C, R>,
+): Transform<A, C, R>;
 /** Three, one after the other. */
-export function compose<A, B, C, D>(
-  first: Transform<A, B>,
-  second: Transform<B, C>,
-  third: Transform<C, D>,
-): Transform<A, D>;
+export function compose<A, B, C, D, R extends OptionalRandom = RandomSource>(
+  first: Transform<A, B, R>,
+  second: Transform<B, C, R>,
+  third: Transform<C, D, R>,
+): Transform<A, D, R>;
 /** Four, one after the other. */
-export function compose<A, B, C, D, E>(
-  first: Transform<A, B>,
-  second: Transform<B, C>,
-  third: Transform<C, D>,
-  fourth: Transform<D, E>,
-): Transform<A, E>;
+export function compose<A, B, C, D, E, R extends OptionalRandom = RandomSource>(
+  first: Transform<A, B, R>,
+  second: Transform<B, C, R>,
+  third: Transform<C, D, R>,
+  fourth: Transform<D, E, R>,
+): Transform<A, E, R>;
 /** Five, one after the other. */
-export function compose<A, B, C, D, E, F>(
-  first: Transform<A, B>,
-  second: Transform<B, C>,
-  third: Transform<C, D>,
-  fourth: Transform<D, E>,
-  fifth: Transform<E, F>,
-): Transform<A, F>;
+export function compose<A, B, C, D, E, F, R extends OptionalRandom = RandomSource>(
+  first: Transform<A, B, R>,
+  second: Transform<B, C, R>,
+  third: Transform<C, D, R>,
+  fourth: Transform<D, E, R>,
+  fifth: Transform<E, F, R>,
+): Transform<A, F, R>;
 /** Any number of them that make what they take. */
-export function compose<A>(...transforms: readonly Transform<A, A>[]): Transform<A, A>;
+export function compose<A, R extends OptionalRandom = RandomSource>(
+  ...transforms: readonly Transform<A, A, R>[]
+): Transform<A, A, R>;
 export function compose(...transforms: readonly Transform<unknown, unknown>[]): Transform<unknown, unknown> {
   const odd = transforms.findIndex((transform) => typeof transform !== "function");
   if (odd >= 0) {

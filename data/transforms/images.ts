@@ -2,7 +2,7 @@ import { checkNames, show } from "../../device/option_names.ts";
 import type { HostTensor } from "../../tensor/host.ts";
 import { checkRange, type Image, sizesOf } from "./_image.ts";
 import { imageToFloat, normalizeImage } from "./color.ts";
-import { checkProbability, type RandomSource, type Transform } from "./compose.ts";
+import { checkProbability, type OptionalRandom, type RandomSource, type Transform } from "./compose.ts";
 import {
   centerCropImage,
   cropImage,
@@ -15,8 +15,12 @@ import {
 } from "./crop.ts";
 import { checkSize, RESIZE_NAMES, resizeImage, type ResizeOptions, type Size } from "./resize.ts";
 
-/** A change that leaves an image's element type as it is. */
-export type ImageTransform = Transform<Image>;
+/**
+ * A change that leaves an image's element type as it is.
+ *
+ * @typeParam R Its random numbers
+ */
+export type ImageTransform<R = RandomSource> = Transform<Image, Image, R>;
 
 const pairOf = (size: number | readonly [number, number]): readonly [number, number] =>
   typeof size === "number" ? [size, size] : size;
@@ -30,13 +34,13 @@ const between = (random: RandomSource, least: number, most: number) => least + (
  * @example
  * ```ts
  * import { hostTensor } from "@fulgurite/core";
- * import { PhiloxStream, toTensor } from "@fulgurite/core/transforms";
+ * import { toTensor } from "@fulgurite/core/transforms";
  *
  * const image = hostTensor(Uint8Array.of(0, 255), { dtype: "u8", shape: [1, 1, 2] });
- * console.assert(toTensor()(image, new PhiloxStream(0)).data[1] === 1);
+ * console.assert(toTensor()(image).data[1] === 1);
  * ```
  */
-export function toTensor(): Transform<Image, HostTensor<"f32">> {
+export function toTensor(): Transform<Image, HostTensor<"f32">, OptionalRandom> {
   return (image) => imageToFloat(image);
 }
 
@@ -56,7 +60,7 @@ export function toTensor(): Transform<Image, HostTensor<"f32">> {
 export function normalize(
   mean: number | readonly number[],
   std: number | readonly number[],
-): Transform<Image, HostTensor<"f32">> {
+): Transform<Image, HostTensor<"f32">, OptionalRandom> {
   for (const [name, value] of Object.entries({ mean, std })) {
     const each: readonly unknown[] = Array.isArray(value) ? value : [value];
     if (each.length === 0 || !each.every((one) => typeof one === "number")) {
@@ -84,7 +88,7 @@ export function normalize(
  * const prepare = compose(resize(256), centerCrop(224));
  * ```
  */
-export function resize(size: Size, options: ResizeOptions = {}): ImageTransform {
+export function resize(size: Size, options: ResizeOptions = {}): ImageTransform<OptionalRandom> {
   checkSize("resize", size);
   checkNames("make resize", options, RESIZE_NAMES);
   return (image) => resizeImage(image, size, options);
@@ -98,13 +102,13 @@ export function resize(size: Size, options: ResizeOptions = {}): ImageTransform 
  * @example
  * ```ts
  * import { hostTensor } from "@fulgurite/core";
- * import { centerCrop, PhiloxStream } from "@fulgurite/core/transforms";
+ * import { centerCrop } from "@fulgurite/core/transforms";
  *
  * const image = hostTensor(Uint8Array.of(1, 2, 3), { dtype: "u8", shape: [1, 1, 3] });
- * console.assert(centerCrop(1)(image, new PhiloxStream(0)).data[0] === 2);
+ * console.assert(centerCrop(1)(image).data[0] === 2);
  * ```
  */
-export function centerCrop(size: number | readonly [number, number]): ImageTransform {
+export function centerCrop(size: number | readonly [number, number]): ImageTransform<OptionalRandom> {
   checkSize("centerCrop", size);
   return (image) => centerCropImage(image, size);
 }

@@ -18,7 +18,7 @@ export {
   imageToFloat,
   normalizeImage,
 } from "./color.ts";
-export { compose, randomApply, type RandomSource, type Transform } from "./compose.ts";
+export { compose, type OptionalRandom, randomApply, type RandomSource, type Transform } from "./compose.ts";
 export {
   centerCropImage,
   cropImage,

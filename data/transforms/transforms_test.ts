@@ -77,6 +77,22 @@ Deno.test("transforms one after the other, in value and in type", () => {
   assert(made.data[0] > made.data[3]);
 });
 
+Deno.test("transforms without chance need no random numbers, one after the other, too", () => {
+  const image = ramp(1, 8, 8), random = new PhiloxStream(0);
+  const plain = t.compose(t.resize(6), t.centerCrop(4), t.toTensor(), t.normalize(0.5, 0.5));
+  assertEquals(plain(image), plain(image, random));
+  assertEquals(t.compose(t.toTensor(), (x) => x)(image), t.toTensor()(image));
+  const draws = [
+    t.compose(t.randomHorizontalFlip(), t.toTensor()),
+    t.compose(t.toTensor(), (x, random: t.RandomSource) => (random.uniform(), x)),
+  ];
+  for (const draw of draws) {
+    // @ts-expect-error it draws
+    assertThrows(() => draw(image));
+    assertEquals(draw(image, random).dtype, "f32");
+  }
+});
+
 Deno.test("text becomes tokens, and tokens numbers and batches", () => {
   assertEquals(t.characterTokens("a🍬"), ["a", "🍬"]);
   assertEquals(t.wordTokens("It’s 2 o'clock – GO!"), ["it’s", "2", "o'clock", "–", "go", "!"]);
