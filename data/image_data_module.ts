@@ -78,8 +78,11 @@ export class ImageDataModule extends LightningDataModule<ImageBatch> {
 
   /** Reads the images that an entry point needs. */
   override async setup(stage: Stage): Promise<void> {
-    if (stage === "fit") this.#train ??= await loadImageSet(this.#set, "train", this.#options);
-    if (stage !== "fit" || !this.#options.valSize) this.#test ??= await loadImageSet(this.#set, "test", this.#options);
+    const isHeldBack = Boolean(this.#options.valSize), validates = stage === "fit" || stage === "validate";
+    if (stage === "fit" || (validates && isHeldBack)) {
+      this.#train ??= await loadImageSet(this.#set, "train", this.#options);
+    }
+    if (!validates || !isHeldBack) this.#test ??= await loadImageSet(this.#set, "test", this.#options);
   }
 
   /** Training images, shuffled anew each epoch. */

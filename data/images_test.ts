@@ -11,6 +11,7 @@ import {
   prepareFashionMnist,
 } from "./fashion_mnist.ts";
 import { type LabelledImages, labelledImages } from "./images.ts";
+import { MnistDataModule } from "./image_data_module.ts";
 import { loadMnist, mnist, mnistMean, mnistStd, prepareMnist } from "./mnist.ts";
 import type { ArrayDataset } from "./dataset.ts";
 
@@ -54,6 +55,26 @@ Deno.test("Fashion-MNIST is complete: sizes, label counts, first classes, mean a
   assertEquals([...train.fields.label.data.subarray(0, 10)], [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]);
   assertEquals(fashionMnistClasses[test.fields.label.data[0]], "Ankle boot");
   assertEquals(moments(train), [fashionMnistMean.toFixed(4), fashionMnistStd.toFixed(4)]);
+});
+
+Deno.test("a data module of images has what each entry point asks for, in a process of its own, too", async () => {
+  await prepareMnist();
+  const loaders = {
+    fit: ["trainDataloader", "valDataloader"],
+    validate: ["valDataloader"],
+    test: ["testDataloader"],
+    predict: ["predictDataloader"],
+  } as const;
+  const images = async (valSize: number, stage: keyof typeof loaders) => {
+    const data = new MnistDataModule({ valSize, batchSize: 1000, evalBatchSize: 1000 });
+    await data.setup(stage);
+    return loaders[stage].map((name) => 1000 * data[name]().length);
+  };
+  const stages = Object.keys(loaders) as (keyof typeof loaders)[];
+  assertEquals(await Promise.all(stages.map((stage) => images(0, stage))), [[60000, 10000], [10000], [10000], [10000]]);
+  assertEquals(await Promise.all(stages.map((stage) => images(5000, stage))), [[55000, 5000], [5000], [10000], [
+    10000,
+  ]]);
 });
 
 Deno.test("the two sets differ in every file, and each part's files in theirs", () => {
