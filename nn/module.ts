@@ -79,7 +79,7 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
    * @returns The parameter
    */
   registerParameter<P extends Parameter | null>(name: string, parameter: P): P {
-    this.#checkName(name);
+    this.#checkName(name, "parameter");
     this.#registered.set(name, parameter);
     return parameter;
   }
@@ -98,7 +98,7 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
   /** Adds a buffer that may be left out. */
   registerBuffer(name: string, value: Tensor | null, options?: { persistent?: boolean }): Buffer | null;
   registerBuffer(name: string, value: Tensor | null, options: { persistent?: boolean } = {}): Buffer | null {
-    this.#checkName(name);
+    this.#checkName(name, "new Buffer(value)");
     const buffer = value === null ? null : new Buffer(value, options);
     this.#registered.set(name, buffer);
     return buffer;
@@ -112,7 +112,7 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
    * @returns The module
    */
   registerModule<M extends Module>(name: string, module: M): M {
-    this.#checkName(name);
+    this.#checkName(name, "module");
     this.#registered.set(name, module);
     return module;
   }
@@ -164,10 +164,12 @@ export abstract class Module<Inputs extends readonly unknown[] = never[], Output
     return value instanceof Buffer ? value : null;
   }
 
-  #checkName(name: string): void {
+  #checkName(name: string, value: string): void {
     if (name === "" || name.includes(".") || name in this) {
       const why = name in this ? "be free" : "not be empty or have a dot";
-      throw new TypeError(`Cannot register in ${this.constructor.name}: a name must ${why}, got "${name}"`);
+      // PyTorch's self.register_buffer("mask", …) makes the attribute; a class here has declared the property.
+      const hint = Object.hasOwn(this, name) ? `; a property is found where it is, this.${name} = ${value}` : "";
+      throw new TypeError(`Cannot register in ${this.constructor.name}: a name must ${why}, got "${name}"${hint}`);
     }
   }
 

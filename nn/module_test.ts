@@ -232,6 +232,12 @@ gpuTest("names that cannot be are refused", () => {
   using model = new Scale(1);
   assertThrows(() => model.registerBuffer("a.b", zeros([1])), TypeError, "a.b");
   assertThrows(() => model.registerBuffer("weight", zeros([1])), TypeError, "be free");
+  const declared = new class extends Module {
+    mask: Tensor | undefined;
+    forward() {}
+  }();
+  const hint = "a property is found where it is, this.mask = new Buffer(value)";
+  assertThrows(() => declared.registerBuffer("mask", zeros([1])), TypeError, hint);
   assertThrows(() => new Parameter(zeros([1], { dtype: "i32" })), TypeError, "floating-point");
   assertThrows(() => new ModuleDict({ "a.b": model }), TypeError, "a.b");
   assertThrows(() => new ModuleList([]).forward(), Error, "ModuleList");
