@@ -1,5 +1,6 @@
 import { capture, type Captured } from "../tensor/capture.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { ItemCounts } from "./item_counts.ts";
 import type { StepOutput } from "./module_hooks.ts";
 import type { Step } from "./loaders.ts";
 import type { LogOptions } from "./log.ts";
@@ -17,6 +18,14 @@ interface Logged {
   readonly hook: string;
 }
 
+/** What a step gives, and leaves on the host. */
+interface Played {
+  readonly outputs: StepOutput;
+  readonly logged: readonly Logged[];
+  /** Of which optimizers the batch came with a count of items. */
+  readonly given: ItemCounts["given"];
+}
+
 /**
  * Automatic optimization whose device work is recorded once and replayed: forward, backward, clipping and update of every
  * optimizer, for each place in the accumulation window. What it logs is taken up after the step, with the values of the replay.
@@ -24,7 +33,7 @@ interface Logged {
 export class CompiledStep {
   readonly #run: Run;
   readonly #optimization: Optimization;
-  readonly #captured: Captured<[batch: unknown, place: string], { outputs: StepOutput; logged: Logged[] }>;
+  readonly #captured: Captured<[batch: unknown, place: string], Played>;
   /** The batch that is trained on, while the function itself runs. */
   #step: Step | null = null;
   #ran = false;
@@ -55,7 +64,7 @@ export class CompiledStep {
           outputs.catch(() => {}); // what goes wrong in it comes of the same mistake
           throw new TypeError("Cannot compile the training step: it must be synchronous, it returned a promise");
         }
-        return { outputs, logged };
+        return { outputs, logged, given: run.counts.given };
       } finally {
         run.collectLogs = null;
       }
@@ -64,12 +73,13 @@ export class CompiledStep {
 
   /** Trains on a batch, as {@link Optimization.train}. */
   train(batch: unknown, step: Step): StepOutput {
-    const run = this.#run, { progress } = run;
+    const run = this.#run, { counts, progress } = run;
     const closes = this.#optimization.closesWindow(step);
     this.#step = step;
     this.#ran = false;
-    const { outputs, logged } = this.#captured(batch, this.#optimization.placeOf(step));
+    const { outputs, logged, given } = this.#captured(batch, this.#optimization.placeOf(step));
     if (!this.#ran) {
+      counts.given = given;
       progress.windowBatches = closes ? 0 : progress.windowBatches + 1;
       if (closes) progress.globalStep++;
     }

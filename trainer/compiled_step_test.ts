@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Callback, LightningModule, type OptimizerConfig, Trainer, type TrainerOptions } from "../lightning.ts";
-import { crossEntropy, manualSeed, mul, relu, reshape, type Tensor } from "../mod.ts";
-import { Dropout, Linear } from "../nn/mod.ts";
-import { AdamW, ExponentialLR, SGD } from "../optim/mod.ts";
+import { crossEntropy, manualSeed, mean, mul, relu, reshape, sum, type Tensor, tensor } from "../mod.ts";
+import { Dropout, Linear, Parameter } from "../nn/mod.ts";
+import { AdamW, ExponentialLR, type Optimizer, SGD } from "../optim/mod.ts";
 import { cloudLoader, constantBatches, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import type { Points } from "../testing/trainer.ts";
 
@@ -131,6 +131,33 @@ for (const compile of [false, true]) {
     },
   );
 }
+
+trainerTest("each window of a compiled step counts its items, or takes means, as its batches say", async () => {
+  type Sized = { x: Tensor; counted: boolean };
+  class Counted extends LightningModule<Sized> {
+    weight: Parameter = new Parameter(tensor([1], { dtype: "f32" }));
+    override trainingStep({ x, counted }: Sized) {
+      const loss = mul(this.weight, x);
+      return counted ? { loss: sum(loss), count: x.numel } : mean(loss);
+    }
+    override configureOptimizers(): Optimizer {
+      return own(new SGD(this.parameters(), { lr: 0.1, momentum: 0.5 }));
+    }
+  }
+  const fit = async (windows: string, compile: boolean) => {
+    const module = own(new Counted());
+    const batches = [...windows].map((kind, i) => ({
+      x: tensor([i, 1, 2].slice(kind === kind.toLowerCase() ? 0 : 1)),
+      counted: kind.toLowerCase() === "c",
+    }));
+    await new Trainer({ ...quiet, maxEpochs: 1, accumulateGradBatches: 2, compile }).fit(module, batches);
+    return await module.weight.array();
+  };
+  // Counted windows and means in turns, then batches of another shape, which are recorded after replays.
+  const windows = "ccmmccmmccmMcCmmcC";
+  assertEquals(await fit(windows, true), await fit(windows, false));
+  await assertRejects(() => fit("ccmmccmmccmmcm", true), TypeError, "all of its batches must give a count, or none");
+});
 
 trainerTest("what a replay would leave out is refused", async () => {
   const refused = (module: Slope | Owned, message: string, callbacks: Callback[] = []) =>

@@ -23,8 +23,8 @@ export type Counts = Record<string, Tensor | HostTensor<DType>>;
 export class ItemCounts {
   /** By the optimizer's number. They last, so that a recorded step finds them again. */
   readonly #sums = new Map<string, Tensor>();
-  /** What the batches of the open window gave so far: whether with a count. */
-  readonly #given = new Map<string, boolean>();
+  /** What the batches of the open window gave so far, by the optimizer's number: whether with a count. */
+  given: Record<string, boolean> = {};
   /** The counts of a window that is open between two runs. */
   #resting: Record<string, HostTensor<DType>> = {};
 
@@ -32,7 +32,7 @@ export class ItemCounts {
   begin(optimizer: number): void {
     const sum = this.#sums.get(`${optimizer}`);
     if (sum !== undefined) copyInto(sum, 0);
-    this.#given.delete(`${optimizer}`);
+    delete this.given[optimizer];
   }
 
   /**
@@ -44,12 +44,12 @@ export class ItemCounts {
    */
   take(optimizer: number, count: Tensor | number | null): void {
     const name = `${optimizer}`, counted = count !== null;
-    if ((this.#given.get(name) ?? counted) !== counted) {
+    if ((this.given[name] ?? counted) !== counted) {
       throw new TypeError(
         "Cannot add up the losses of an accumulation window: all of its batches must give a count, or none, got both",
       );
     }
-    this.#given.set(name, counted);
+    this.given[name] = counted;
     if (count === null) return;
     noGrad(() => {
       let sum = this.#sums.get(name);
@@ -61,14 +61,14 @@ export class ItemCounts {
   /** What the gradients of the closing window are to be multiplied by, or `null` where its batches gave no count. */
   factor(optimizer: number): Tensor | null {
     const sum = this.#sums.get(`${optimizer}`);
-    if (sum === undefined || !this.#given.get(`${optimizer}`)) return null;
+    if (sum === undefined || !this.given[optimizer]) return null;
     // A window of nothing but padding has losses, and gradients, that are 0.
     return noGrad(() => div(1, where(eq(sum, 0), 1, sum)));
   }
 
   /** The counts of the open window, for a checkpoint. */
   stateDict(): Counts {
-    return { ...this.#resting, ...Object.fromEntries([...this.#sums].filter(([name]) => this.#given.get(name))) };
+    return { ...this.#resting, ...Object.fromEntries([...this.#sums].filter(([name]) => this.given[name])) };
   }
 
   /** Takes the counts off the device, until the run that goes on in their window {@link wake}s them. */
@@ -91,7 +91,7 @@ export class ItemCounts {
     this.dispose();
     for (const [name, count] of Object.entries(counts)) {
       this.#sums.set(name, keep(tensor(count)));
-      this.#given.set(name, true);
+      this.given[name] = true;
     }
   }
 
@@ -99,7 +99,7 @@ export class ItemCounts {
   dispose(): void {
     for (const sum of this.#sums.values()) sum.dispose();
     this.#sums.clear();
-    this.#given.clear();
+    this.given = {};
     this.#resting = {};
   }
 }

@@ -39,9 +39,10 @@ export class Optimization {
 
   /** What a step does differently from others, by the place of its batch in the accumulation window. */
   placeOf(step: Step): string {
-    const { progress: { windowBatches }, skipBackward } = this.#run, closes = this.closesWindow(step);
+    const { progress: { windowBatches }, counts, skipBackward } = this.#run, closes = this.closesWindow(step);
     const corrects = closes && !Number.isFinite(this.#trainBatches);
-    return [closes, windowBatches === 0, this.#batchesOf(step), corrects && windowBatches, skipBackward].join();
+    const given = windowBatches > 0 && JSON.stringify(counts.given);
+    return [closes, given, this.#batchesOf(step), corrects && windowBatches, skipBackward].join();
   }
 
   /**
