@@ -105,13 +105,23 @@ export function hostTensor<D extends HostDType>(
     /** Sizes of the axes; one axis by default. */
     shape?: readonly number[];
   },
-): HostTensor<D> {
-  const { dtype, shape = [data.length] } = options;
-  if (!isHostArray(dtype, data)) {
+): HostTensor<D>;
+/** Without `dtype` a `Float32Array` is f32, an `Int32Array` i32, a `Uint32Array` u32 and a `Uint8Array` u8. */
+export function hostTensor<A extends Float32Array | Int32Array | Uint32Array | Uint8Array>(
+  data: A,
+  options?: { shape?: readonly number[] },
+): HostTensor<A extends Float32Array ? "f32" : A extends Int32Array ? "i32" : A extends Uint32Array ? "u32" : "u8">;
+export function hostTensor(
+  data: HostArrays<ArrayBufferLike>[HostDType],
+  { dtype, shape = [data.length] }: { dtype?: HostDType; shape?: readonly number[] } = {},
+): HostTensor {
+  const own = dtype ?? (["f32", "i32", "u32", "u8"] as const).find((type) => isHostArray(type, data));
+  if (own === undefined || !isHostArray(own, data)) {
     const got = (data as { constructor?: { name?: string } } | null)?.constructor?.name ?? typeof data;
-    throw new TypeError(
-      `Cannot make a host tensor in hostTensor: ${dtype} elements need their own typed array, got ${got}`,
-    );
+    const why = own === undefined
+      ? `dtype must be given for a ${got}`
+      : `${own} elements need their own typed array, got ${got}`;
+    throw new TypeError(`Cannot make a host tensor in hostTensor: ${why}`);
   }
   checkShape("hostTensor", shape);
   if (numel(shape) !== data.length) {
@@ -122,6 +132,6 @@ export function hostTensor<D extends HostDType>(
       [shape],
     );
   }
-  // TypeScript does not see that an object built of a D belongs to the union over D.
-  return { dtype, shape, data: data.buffer instanceof ArrayBuffer ? data : data.slice() } as unknown as HostTensor<D>;
+  // TypeScript does not see that a type and its array belong together.
+  return { dtype: own, shape, data: data.buffer instanceof ArrayBuffer ? data : data.slice() } as HostTensor;
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ShapeError } from "./errors.ts";
 import { f16ArrayOf } from "./half.ts";
-import { hostTensor, isHostArray, isHostTensor } from "./host.ts";
+import { type HostTensor, hostTensor, isHostArray, isHostTensor } from "./host.ts";
 
 Deno.test("hostTensor joins array, type and shape without a copy", () => {
   const data = Float32Array.of(1, 2, 3, 4, 5, 6);
@@ -9,6 +9,19 @@ Deno.test("hostTensor joins array, type and shape without a copy", () => {
   assertEquals([tensor.dtype, tensor.shape, tensor.data === data], ["f32", [2, 3], true]);
   assertEquals(hostTensor(Uint8Array.of(1, 0), { dtype: "bool" }).shape, [2]);
   assertEquals(hostTensor(Int32Array.of(3), { dtype: "i32", shape: [] }).shape, []);
+});
+
+Deno.test("without a type, a typed array has its own; halves have none", () => {
+  const floats: HostTensor<"f32"> = hostTensor(new Float32Array(6), { shape: [2, 3] });
+  const labels: HostTensor<"i32"> = hostTensor(Int32Array.of(1, 2));
+  const words: HostTensor<"u32"> = hostTensor(Uint32Array.of(1), {});
+  const bytes: HostTensor<"u8"> = hostTensor(Uint8Array.of(1));
+  assertEquals([floats, labels, words, bytes].map(({ dtype }) => dtype), ["f32", "i32", "u32", "u8"]);
+  assertEquals([floats.shape, labels.shape], [[2, 3], [2]]);
+  // @ts-expect-error f16 or bf16
+  assertThrows(() => hostTensor(Uint16Array.of(1), {}), TypeError, "dtype must be given for a Uint16Array");
+  // @ts-expect-error no type has such an array
+  assertThrows(() => hostTensor(Float64Array.of(1)), TypeError, "dtype must be given for a Float64Array");
 });
 
 Deno.test("memory shared between threads is copied", () => {
