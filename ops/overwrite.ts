@@ -187,8 +187,8 @@ export interface IndexPutOptions {
 export function indexPut(x: Tensor, indices: readonly Tensor[], values: Tensor, options: IndexPutOptions = {}): Tensor {
   checkNames("write in indexPut", options, { accumulate: true });
   requireType("indexPut", x, values);
-  indices = tensorsOf("indexPut", "write", indices, { item: "index" });
-  if (indices.length > x.ndim) {
+  indices = tensorsOf("indexPut", "write", indices, { item: "index", least: 0 });
+  if (indices.length === 0 || indices.length > x.ndim) {
     throw new ShapeError(
       "indexPut",
       `Cannot write in indexPut: there must be from 1 to ${x.ndim} indices, got ${indices.length}`,

@@ -113,6 +113,7 @@ const LISTS: readonly ListRow[] = [
     make: () => tensor([0]),
     begins: "write in indexPut",
     item: "index",
+    empty: true,
   },
   { run: (list) => gradNorm(list), make: matrix, begins: "sum up in gradNorm", empty: true },
   { run: toHostAll, make: matrix, begins: "copy in toHostAll", empty: true },
