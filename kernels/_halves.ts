@@ -1,7 +1,7 @@
 import type { Access } from "../device/mod.ts";
 import { type DType, isHalf } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { readHalf, stored, storedType, type Width } from "./elementwise/codegen.ts";
+import { readHalf, stored, storedType, type Width } from "./elementwise/stored.ts";
 import { functionsFor } from "./elementwise/functions.ts";
 import type { KernelSource, ParamType, Specialisation } from "./_source.ts";
 

@@ -1,7 +1,8 @@
 import { checkNames } from "../device/option_names.ts";
 import { batchNorm } from "../kernels/batch_norm/batch_norm.ts";
 import { increment } from "../kernels/counter/counter.ts";
-import { div, lerp } from "../kernels/elementwise/arithmetic.ts";
+import { div } from "../kernels/elementwise/arithmetic.ts";
+import { lerp } from "../kernels/elementwise/ternary.ts";
 import { to } from "../kernels/elementwise/cast.ts";
 import { zeros } from "../kernels/elementwise/constants.ts";
 import { copyInto } from "../kernels/elementwise/copy_into.ts";

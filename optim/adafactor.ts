@@ -1,4 +1,5 @@
-import { div, lerp, maximum, minimum, mul, square, sub } from "../kernels/elementwise/arithmetic.ts";
+import { div, maximum, minimum, mul, square, sub } from "../kernels/elementwise/arithmetic.ts";
+import { lerp } from "../kernels/elementwise/ternary.ts";
 import { clamp } from "../kernels/elementwise/choice.ts";
 import { pow, rsqrt, sqrt } from "../kernels/elementwise/math.ts";
 import { mean } from "../kernels/reduce/sum.ts";

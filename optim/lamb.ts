@@ -1,4 +1,5 @@
-import { add, div, lerp, mul, square, sub } from "../kernels/elementwise/arithmetic.ts";
+import { add, div, mul, square, sub } from "../kernels/elementwise/arithmetic.ts";
+import { lerp } from "../kernels/elementwise/ternary.ts";
 import { where } from "../kernels/elementwise/choice.ts";
 import { gt, logicalAnd } from "../kernels/elementwise/compare.ts";
 import { pow, sqrt } from "../kernels/elementwise/math.ts";

@@ -1,4 +1,5 @@
-import { add, div, lerp, maximum, mul, sub } from "../kernels/elementwise/arithmetic.ts";
+import { add, div, maximum, mul, sub } from "../kernels/elementwise/arithmetic.ts";
+import { lerp } from "../kernels/elementwise/ternary.ts";
 import { where } from "../kernels/elementwise/choice.ts";
 import { zeros } from "../kernels/elementwise/constants.ts";
 import { copyInto } from "../kernels/elementwise/copy_into.ts";

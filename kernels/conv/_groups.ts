@@ -1,6 +1,6 @@
 import type { DType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Width } from "../elementwise/codegen.ts";
+import type { Width } from "../elementwise/stored.ts";
 import { launch } from "../_run.ts";
 import type { Target } from "../matmul/_gemm.ts";
 import { TILES, unrolledFor } from "../matmul/_groups.ts";

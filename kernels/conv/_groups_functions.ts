@@ -1,5 +1,5 @@
 import type { DType } from "../../tensor/dtype.ts";
-import type { Width } from "../elementwise/codegen.ts";
+import type { Width } from "../elementwise/stored.ts";
 import { readOperand, type Sink } from "../matmul/_sink.ts";
 
 /** Parameters of the kernels that multiply with an unfolded image, in the order of `Params`. */

@@ -2,7 +2,7 @@ import type { Access } from "../../device/mod.ts";
 import { numel } from "../../tensor/shape.ts";
 import { Storage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import type { Width } from "../elementwise/codegen.ts";
+import type { Width } from "../elementwise/stored.ts";
 import { functionsFor } from "../elementwise/functions.ts";
 import type { Target } from "../matmul/_gemm.ts";
 import { PLAIN, type Sink, sinkBindings, sinkKey, sinkTakes } from "../matmul/_sink.ts";

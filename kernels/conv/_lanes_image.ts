@@ -1,5 +1,5 @@
 import type { DType } from "../../tensor/dtype.ts";
-import type { Width } from "../elementwise/codegen.ts";
+import type { Width } from "../elementwise/stored.ts";
 import { readOperand, type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
 import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kernel.ts";
 

@@ -2,7 +2,7 @@ import { checkDType, type DType, isFloat } from "../../tensor/dtype.ts";
 import { apply, type Op, primitives } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Chain, read } from "./chain.ts";
-import { registerOf } from "./codegen.ts";
+import { registerOf } from "./register.ts";
 import { zeros } from "./constants.ts";
 
 const castOp: Op<{ dtype: DType }> = {

@@ -1,11 +1,11 @@
 import { type DType, isHalf } from "../../tensor/dtype.ts";
 import { type Expression, fill } from "./expression.ts";
 import { functionsFor } from "./functions.ts";
-import { divisorOf, type Layout, type Reading } from "./layout.ts";
+import type { Layout, Reading } from "./layout.ts";
+import { eachField, usesCoordinates } from "./params.ts";
+import { stored, storedType } from "./stored.ts";
 import type { Argument, Plan } from "./plan.ts";
 import { type Register, registerOf } from "./register.ts";
-
-export { type Register, registerOf } from "./register.ts";
 
 /** Invocations of a workgroup; each makes a run of quads of elements. */
 export const WORKGROUP = 64;
@@ -15,65 +15,6 @@ export const WORKGROUP = 64;
  * for layouts of which {@link repeatsDown} holds.
  */
 export type Walk = "along" | "down";
-
-/** Words that a kernel's parameters may take. */
-export const PARAMS_WORDS = 64;
-
-/** Takes a field of a fused kernel's parameters. */
-export type Field = (name: string, type: "u32" | "i32" | "f32", value: number) => void;
-
-/** Names the parameters of a plan, in order. Their number and types depend on its key alone. */
-export function eachField(plan: Plan, layout: Layout, field: Field): void {
-  for (let k = 0; k < plan.values.length; k++) {
-    const { value, as } = plan.values[k];
-    field(`c${k}`, as === "bool" ? "u32" : as, value);
-  }
-  const { sizes, strides, readings } = layout;
-  if (usesCoordinates(layout)) {
-    for (let axis = 1; axis < sizes.length; axis++) {
-      const [multiplier, shift] = divisorOf(sizes[axis]);
-      field(`d${axis}`, "u32", sizes[axis]);
-      field(`m${axis}`, "u32", multiplier);
-      field(`h${axis}`, "u32", shift);
-    }
-  }
-  for (let k = 0; k < readings.length; k++) {
-    if (readings[k] === "linear") continue;
-    const { offset } = plan.leaves[k];
-    if (offset !== 0) field(`o${k}`, "u32", offset);
-    if (readings[k] === "single") continue;
-    for (let axis = 0; axis < sizes.length; axis++) {
-      const stride = strides[k][axis];
-      if (stride !== 0 && stride !== 1) field(`s${k}_${axis}`, "u32", stride);
-    }
-  }
-}
-
-/** Whether an input is found by the coordinates of an element. */
-export function usesCoordinates({ readings }: Layout): boolean {
-  for (const reading of readings) if (reading !== "linear" && reading !== "single") return true;
-  return false;
-}
-
-const packed = new Uint32Array(1024), packedFloats = new Float32Array(packed.buffer);
-
-/** The words of a fused kernel's parameters: a view that the next call overwrites. */
-export function writeParams(plan: Plan, layout: Layout, quads: number, run: number): Uint32Array {
-  let count = 0;
-  packed[count++] = quads;
-  packed[count++] = run;
-  eachField(plan, layout, (_, type, value) => {
-    if (type === "f32") packedFloats[count++] = value;
-    else packed[count++] = value;
-  });
-  if (count > PARAMS_WORDS) {
-    throw new RangeError(
-      `Cannot compute element by element: the axes need at most ${PARAMS_WORDS} parameters, ` +
-        `${layout.sizes.length} axes and ${plan.leaves.length} inputs need ${count}`,
-    );
-  }
-  return packed.subarray(0, count);
-}
 
 // Codes of what a key tells apart.
 const DTYPE: Record<DType, number> = { f32: 0, f16: 1, bf16: 2, i32: 3, u32: 4, bool: 5 };
@@ -414,30 +355,4 @@ class Writer {
   #stored(y: string): string {
     return stored(this.#dtype, 4, y);
   }
-}
-
-/** How many neighbours are stored at once. */
-export type Width = 1 | 2 | 4;
-
-/** The WGSL type of `width` neighbours in memory; one 16-bit element alone has none. */
-export function storedType(dtype: DType, width: Width): string {
-  if (isHalf(dtype)) return width === 4 ? "vec2u" : "u32";
-  const word = dtype === "bool" ? "u32" : registerOf(dtype);
-  return width === 1 ? word : `vec${width}<${word}>`;
-}
-
-/** WGSL of a function's body that returns item `at` (of `width` neighbours) of 16-bit elements, as f32. */
-export function readHalf(dtype: DType, width: Width, name: string, at: string): string {
-  if (width === 1) return `  return unpack_${dtype}(${name}[${at} >> 1u] >> ((${at} & 1u) * 16u)).x;`;
-  if (width === 2) return `  return unpack_${dtype}(${name}[${at}]);`;
-  return `  let words = ${name}[${at}];\n  return vec4f(unpack_${dtype}(words.x), unpack_${dtype}(words.y));`;
-}
-
-/** WGSL of `width` neighbours as they lie in memory. */
-export function stored(dtype: DType, width: Width, y: string): string {
-  if (isHalf(dtype)) {
-    return width === 4 ? `vec2u(pack_${dtype}(${y}.xy), pack_${dtype}(${y}.zw))` : `pack_${dtype}(${y})`;
-  }
-  if (dtype !== "bool") return y;
-  return width === 1 ? `select(0u, 1u, ${y})` : `select(vec${width}u(0u), vec${width}u(1u), ${y})`;
 }

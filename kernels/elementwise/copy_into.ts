@@ -4,7 +4,7 @@ import { checkDevice } from "../../tensor/op.ts";
 import { broadcastShapes, sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Chain, read } from "./chain.ts";
-import { registerOf } from "./codegen.ts";
+import { registerOf } from "./register.ts";
 
 /**
  * Gives a tensor a new value in place: for parameters, buffers and the state of optimizers. What still wants the old

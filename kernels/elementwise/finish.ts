@@ -2,7 +2,8 @@ import type { DType } from "../../tensor/dtype.ts";
 import { numel, sameShape, type Shape, stridesOf } from "../../tensor/shape.ts";
 import type { Pending, Storage } from "../../tensor/storage.ts";
 import type { ParamType } from "../_source.ts";
-import { eachField, kernelKey, usesCoordinates, writeFinish } from "./codegen.ts";
+import { kernelKey, writeFinish } from "./codegen.ts";
+import { eachField, usesCoordinates } from "./params.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import type { Plan } from "./plan.ts";
 

@@ -3,12 +3,9 @@ export * from "./activations.ts";
 export {
   abs,
   add,
-  addcdiv,
-  addcmul,
   type AlphaOptions,
   div,
   type DivOptions,
-  lerp,
   maximum,
   minimum,
   mul,
@@ -17,7 +14,6 @@ export {
   sign,
   square,
   sub,
-  type ValueOptions,
 } from "./arithmetic.ts";
 export * from "./bitwise.ts";
 export { to } from "./cast.ts";
@@ -44,3 +40,4 @@ export * from "./signs.ts";
 export * from "./special.ts";
 export * from "./trigonometry.ts";
 export type { Unary } from "./unary.ts";
+export { addcdiv, addcmul, lerp, type ValueOptions } from "./ternary.ts";

@@ -3,10 +3,8 @@ import { checkNames } from "../../device/option_names.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { isFloat } from "../../tensor/dtype.ts";
 import { div, mul, neg, sub } from "./arithmetic.ts";
-import { pointwise, type PointwiseGrad, type TensorLike } from "./define.ts";
+import { passes, pointwise, type TensorLike } from "./define.ts";
 import { type Unary, unary } from "./unary.ts";
-
-const passes: PointwiseGrad = (dy) => dy;
 
 const whole = (name: string, f: string): Unary => unary({ name, f: { f32: f, int: "x" }, df: 0 });
 

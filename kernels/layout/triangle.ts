@@ -3,7 +3,7 @@ import { apply, type Op } from "../../tensor/op.ts";
 import { ShapeError, showShape } from "../../tensor/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Chain, read } from "../elementwise/chain.ts";
-import { registerOf } from "../elementwise/codegen.ts";
+import { registerOf } from "../elementwise/register.ts";
 
 /** Which diagonal is the edge. */
 export interface TriangleOptions {

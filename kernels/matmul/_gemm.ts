@@ -5,7 +5,7 @@ import { family } from "../_family.ts";
 import { launch } from "../_run.ts";
 import type { KernelSource, ParamType } from "../_source.ts";
 import { matmul as plainKernel } from "../_wgsl.ts";
-import type { Width } from "../elementwise/codegen.ts";
+import type { Width } from "../elementwise/stored.ts";
 import type { Finish } from "../elementwise/finish.ts";
 import { groupsPlan } from "./_groups.ts";
 import { lanesPlan } from "./_lanes_plan.ts";

@@ -1,6 +1,6 @@
 import type { Device } from "../../device/mod.ts";
 import type { DType } from "../../tensor/dtype.ts";
-import type { Width } from "../elementwise/codegen.ts";
+import type { Width } from "../elementwise/stored.ts";
 import { functionsFor } from "../elementwise/functions.ts";
 import { aligned, type Gemm, type GemmKernel, gemmKernel, kindOf, type Plan, transposed } from "./_gemm.ts";
 import { offsetExpression, paramsStruct } from "./_lanes.ts";

@@ -1,5 +1,5 @@
 import type { DType } from "../../tensor/dtype.ts";
-import type { Width } from "../elementwise/codegen.ts";
+import type { Width } from "../elementwise/stored.ts";
 import { functionsFor } from "../elementwise/functions.ts";
 import { GEMM_PARAMS, type GemmKernel, gemmKernel } from "./_gemm.ts";
 import { readOperand, type Sink, sinkKey, writeOperand, writeSink } from "./_sink.ts";

@@ -1,6 +1,6 @@
 import type { Access } from "../../device/mod.ts";
 import { type DType, isHalf } from "../../tensor/dtype.ts";
-import { readHalf, stored, storedType, type Width } from "../elementwise/codegen.ts";
+import { readHalf, stored, storedType, type Width } from "../elementwise/stored.ts";
 import type { Finish } from "../elementwise/finish.ts";
 
 /** What a kernel does with the finished sums of a product. Text and key depend on it. */

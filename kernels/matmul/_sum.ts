@@ -1,5 +1,5 @@
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Width } from "../elementwise/codegen.ts";
+import type { Width } from "../elementwise/stored.ts";
 import { functionsFor } from "../elementwise/functions.ts";
 import { launch } from "../_run.ts";
 import type { KernelSource, ParamType } from "../_source.ts";

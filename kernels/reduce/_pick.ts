@@ -3,7 +3,7 @@ import type { Shape } from "../../tensor/shape.ts";
 import { numel } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Chain, read } from "../elementwise/chain.ts";
-import { registerOf } from "../elementwise/codegen.ts";
+import { registerOf } from "../elementwise/register.ts";
 import { sumTo } from "./sum_to.ts";
 
 interface PlaceAttrs {
