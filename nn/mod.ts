@@ -20,6 +20,8 @@ export {
 } from "./batch_norm.ts";
 export { ModuleDict, ModuleList, Sequential } from "./containers.ts";
 export * from "./conv.ts";
+export * from "./conv_transpose.ts";
+export { Convolution, type ConvolutionOptions, type ImageSize, type VolumeSize } from "./convolution.ts";
 export {
   AlphaDropout,
   Dropout,

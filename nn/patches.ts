@@ -2,7 +2,7 @@ import { checkNames } from "../device/option_names.ts";
 import { pixelShuffle, pixelUnshuffle } from "../ops/pixel_shuffle.ts";
 import { fold, type FoldOptions, unfold, type UnfoldOptions } from "../ops/unfold.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ImageSize } from "./conv.ts";
+import type { ImageSize } from "./convolution.ts";
 import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 

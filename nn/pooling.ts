@@ -14,7 +14,7 @@ import {
   type MaxPool2dOptions,
 } from "../kernels/pool/pool.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ImageSize } from "./conv.ts";
+import type { ImageSize } from "./convolution.ts";
 import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 

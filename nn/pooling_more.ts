@@ -23,7 +23,7 @@ import {
   type MaxPool3dOptions,
 } from "../ops/pooling3d.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ImageSize, VolumeSize } from "./conv.ts";
+import type { ImageSize, VolumeSize } from "./convolution.ts";
 import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
 
