@@ -231,3 +231,8 @@ export function seedOf(text: string): number {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
   return hash;
 }
+
+/** A block of an array, by default the one at its beginning. */
+export function narrowTo(x: NDArray, shape: readonly number[], start: readonly number[] = []): NDArray {
+  return build(shape, (index) => at(x, index.map((i, axis) => i + (start[axis] ?? 0))));
+}

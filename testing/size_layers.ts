@@ -2,8 +2,9 @@
 import * as f from "../mod.ts";
 import type { Tensor } from "../mod.ts";
 import { conv, convInput, type Slide } from "./conv_reference.ts";
-import { array, at, build, map, matmul, type NDArray, reduce, reshape, total } from "./reference.ts";
-import { logsumexp, mean, narrowTo, softmax, spread, whole } from "./size_rows.ts";
+import { array, at, build, map, matmul, narrowTo, type NDArray, reduce, reshape, total } from "./reference.ts";
+import { logsumexp, mean, softmax, spread } from "./size_reductions.ts";
+import { whole } from "./size_rows.ts";
 import type { SizeRow } from "./sizes.ts";
 
 const slide = (axes: number): Slide => ({ padding: Array.from({ length: axes }, () => [1, 1] as const) });
