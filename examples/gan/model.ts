@@ -86,12 +86,12 @@ export class LitGan extends LightningModule<ImageBatch> {
     return loss;
   }
 
-  override configureOptimizers(): OptimizerConfig[] {
+  override configureOptimizers(): OptimizerConfig<ImageBatch>[] {
     const adam = (layers: readonly Linear[]) =>
       new Adam(layers.flatMap((layer) => [...layer.parameters()]), { lr: this.#lr, betas: [0.5, 0.999] });
     return [
-      { optimizer: adam(this.generator), step: (batch) => this.#generate(batch as ImageBatch) },
-      { optimizer: adam(this.discriminator), step: (batch) => this.#discriminate(batch as ImageBatch) },
+      { optimizer: adam(this.generator), step: (batch) => this.#generate(batch) },
+      { optimizer: adam(this.discriminator), step: (batch) => this.#discriminate(batch) },
     ];
   }
 }
