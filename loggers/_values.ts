@@ -7,7 +7,7 @@ export function prefixed(prefix: string, metrics: Readonly<Record<string, number
 }
 
 /** A value as JSON has it: what has no form there becomes a text, so that nothing is lost and nothing throws. */
-export function plain(value: unknown, above: readonly unknown[] = []): unknown {
+function plain(value: unknown, above: readonly unknown[] = []): unknown {
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "function") return value.name || "anonymous";

@@ -1,5 +1,5 @@
 import { any, argmax, gt, logicalOr, lt, ne, reshape, sigmoid, softmax, to, where } from "../kernels/mod.ts";
-import { type DType, isFloat } from "../tensor/dtype.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShape, showShapes } from "../tensor/errors.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -158,9 +158,4 @@ export function positives({ preds, scored }: { preds: Tensor; scored: boolean },
 /** The axes of a shape but the second. */
 export function allButSecond(t: Tensor): number[] {
   return t.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
-}
-
-/** A truth value or a count in f32. */
-export function f32(t: Tensor, dtype: DType = "f32"): Tensor {
-  return to(t, dtype);
 }

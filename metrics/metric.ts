@@ -350,7 +350,7 @@ function kept(value: Tensor): Tensor {
 }
 
 /** A value of its own storage. */
-export function copyOf(value: Tensor): Tensor {
+function copyOf(value: Tensor): Tensor {
   return value.dtype === "bool" ? value.logicalNot().logicalNot() : mul(value, 1);
 }
 

@@ -143,7 +143,7 @@ export function lengthsOf(
 }
 
 /** Throws unless a tensor has a shape. */
-export function requireShape(layer: string, what: string, t: Tensor, shape: Shape): void {
+function requireShape(layer: string, what: string, t: Tensor, shape: Shape): void {
   if (!(t instanceof Tensor)) {
     throw new TypeError(`Cannot walk through a sequence in ${layer}: ${what} must be a tensor, got ${show(t)}`);
   }

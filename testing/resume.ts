@@ -12,7 +12,7 @@ import { joinPath, readText } from "../platform/mod.ts";
 import { inFolder, type LoggedRow, MemoryLogger, quiet } from "./trainer.ts";
 
 /** The moments of training in which a checkpoint is saved. */
-export const MOMENTS = [
+const MOMENTS = [
   "onTrainEpochStart",
   "onTrainBatchStart",
   "onTrainBatchEnd",
@@ -23,7 +23,7 @@ export const MOMENTS = [
 export type Moment = typeof MOMENTS[number] | "onValidationStart" | "onValidationBatchEnd" | "onValidationEpochEnd";
 
 /** Saves in every moment, under a name of its own. */
-export class SaveAlways extends Callback {
+class SaveAlways extends Callback {
   /** Their names, and how many rows there were. */
   readonly saved: Map<string, number> = new Map();
   readonly #folder: string;

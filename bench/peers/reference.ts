@@ -68,7 +68,7 @@ function moments(x: ArrayLike<number>, start: number, n: number): { mean: number
 }
 
 /** The tanh form, which all peers can express. */
-export function gelu(x: number): number {
+function gelu(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 }
 
@@ -299,9 +299,4 @@ export function compare(
     });
   }
   return worst;
-}
-
-/** Number of elements of an input. */
-export function lengthOf(workload: Workload, name: string): number {
-  return product(shapeOf(workload, name));
 }

@@ -22,7 +22,7 @@ export interface LikeOptions {
 }
 
 /** The element type that options ask for; throws for options and types that do not exist. */
-export function checkedType(op: string, options: CreationOptions, otherwise: DType): DType {
+function checkedType(op: string, options: CreationOptions, otherwise: DType): DType {
   checkNames(`make a tensor in ${op}`, options, { dtype: true, requiresGrad: true });
   const dtype = options.dtype ?? otherwise;
   checkDType(op, dtype);

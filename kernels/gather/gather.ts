@@ -115,7 +115,7 @@ export function requireInside(op: string, x: Tensor, index: Tensor, dim: number)
 }
 
 /** The corner of x that is as large as `shape`, but along `dim`. */
-export function corner(op: string, x: Tensor, shape: Shape, dim: number): Tensor {
+function corner(op: string, x: Tensor, shape: Shape, dim: number): Tensor {
   return window(x, op, {
     start: shape.map(() => 0),
     size: shape.map((n, i) => i === dim ? x.shape[i] : n),

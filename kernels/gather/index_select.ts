@@ -107,7 +107,7 @@ export function takeRows(x: Tensor, index: Tensor, attrs: TakeAttrs): Tensor {
 }
 
 /** Sums of rows by index, in a fixed order; the axes of the index become one of `size`. */
-export function sumRows(src: Tensor, index: Tensor, attrs: SumAttrs): Tensor {
+function sumRows(src: Tensor, index: Tensor, attrs: SumAttrs): Tensor {
   return apply(sumOp, [src, index], attrs);
 }
 

@@ -36,7 +36,7 @@ export function countedWord(from: DType): Word {
 }
 
 /** A gradient of a reduced tensor, stretched over what was reduced. */
-export function spread(dy: Tensor, { inputs }: GradContext, { dims }: ReduceAttrs): Tensor {
+function spread(dy: Tensor, { inputs }: GradContext, { dims }: ReduceAttrs): Tensor {
   const shape = inputs[0]!.shape;
   return expand(reshape(dy, keptShape(shape, dims)), shape);
 }

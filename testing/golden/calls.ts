@@ -2,9 +2,6 @@
 import { Tensor } from "../../mod.ts";
 import { findClass, findOp } from "./library.ts";
 
-/** An argument of a call. */
-export type Argument = Tensor | Tensor[] | number | string | boolean | null;
-
 /** Named arguments. */
 export type Arguments = Record<string, unknown>;
 
@@ -107,7 +104,7 @@ export function groupLists(inputs: Arguments): Arguments {
 }
 
 /** Splits named arguments into positional ones and options. */
-export function split(op: string, inputs: Arguments, attrs: Arguments): { args: unknown[]; options: Arguments } {
+function split(op: string, inputs: Arguments, attrs: Arguments): { args: unknown[]; options: Arguments } {
   const options: Arguments = { ...inputs, ...attrs };
   const positional = Object.hasOwn(POSITIONAL, op) ? POSITIONAL[op] : Object.keys(inputs);
   const args = positional.map((name) => options[name]);

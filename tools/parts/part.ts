@@ -16,7 +16,7 @@ export interface Part {
 }
 
 /** The line that closes a run, in the form that test reports are read in. */
-export function totals({ passed, failed, skipped }: Omit<Outcome, "notes">): string {
+function totals({ passed, failed, skipped }: Omit<Outcome, "notes">): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 

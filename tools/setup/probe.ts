@@ -10,7 +10,7 @@ import { runCommand } from "../../platform/mod.ts";
 import { waitPolitely } from "../../platform/webgpu.ts";
 
 /** The limits that decide which tensors and kernels an adapter can take. */
-export const LIMITS = [
+const LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
   "maxStorageBuffersPerShaderStage",

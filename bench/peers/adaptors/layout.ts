@@ -1,7 +1,7 @@
 // Changes of layout on the host, before timing starts and after it ends.
 
 /** Moves axes: the result's axis i is the input's axis `order[i]`. */
-export function permute(data: ArrayLike<number>, shape: number[], order: number[]): Float32Array {
+function permute(data: ArrayLike<number>, shape: number[], order: number[]): Float32Array {
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   const outShape = order.map((axis) => shape[axis]), outStrides = order.map((axis) => strides[axis]);
   const out = new Float32Array(data.length);
