@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { Callback, type LightningModule, type LogOptions, Trainer, type TrainerOptions } from "../lightning.ts";
-import { mean, sum, type Tensor, to } from "../mod.ts";
+import { device, mean, reshape, sum, type Tensor, to } from "../mod.ts";
 import type { Logger } from "../lightning.ts";
 import { constantBatches, countReads, MemoryLogger, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
@@ -291,4 +291,25 @@ trainerTest("an accumulated step makes one row", async () => {
   const { logger } = await rows(logging(), [1, 2, 3, 4, 5], { accumulateGradBatches: 2 });
   assertEquals(logger.values("x"), [2, 4, 5]);
   assertEquals(logger.rows.map(({ at }) => [at.step, at.batch]), [[0, 2], [1, 4], [2, 5]]);
+});
+
+trainerTest("a step that logs what it computes anyway gives the device nothing more to do", async () => {
+  const dispatches = async (how: (value: Tensor) => Tensor | null, compile: boolean) => {
+    class Computes extends Slope {
+      override trainingStep(x: Tensor): Tensor {
+        const value = how(sum(x));
+        if (value !== null) this.log("x", value);
+        return this.forward(x);
+      }
+    }
+    const before = device().recorder.counts.dispatches;
+    await new Trainer({ ...quiet, maxEpochs: 1, compile }).fit(new Computes(), constantBatches([1, 2, 3, 4]));
+    return device().recorder.counts.dispatches - before;
+  };
+  for (const compile of [false, true]) {
+    const least = await dispatches(() => null, compile);
+    assertEquals(await dispatches((value) => value, compile), least);
+    assertEquals(await dispatches((value) => value.detach(), compile), least);
+    assertEquals(await dispatches((value) => reshape(value, [1]), compile), least);
+  }
 });

@@ -5,6 +5,7 @@ import { Metric } from "../metrics/mod.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { writeErr } from "../platform/mod.ts";
 import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
+import { isTracked } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBeForemost, type Occupant } from "./_exclusive.ts";
 import { lastly, then } from "./_then.ts";
@@ -201,10 +202,20 @@ export class Run implements ModuleHost {
   /** Takes a value that a module or a callback logs. */
   log(name: string, given: Loggable, options: LogOptions): void {
     if (this.#silent) return;
-    const value = given instanceof Tensor ? asNow(given) : given;
+    const value = given instanceof Tensor ? this.#asNow(given) : given;
     if (this.collectLogs !== null) return this.collectLogs(name, value, options);
     if (value instanceof Metric) this.#checkOwned(name, value);
     this.reporter.log(name, value, options);
+  }
+
+  /** A value as it is now: of what the step may change, a parameter, a buffer or a view of them, a copy. */
+  #asNow(value: Tensor): Tensor {
+    // What an operation has just made is nobody's yet, and no copy is to cost a dispatch: such are most that are logged.
+    if (value.disposed || (isTracked(value) && !value.storage.shared)) return value;
+    for (const state of [...this.module.parameters(), ...this.module.buffers()]) {
+      if (state.storage === value.storage) return noGrad(() => clone(value));
+    }
+    return value;
   }
 
   /** Backward with the hooks around it, which see the loss as it is differentiated: scaled in 16-bit floats. */
@@ -340,9 +351,4 @@ function lost(hook: string, source: object): never {
   throw new TypeError(
     `Cannot go on with a batch: ${hook} of ${source.constructor.name} must return it, it gave nothing`,
   );
-}
-
-/** A value as it is now: what may share memory with a parameter, which the step will change, is copied. */
-function asNow(value: Tensor): Tensor {
-  return !value.disposed && (value.node === null || value.storage.shared) ? noGrad(() => clone(value)) : value;
 }
