@@ -53,8 +53,7 @@ export type StepHook = (optimizer: Optimizer) => void;
  * @typeParam O Options of a parameter group
  */
 export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
-  /** The groups of parameters with their options. */
-  readonly paramGroups: ParamGroup<O>[] = [];
+  readonly #groups: ParamGroup<O>[] = [];
   /** Options of groups that do not say otherwise. */
   readonly defaults: Readonly<O>;
   /**
@@ -101,6 +100,12 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
     for (const group of groups) this.addParamGroup(group);
   }
 
+  /** The groups of parameters with their options. */
+  get paramGroups(): ParamGroup<O>[] {
+    watching.by?.depends(this, "groups", () => this.#groups.flatMap((group) => [group, ...group.params]));
+    return this.#groups;
+  }
+
   /**
    * Adds a group, for example of layers that are trained from now on.
    *
@@ -144,7 +149,6 @@ export abstract class Optimizer<O extends OptimizerOptions = OptimizerOptions> {
   step<T>(closure: () => T): T;
   step(closure?: () => unknown): unknown {
     watching.by?.beforeReplay(this, () => this.refresh());
-    watching.by?.depends(this, "groups", () => this.paramGroups.flatMap((group) => [group, ...group.params]));
     watching.by?.depends(this, "hooks", () => [...this.#preHooks, this, ...this.#postHooks]);
     this.runPreHooks();
     const loss = closure && enableGrad(closure);

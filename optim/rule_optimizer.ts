@@ -56,6 +56,7 @@ export abstract class RuleOptimizer<O extends OptimizerOptions> extends Optimize
   protected override stepGroup(group: ParamGroup<O>, params: readonly Tensor[]): void {
     const rule = this.ruleOf(group);
     watching.by?.depends(group, "rule", () => this.ruleOf(group));
+    watching.by?.depends(group, "cohorts", () => params.map((p) => this.#states.get(p)?.cohort));
     const options = this.#optionsOf(group, rule);
     const control = this.control ?? this.#neutral.hold(Float32Array.of(0, 1));
     for (const [cohort, members] of this.#cohorts(group, rule, params)) {

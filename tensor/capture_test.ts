@@ -429,6 +429,50 @@ for (
   });
 }
 
+gpuTest("a parameter that was frozen for a while goes on with its own step count", async () => {
+  const course = async (captured: boolean) => {
+    const [v, w] = [1, 2].map((value) => tensor([value, value + 1], { dtype: "f32", requiresGrad: true }));
+    const optimizer = new Adam([v, w], { lr: 0.1 });
+    const plain = (x: Tensor) => {
+      optimizer.zeroGrad();
+      backward(sum(mul(mul(v, w), x)));
+      optimizer.step();
+    };
+    using step = capture(plain);
+    for (let i = 0; i < 9; i++) {
+      w.requiresGrad = i < 3 || i > 5;
+      (captured ? step : plain)(tensor([i - 4, 1], { dtype: "f32" }));
+    }
+    const values = [await v.array(), await w.array()];
+    optimizer.zeroGrad();
+    optimizer.dispose();
+    return values;
+  };
+  assertEquals(await course(true), await course(false));
+});
+
+gpuTest("a captured function that only gathers gradients follows the groups that it clears", async () => {
+  const course = async (captured: boolean) => {
+    const [v, w] = [1, 2].map((value) => tensor([value], { dtype: "f32", requiresGrad: true }));
+    const optimizer = new SGD([v], { lr: 1 });
+    const plain = () => {
+      optimizer.zeroGrad();
+      backward(sum(mul(v, w)));
+    };
+    using gather = capture(plain);
+    for (let i = 0; i < 6; i++) {
+      if (i === 4) optimizer.addParamGroup({ params: [w] });
+      (captured ? gather : plain)();
+    }
+    const gradients = [await v.grad!.item(), await w.grad!.item()];
+    optimizer.zeroGrad();
+    optimizer.dispose();
+    return gradients;
+  };
+  assertEquals(await course(false), [2, 1]);
+  assertEquals(await course(true), [2, 1]);
+});
+
 gpuTest("arguments in 16 bits may have an odd number of elements", async () => {
   for (const dtype of ["f16", "bf16"] as const) {
     for (const count of [1, 3]) {
