@@ -31,7 +31,7 @@ const PRESETS: Readonly<Record<string, unknown>> = {
 };
 
 /** Options that are not as usual, as they are printed. */
-function shownOptions(options: object): string[] {
+function unusualOptions(options: object): string[] {
   return Object.entries(PRESETS).flatMap(([name, preset]) => {
     const value = (options as Readonly<Record<string, unknown>>)[name];
     if (value === undefined || [value].flat().every((part) => part === preset)) return [];
@@ -84,7 +84,7 @@ export abstract class Convolution extends Module<[x: Tensor], Tensor> {
     this.inChannels = inChannels;
     this.outChannels = outChannels;
     this.groups = groups;
-    this.#shown = shownOptions(options);
+    this.#shown = unusualOptions(options);
     const [first, second] = transposed ? [inChannels, outChannels] : [outChannels, inChannels];
     this.weight = emptyParameter([first, second / groups, ...kernel]);
     this.bias = bias ? emptyParameter([outChannels]) : null;

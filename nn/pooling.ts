@@ -15,10 +15,9 @@ import {
 } from "../kernels/pool/pool.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ImageSize } from "./convolution.ts";
+import { shownOptions } from "./_shown.ts";
 import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
-
-const shown = (size: unknown): string => Array.isArray(size) ? `[${size.join(", ")}]` : String(size);
 
 /** Options of {@link MaxPool2d}. */
 export type MaxPool2dModuleOptions = Omit<MaxPool2dOptions, "kernelSize">;
@@ -63,7 +62,7 @@ export class MaxPool2d extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return Object.entries(this.#options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
+    return shownOptions(this.#options);
   }
 }
 
@@ -101,7 +100,7 @@ export class MaxPool1d extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return Object.entries(this.#options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
+    return shownOptions(this.#options);
   }
 }
 
@@ -146,7 +145,7 @@ export class AvgPool2d extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return Object.entries(this.#options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
+    return shownOptions(this.#options);
   }
 }
 
@@ -184,7 +183,7 @@ export class AvgPool1d extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return Object.entries(this.#options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
+    return shownOptions(this.#options);
   }
 }
 
@@ -215,7 +214,7 @@ export class AdaptiveAvgPool2d extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return `outputSize=${shown(this.#outputSize)}`;
+    return shownOptions({ outputSize: this.#outputSize });
   }
 }
 
@@ -246,7 +245,7 @@ export class AdaptiveMaxPool2d extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return `outputSize=${shown(this.#outputSize)}`;
+    return shownOptions({ outputSize: this.#outputSize });
   }
 }
 
@@ -277,7 +276,7 @@ export class AdaptiveAvgPool1d extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return `outputSize=${shown(this.#outputSize)}`;
+    return shownOptions({ outputSize: this.#outputSize });
   }
 }
 
@@ -308,6 +307,6 @@ export class AdaptiveMaxPool1d extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return `outputSize=${shown(this.#outputSize)}`;
+    return shownOptions({ outputSize: this.#outputSize });
   }
 }

@@ -24,14 +24,9 @@ import {
 } from "../ops/pooling3d.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ImageSize, VolumeSize } from "./convolution.ts";
+import { shownOptions } from "./_shown.ts";
 import { checkSizes } from "./_sizes.ts";
 import { Module } from "./module.ts";
-
-/** Options as they are printed. */
-function shownOptions(options: object): string {
-  const shown = (value: unknown) => Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
-  return Object.entries(options).map(([name, value]) => `${name}=${shown(value)}`).join(", ");
-}
 
 /** Options of {@link MaxPool3d}. */
 export type MaxPool3dModuleOptions = Omit<MaxPool3dOptions, "kernelSize">;

@@ -167,6 +167,23 @@ function strides([, height, width]: Volume): Volume {
   return [height * width, width, 1];
 }
 
+/** The image as the convolution itself meets it: all positions, all taps. */
+function everyPosition(g: Geometry): Unfolded {
+  return {
+    size: g.size,
+    grid: g.out,
+    out: g.out,
+    taps: g.kernel,
+    firstTap: 0,
+    tapStep: strides(g.kernel),
+    step: g.stride,
+    spacing: g.dilation,
+    start: eachAxis((i) => -g.before[i]),
+    apart: ONES,
+    toStart: 0,
+  };
+}
+
 /** y = conv(x, w). */
 export function groupsForward(x: Tensor, w: Tensor, target: Target, g: Geometry): void {
   const channels = g.inChannels / g.groups, m = g.outChannels / g.groups, taps = total(g.kernel);
@@ -175,24 +192,22 @@ export function groupsForward(x: Tensor, w: Tensor, target: Target, g: Geometry)
     target,
     { count: g.n * g.outChannels * total(g.out), rows: 0, slices: 1, width },
     (end) =>
-      unfold(x, w, end, shape, width, channels * taps % 4 === 0, {
-        m,
-        channels,
-        weightRow: channels * taps,
-        weightChannel: taps,
-      }, {
-        size: g.size,
-        grid: g.out,
-        out: g.out,
-        taps: g.kernel,
-        firstTap: 0,
-        tapStep: strides(g.kernel),
-        step: g.stride,
-        spacing: g.dilation,
-        start: eachAxis((i) => -g.before[i]),
-        apart: ONES,
-        toStart: 0,
-      }, g),
+      unfold(
+        x,
+        w,
+        end,
+        shape,
+        width,
+        channels * taps % 4 === 0,
+        {
+          m,
+          channels,
+          weightRow: channels * taps,
+          weightChannel: taps,
+        },
+        everyPosition(g),
+        g,
+      ),
   );
 }
 
@@ -329,19 +344,7 @@ export function groupsWeight(x: Tensor, dy: Tensor, target: Target, g: Geometry)
       }),
       { a: dy, x, ...end.ends },
       {
-        ...sizes({
-          size: g.size,
-          grid: g.out,
-          out: g.out,
-          taps: g.kernel,
-          firstTap: 0,
-          tapStep: strides(g.kernel),
-          step: g.stride,
-          spacing: g.dilation,
-          start: eachAxis((i) => -g.before[i]),
-          apart: ONES,
-          toStart: 0,
-        }),
+        ...sizes(everyPosition(g)),
         ...end.params,
         rowTiles,
         columnTiles,

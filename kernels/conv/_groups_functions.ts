@@ -1,6 +1,7 @@
 import type { DType } from "../../tensor/dtype.ts";
 import type { Width } from "../elementwise/stored.ts";
 import { readOperand, type Sink } from "../matmul/_sink.ts";
+import { MEETING_PARAMS } from "./_kernel.ts";
 
 /** Parameters of the kernels that multiply with an unfolded image, in the order of `Params`. */
 export const UNFOLD_PARAMS = {
@@ -34,15 +35,7 @@ export const UNFOLD_PARAMS = {
   weightRow: "u32",
   weightChannel: "u32",
   weightGroup: "u32",
-  stepZ: "i32",
-  stepY: "i32",
-  stepX: "i32",
-  spacingZ: "i32",
-  spacingY: "i32",
-  spacingX: "i32",
-  startZ: "i32",
-  startY: "i32",
-  startX: "i32",
+  ...MEETING_PARAMS,
   apartZ: "u32",
   apartY: "u32",
   apartX: "u32",

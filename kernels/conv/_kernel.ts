@@ -42,6 +42,19 @@ export function convKernel(
   return kernel;
 }
 
+/** Parameters that say where a position and a tap meet the image: position·step + tap·spacing + start, by axis. */
+export const MEETING_PARAMS = {
+  stepZ: "i32",
+  stepY: "i32",
+  stepX: "i32",
+  spacingZ: "i32",
+  spacingY: "i32",
+  spacingX: "i32",
+  startZ: "i32",
+  startY: "i32",
+  startX: "i32",
+} as const;
+
 /** The whole text of a kernel: what it says of itself, its parameters, the shared functions it calls, and its body. */
 export function kernelText(
   comments: readonly string[],

@@ -1,7 +1,7 @@
 import type { DType } from "../../tensor/dtype.ts";
 import type { Width } from "../elementwise/stored.ts";
 import { readOperand, type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
-import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kernel.ts";
+import { type ConvKernel, convKernel, kernelText, LETTERS, MEETING_PARAMS, range } from "./_kernel.ts";
 
 /**
  * Where the columns of a result meet those of an image, known when the kernel is written: the result's column j meets,
@@ -75,15 +75,7 @@ export const IMAGE_PARAMS = {
   phasesZ: "u32",
   phasesY: "u32",
   hop: "i32",
-  stepZ: "i32",
-  stepY: "i32",
-  stepX: "i32",
-  spacingZ: "i32",
-  spacingY: "i32",
-  spacingX: "i32",
-  startZ: "i32",
-  startY: "i32",
-  startX: "i32",
+  ...MEETING_PARAMS,
   everyZ: "i32",
   everyY: "i32",
   everyX: "i32",

@@ -1,6 +1,6 @@
 import type { DType } from "../../tensor/dtype.ts";
 import { readOperand, type Sink, writeOperand, writeSink } from "../matmul/_sink.ts";
-import { type ConvKernel, convKernel, kernelText, LETTERS, range } from "./_kernel.ts";
+import { type ConvKernel, convKernel, kernelText, LETTERS, MEETING_PARAMS, range } from "./_kernel.ts";
 
 /**
  * A kernel for the gradient of a convolution's weight, for adapters that compute on the processor's cores: lanes lie
@@ -56,15 +56,7 @@ const WEIGHT_PARAMS = {
   kernelDepth: "u32",
   kernelHeight: "u32",
   kernelWidth: "u32",
-  stepZ: "i32",
-  stepY: "i32",
-  stepX: "i32",
-  spacingZ: "i32",
-  spacingY: "i32",
-  spacingX: "i32",
-  startZ: "i32",
-  startY: "i32",
-  startX: "i32",
+  ...MEETING_PARAMS,
   sliceSize: "u32",
   sumsAt: "u32",
 } as const;

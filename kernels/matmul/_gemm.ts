@@ -226,12 +226,8 @@ export function gemm(given: Gemm, target: Tensor | Target): void {
   for (const copy of copies) copy.dispose();
 }
 
-/** The parameters of a kernel that follows a plan. */
-function parameters(
-  problem: Gemm,
-  plan: Plan,
-): Record<Exclude<keyof typeof GEMM_PARAMS, "sliceSize" | "sumsAt">, number | number[]> {
-  const { a, b, m, n, k, batch, reduce } = plan.swapped ? transposed(problem) : problem;
+/** The parameters that say what is multiplied, and where it lies. */
+function operandParameters({ a, b, m, n, k, batch, reduce }: Gemm) {
   return {
     batchSizes: vector(batch.sizes, 1),
     batchA: vector(batch.a, 0),
@@ -250,6 +246,16 @@ function parameters(
     offsetB: b.offset,
     rowB: b.row,
     columnB: b.column,
+  };
+}
+
+/** The parameters of a kernel that follows a plan. */
+function parameters(
+  problem: Gemm,
+  plan: Plan,
+): Record<Exclude<keyof typeof GEMM_PARAMS, "sliceSize" | "sumsAt">, number | number[]> {
+  return {
+    ...operandParameters(plan.swapped ? transposed(problem) : problem),
     rowY: plan.swapped ? 1 : problem.n,
     columnY: plan.swapped ? problem.n : 1,
     rowTiles: plan.rowTiles,
@@ -263,24 +269,6 @@ function parameters(
 /** The plain kernel, one invocation an element, for tests. */
 export function plainGemm(given: Gemm, y: Tensor): void {
   const problem = { ...given, batch: mergeAxes(given.batch), reduce: mergeAxes(given.reduce) };
-  const { a, b, m, n, k, batch, reduce } = problem;
-  launch(plainKernel, { a: a.tensor, b: b.tensor, y }, {
-    batchSizes: vector(batch.sizes, 1),
-    batchA: vector(batch.a, 0),
-    batchB: vector(batch.b, 0),
-    reduceSizes: vector(reduce.sizes, 1),
-    reduceA: vector(reduce.a, 0),
-    reduceB: vector(reduce.b, 0),
-    batches: total(batch.sizes),
-    reduce: total(reduce.sizes),
-    m,
-    n,
-    k,
-    offsetA: a.offset,
-    rowA: a.row,
-    columnA: a.column,
-    offsetB: b.offset,
-    rowB: b.row,
-    columnB: b.column,
-  }, Math.ceil(total(batch.sizes) * m * n / 64));
+  const { a, b, m, n, batch } = problem, params = operandParameters(problem);
+  launch(plainKernel, { a: a.tensor, b: b.tensor, y }, params, Math.ceil(total(batch.sizes) * m * n / 64));
 }
