@@ -132,6 +132,24 @@ for (const compile of [false, true]) {
   );
 }
 
+trainerTest("what a step reads of the trainer's counters is what it is then", async () => {
+  const fit = async (read: keyof Trainer, compile: boolean) => {
+    class Reading extends Slope {
+      override trainingStep(x: Tensor): Tensor {
+        return mul(this.forward(x), Number(this.trainer[read]) + 1);
+      }
+    }
+    const module = new Reading();
+    await new Trainer({ ...quiet, maxEpochs: 3, compile }).fit(module, constantBatches([1, 2, 3, 4]));
+    return await module.value();
+  };
+  for (
+    const counter of ["batchIdx", "batchInEpoch", "batchesSeen", "currentEpoch", "globalStep", "isLastBatch"] as const
+  ) {
+    assertEquals(await fit(counter, true), await fit(counter, false), counter);
+  }
+});
+
 trainerTest("each window of a compiled step counts its items, or takes means, as its batches say", async () => {
   type Sized = { x: Tensor; counted: boolean };
   class Counted extends LightningModule<Sized> {

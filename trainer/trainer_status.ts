@@ -148,11 +148,13 @@ export abstract class TrainerStatus implements DataModuleTrainer {
 
   /** Batches of the running epoch that are done. */
   get batchInEpoch(): number {
+    watching.by?.depends(this, "batchInEpoch", () => this.#work.progress.batchInEpoch);
     return this.#work.progress.batchInEpoch;
   }
 
   /** Whether the running batch is the last of its epoch. */
   get isLastBatch(): boolean {
+    watching.by?.depends(this, "isLastBatch", () => this.#work.run?.step?.last ?? false);
     return this.#work.run?.step?.last ?? false;
   }
 
@@ -171,6 +173,7 @@ export abstract class TrainerStatus implements DataModuleTrainer {
 
   /** Batches whose gradients are averaged for one optimizer step; a callback may change it between epochs. */
   get accumulateGradBatches(): number {
+    watching.by?.depends(this, "accumulateGradBatches", () => this.#work.accumulateGradBatches);
     return this.#work.accumulateGradBatches;
   }
 
