@@ -195,7 +195,8 @@ function mapFields<F extends HostFields>(fields: F, change: (field: HostTensor) 
   return changed as unknown as F;
 }
 
-function checkIndex(what: string, index: number, length: number): void {
+/** Throws unless a data set of so many samples has this one. */
+export function checkIndex(what: string, index: number, length: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= length) {
     throw new RangeError(`Cannot read a sample of ${what}: the index must be from 0 to ${length - 1}, is ${index}`);
   }

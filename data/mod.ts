@@ -42,6 +42,7 @@ export {
   type ImageDataModuleOptions,
   MnistDataModule,
 } from "./image_data_module.ts";
+export { ImageFolder, type ImageFolderOptions } from "./image_folder.ts";
 export { type Hyperparameters, HyperparameterStore, type SaveHyperparametersOptions } from "./hyperparameters.ts";
 export { type ImageSet, type ImageSetOptions, type LabelledImages, labelledImages, type Split } from "./images.ts";
 export { type IdxTensor, parseIdx, readIdx } from "./idx.ts";

@@ -5,6 +5,9 @@
  */
 import type { Dataset, RecordDataset } from "../data/dataset.ts";
 import { defineDataset } from "../data/define_dataset.ts";
+import { ImageFolder } from "../data/image_folder.ts";
+import type { Image } from "../data/transforms/_image.ts";
+import { randomHorizontalFlip } from "../data/transforms/mod.ts";
 import { type HostTensor, hostTensor } from "../tensor/host.ts";
 
 /** A sample of {@link noisy}. */
@@ -25,6 +28,13 @@ export const noisy: (length: number, width?: number) => Dataset<NoisySample> = d
       };
     },
   }),
+);
+
+/** Images of a folder, turned over half of the time. */
+export const pictures: (root: string) => Promise<ImageFolder<Image>> = defineDataset(
+  import.meta.url,
+  "pictures",
+  (root: string) => ImageFolder.open(root, { transform: randomHorizontalFlip() }),
 );
 
 /** A data set that reads whole batches, into memory of the loader. */
