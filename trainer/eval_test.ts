@@ -10,7 +10,7 @@ import {
   type Stage,
   Trainer,
 } from "../lightning.ts";
-import { enableGrad, mean, mul, rand, randomState, type Tensor } from "../mod.ts";
+import { device, enableGrad, mean, mul, rand, randomState, type Tensor } from "../mod.ts";
 import { constantBatches, inFolder, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 
 /** Measures batches without training. */
@@ -51,6 +51,25 @@ trainerTest("validate and test return their metrics, one record for each loader"
   assertEquals(await trainer.validate(module, named), [{ "loss/clean": 2 }, { "loss/noisy": 10 }]);
   assertEquals(await trainer.test(module, constantBatches([1, 3])), [{ loss_epoch: 2 }]);
   assertEquals(trainer.state, "finished");
+});
+
+trainerTest("an evaluation ends when the device has done its work", async () => {
+  const { queue } = device().gpu, done = queue.onSubmittedWorkDone.bind(queue);
+  let waiting = 0;
+  queue.onSubmittedWorkDone = () => {
+    waiting++;
+    return done().finally(() => waiting--);
+  };
+  // Long enough for the loop to mark where the device must come before it goes on.
+  class Slow extends Measure {
+    override predictStep(x: Tensor): Tensor {
+      for (const end = performance.now() + 20; performance.now() < end;);
+      return mul(x, 2);
+    }
+  }
+  await new Trainer(quiet).predict(new Slow(), constantBatches([1, 2]), { returnPredictions: false });
+  queue.onSubmittedWorkDone = done;
+  assertEquals(waiting, 0);
 });
 
 trainerTest("predict gives what predictStep returned, by batch, or by loader and batch", async () => {

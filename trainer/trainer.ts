@@ -268,6 +268,7 @@ export class Trainer extends TrainerStatus {
       if (limits.some((batches) => batches > 0)) {
         result = await evaluate(run, phase, loaders, limits, how);
       }
+      await device().sync();
     });
     return result;
   }
