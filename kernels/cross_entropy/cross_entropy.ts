@@ -116,7 +116,8 @@ function lossByLabels(
   const axis = x.ndim === 1 ? 0 : 1;
   const expected = x.shape.filter((_, i) => i !== axis);
   if (labels.dtype !== "i32") {
-    throw new TypeError(`Cannot compute ${op}: labels must be i32, they are ${labels.dtype}`);
+    const hint = 'to(labels, "i32") makes them so, and a bigint in the place of a number in a data set';
+    throw new TypeError(`Cannot compute ${op}: labels must be i32, they are ${labels.dtype}: ${hint}`);
   }
   if (x.ndim === 0 || !sameShape(labels.shape, expected)) {
     throw new ShapeError(

@@ -188,7 +188,7 @@ gpuTest(
 gpuTest("classification losses check what they are given", () => {
   const x = zeros([2, 3]), labels = tensor([0, 1]);
   assertThrows(() => crossEntropy(x, tensor([0, 1, 2])), ShapeError, "[2, 3] and [3]");
-  assertThrows(() => crossEntropy(x, zeros([2])), TypeError, "labels must be i32, they are f32");
+  assertThrows(() => crossEntropy(x, zeros([2])), TypeError, 'must be i32, they are f32: to(labels, "i32")');
   assertThrows(() => crossEntropy(x, labels, { weight: zeros([2]) }), ShapeError, "each of the 3 classes");
   assertThrows(() => crossEntropy(x, labels, { labelSmoothing: 2 }), RangeError, "from 0 to 1, got 2");
   assertThrows(() => crossEntropy(labels, labels), TypeError, "floating-point");
