@@ -16,9 +16,9 @@ const savedState = z.object({
 });
 
 /**
- * Trains parts of a model from later epochs on: override {@link freezeBeforeTraining}, which runs before the optimizer is made,
- * and {@link finetuneFunction}, which runs at the beginning of every epoch. Groups that were added to the optimizer come back
- * when a run is resumed.
+ * Trains parts of a model from later epochs on: override {@link freezeBeforeTraining}, which runs before the optimizer
+ * is made, and {@link finetuneFunction}, which runs at the beginning of every epoch. Groups that were added to the
+ * optimizer come back when a run is resumed.
  *
  * @example
  * ```ts
@@ -108,7 +108,9 @@ export abstract class BaseFinetuning extends Callback {
     ({ groups: this.#groups, epoch: this.#epoch, held: this.#held, frozen: this.#frozen } = checked);
   }
 
-  /** Stops gradients of modules; with `trainBn` (default) those of their batch normalisation go on, and its statistics. */
+  /**
+   * Stops gradients of modules; with `trainBn` (default) those of their batch normalisation go on, and its statistics.
+   */
   protected freeze(modules: Modules, { trainBn = true }: { trainBn?: boolean } = {}): void {
     for (const [parameter, isNorm] of parametersOf(modules)) parameter.requiresGrad = isNorm && trainBn;
     for (const norm of normsOf(modules)) norm.trackRunningStats = trainBn;
@@ -120,7 +122,10 @@ export abstract class BaseFinetuning extends Callback {
     for (const norm of normsOf(modules)) norm.trackRunningStats = true;
   }
 
-  /** The parameters of modules that want gradients, or that do not; without those of batch normalisation if `trainBn` is false. */
+  /**
+   * The parameters of modules that want gradients, or that do not; without those of batch normalisation if `trainBn` is
+   * false.
+   */
   protected filterParams(
     modules: Modules,
     { trainBn = true, requiresGrad = true }: { trainBn?: boolean; requiresGrad?: boolean } = {},
@@ -137,8 +142,8 @@ export abstract class BaseFinetuning extends Callback {
    *
    * @param modules What is trained from now on
    * @param optimizer Who trains it
-   * @param options The rate (default: the first group's, divided by `initialDenomLr`, 10), and whether batch normalisation is
-   *   trained, too
+   * @param options The rate (default: the first group's, divided by `initialDenomLr`, 10), and whether batch
+   *   normalisation is trained, too
    */
   protected unfreezeAndAddParamGroup(
     modules: Modules,

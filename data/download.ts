@@ -70,7 +70,11 @@ export interface DataFiles {
  * const [path] = await prepareFiles({
  *   title: "Digits",
  *   folder: "data/digits",
- *   files: [{ name: "digits.csv", bytes: 264712, sha256: "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ad9d9216ba7f651b8" }],
+ *   files: [{
+ *     name: "digits.csv",
+ *     bytes: 264712,
+ *     sha256: "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ad9d9216ba7f651b8",
+ *   }],
  *   sources: [mirror("https://example.org/digits")],
  * });
  * ```

@@ -172,7 +172,8 @@ export class SubsetRandomSampler implements Sampler {
  * ```ts
  * import { DistributedSampler } from "@fulgurite/core/data";
  *
- * const share = (rank: number) => [...new DistributedSampler(5, { worldSize: 2, rank, shuffle: false }).indices(0)].join();
+ * const share = (rank: number) =>
+ *   [...new DistributedSampler(5, { worldSize: 2, rank, shuffle: false }).indices(0)].join();
  * console.assert(share(0) === "0,2,4" && share(1) === "1,3,0"); // the first one again, so that both have as many
  * ```
  */

@@ -31,7 +31,8 @@ export interface MLflowLoggerOptions extends RemoteLoggerOptions {
  * ```ts
  * import { MLflowLogger } from "@fulgurite/core/loggers";
  *
- * const logger = new MLflowLogger({ experimentName: "mnist", trackingUri: "http://localhost:5000", tags: { team: "vision" } });
+ * const trackingUri = "http://localhost:5000";
+ * const logger = new MLflowLogger({ experimentName: "mnist", trackingUri, tags: { team: "vision" } });
  * console.log(logger.name); // "mnist"; nothing is sent before training begins
  * ```
  */

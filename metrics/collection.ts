@@ -31,7 +31,8 @@ export type Metrics<Inputs extends readonly unknown[]> = Readonly<Record<string,
  *
  * await init();
  * const task = { task: "multiclass", numClasses: 3 } as const;
- * const metrics = new MetricCollection([new Accuracy(task), new Recall({ ...task, average: "macro" })], { prefix: "val_" });
+ * const recall = new Recall({ ...task, average: "macro" });
+ * const metrics = new MetricCollection([new Accuracy(task), recall], { prefix: "val_" });
  * metrics.update(tensor([0, 1, 2, 2]), tensor([0, 1, 2, 1]));
  * const { val_Accuracy, val_Recall } = metrics.compute();
  * console.log(await val_Accuracy.item(), await val_Recall.item()); // 0.75, about 0.8333

@@ -169,7 +169,8 @@ const CALL_NAMES: OptionNames<TransformerCallOptions> = {
  * import { Transformer } from "@fulgurite/core/nn";
  *
  * await init();
- * const model = new Transformer({ dModel: 32, numHeads: 4, numEncoderLayers: 1, numDecoderLayers: 1, batchFirst: true });
+ * const layers = { numEncoderLayers: 1, numDecoderLayers: 1 };
+ * const model = new Transformer({ dModel: 32, numHeads: 4, ...layers, batchFirst: true });
  * console.log(model.forward(randn([2, 9, 32]), randn([2, 5, 32]), { tgtIsCausal: true }).shape); // [2, 5, 32]
  * ```
  */

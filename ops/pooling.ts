@@ -63,7 +63,8 @@ function lpPool<P extends number | readonly number[]>(
  * import { init, lpPool1d, tensor } from "@fulgurite/core";
  *
  * await init();
- * console.log(await lpPool1d(tensor([[3, 4, 6, 8]], { dtype: "f32" }), { normType: 2, kernelSize: 2 }).array()); // [[5, 10]]
+ * const x = tensor([[3, 4, 6, 8]], { dtype: "f32" });
+ * console.log(await lpPool1d(x, { normType: 2, kernelSize: 2 }).array()); // [[5, 10]]
  * ```
  */
 export function lpPool1d(x: Tensor, options: LpPool1dOptions): Tensor {

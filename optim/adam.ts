@@ -72,7 +72,10 @@ export class Adam extends RuleOptimizer<AdamOptions> {
  *
  * await init();
  * const layer = new Linear(4, 2);
- * const optimizer = new AdamW([{ params: [layer.weight], weightDecay: 0.1 }, { params: [layer.bias!], weightDecay: 0 }]);
+ * const optimizer = new AdamW([
+ *   { params: [layer.weight], weightDecay: 0.1 },
+ *   { params: [layer.bias!], weightDecay: 0 },
+ * ]);
  * console.log(optimizer.paramGroups.map((group) => group.lr)); // [0.001, 0.001]
  * ```
  */

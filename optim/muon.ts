@@ -37,8 +37,9 @@ export interface MuonOptions {
 }
 
 /**
- * Momentum whose direction is made orthogonal, for weight matrices (Jordan and others, "Muon: an optimizer for hidden layers",
- * 2024). Newton and Schulz's iteration runs in f32. Train embeddings, output layers and vectors with AdamW beside it.
+ * Momentum whose direction is made orthogonal, for weight matrices (Jordan and others, "Muon: an optimizer for hidden
+ * layers", 2024). Newton and Schulz's iteration runs in f32. Train embeddings, output layers and vectors with AdamW
+ * beside it.
  *
  * With `adjustLrFn` `"original"` the rate is multiplied by √max(1, rows / columns), with `"match_rms_adamw"` by
  * 0.2·√max(rows, columns), so that rates of AdamW can be kept. State: `momentumBuffer`.
@@ -95,9 +96,7 @@ export class Muon extends Optimizer<MuonOptions> {
         throw new ShapeError(
           "Muon",
           `Cannot optimize in Muon: parameters must be matrices, got one of ${showShape(shape)}`,
-          [
-            shape,
-          ],
+          [shape],
         );
       }
     }

@@ -35,7 +35,8 @@ interface ParamState {
 
 /**
  * An optimizer whose step is a rule of the table in kernels/optimizer: kernels for many parameters at once, which read
- * parameter, gradient and state once and write parameter and state once. Rates, step counts and the like reach it through the device.
+ * parameter, gradient and state once and write parameter and state once. Rates, step counts and the like reach it
+ * through the device.
  *
  * @typeParam O Options of a parameter group
  */
@@ -240,7 +241,9 @@ function newCohort(step: StateValue, carried: StateValue): Cohort {
   return { numbers, size: 0, shown: null };
 }
 
-/** A copy of one of the numbers, made at once: a captured step must not find it waiting, and make it in its own memory. */
+/**
+ * A copy of one of the numbers, made at once: a captured step must not find it waiting, and make it in its own memory.
+ */
 function scalarAt(numbers: Tensor, offset: number): Tensor {
   const scalar = strided(numbers, { name: "step", shape: [], strides: [], offset, grad: (dy) => dy });
   void scalar.storage.buffer;

@@ -151,7 +151,8 @@ const EMPTY: HostTensor<DType> = { dtype: "f32", shape: [0], data: new Float32Ar
  * @example
  * ```ts
  * import { encodeSafetensors } from "@fulgurite/core";
- * const bytes = encodeSafetensors({ bias: { dtype: "f32", shape: [2], data: Float32Array.of(0, 1) } }, { format: "pt" });
+ * const bias = { dtype: "f32", shape: [2], data: Float32Array.of(0, 1) } as const;
+ * const bytes = encodeSafetensors({ bias }, { format: "pt" });
  * console.assert(bytes[8] === "{".charCodeAt(0));
  * ```
  */

@@ -17,7 +17,9 @@ export interface Watcher {
   flag(of: Tensor): void;
   /** What the function does depends on something of the host, which `read` reads: a value, or a list of values. */
   depends(owner: object, name: string, read: () => unknown): void;
-  /** What the function does is right as long as `holds` is true of the whole numbers that a storage is known to hold. */
+  /**
+   * What the function does is right as long as `holds` is true of the whole numbers that a storage is known to hold.
+   */
   checks(storage: Storage, holds: (bounds: Storage["bounds"]) => boolean): void;
   /** Random numbers are drawn: gives the u32 tensor of two words of the step and the stream to count from. */
   draws(generator: Generator): { place: Tensor; stream: number };

@@ -42,7 +42,8 @@ const LIMITS: Partial<Record<HostDType, readonly [number, number]>> = {
  * import { parseNpy } from "@fulgurite/core/data";
  *
  * const header = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }".padEnd(117) + "\n";
- * const bytes = Uint8Array.of(0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, 118, 0, ...new TextEncoder().encode(header), 7, 8, 9);
+ * const text = new TextEncoder();
+ * const bytes = Uint8Array.of(0x93, ...text.encode("NUMPY"), 1, 0, 118, 0, ...text.encode(header), 7, 8, 9);
  * console.assert(parseNpy(bytes).data.join() === "7,8,9");
  * ```
  */

@@ -193,7 +193,8 @@ const FULL = [0, 1, 1, 2, 2, 0], EMPTY = [2, 2, 0, 0, 1, 1];
  * import { hostTensor } from "@fulgurite/core";
  * import { imageToFloat } from "@fulgurite/core/transforms";
  *
- * console.assert(imageToFloat(hostTensor(Uint8Array.of(0, 255), { dtype: "u8", shape: [1, 1, 2] })).data.join() === "0,1");
+ * const image = hostTensor(Uint8Array.of(0, 255), { dtype: "u8", shape: [1, 1, 2] });
+ * console.assert(imageToFloat(image).data.join() === "0,1");
  * ```
  */
 export function imageToFloat(image: Image): HostTensor<"f32"> {

@@ -18,7 +18,8 @@ import { ReadContext } from "../read_context.ts";
  * import { hostTensor } from "@fulgurite/core";
  * import { scaleImages } from "@fulgurite/core/data";
  *
- * const scaled = scaleImages(hostTensor(Uint8Array.of(0, 255), { dtype: "u8", shape: [1, 1, 2] }), { mean: 0.5, std: 0.5 });
+ * const image = hostTensor(Uint8Array.of(0, 255), { dtype: "u8", shape: [1, 1, 2] });
+ * const scaled = scaleImages(image, { mean: 0.5, std: 0.5 });
  * console.assert(scaled.data.join() === "-1,1");
  * ```
  */

@@ -180,7 +180,8 @@ export function maxPool1d(x: Tensor, options: MaxPool1dOptions & IndicesOption):
  * import { avgPool2d, init, tensor } from "@fulgurite/core";
  *
  * await init();
- * console.log(await avgPool2d(tensor([[[1, 2, 5, 6], [3, 4, 7, 8.5]]]), { kernelSize: 2 }).array()); // [[[2.5, 6.625]]]
+ * const image = tensor([[[1, 2, 5, 6], [3, 4, 7, 8.5]]]);
+ * console.log(await avgPool2d(image, { kernelSize: 2 }).array()); // [[[2.5, 6.625]]]
  * ```
  */
 export function avgPool2d(x: Tensor, options: AvgPool2dOptions): Tensor {

@@ -183,7 +183,8 @@ function along(op: Op<Attrs>, x: Tensor, options: SoftmaxOptions): Tensor {
  * import { init, softmax, tensor } from "@fulgurite/core";
  *
  * await init();
- * console.log(await softmax(tensor([[0, 0], [1, 1]], { dtype: "f32" }), { dim: 1 }).array()); // [[0.5, 0.5], [0.5, 0.5]]
+ * const x = tensor([[0, 0], [1, 1]], { dtype: "f32" });
+ * console.log(await softmax(x, { dim: 1 }).array()); // [[0.5, 0.5], [0.5, 0.5]]
  * ```
  */
 export function softmax(x: Tensor, options: SoftmaxOptions): Tensor {
