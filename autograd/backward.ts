@@ -209,9 +209,9 @@ function topologicalOrder(roots: readonly Node[]): Node[] {
 }
 
 function runHooks(hooks: readonly GradHook[], gradient: Tensor): Tensor {
-  // A hook may store what it sees, beyond the end of the walk.
+  // A hook may store what it sees, beyond the end of the walk; of a captured function nothing may stay behind.
   for (const hook of hooks) {
-    const next = hook(keep(gradient)) ?? gradient;
+    const next = hook(watching.by === null ? keep(gradient) : gradient) ?? gradient;
     if (next !== gradient) checkHooked(next, gradient);
     gradient = next;
   }

@@ -429,6 +429,31 @@ for (
   });
 }
 
+gpuTest("a hook may return another gradient and leave the one that it got", async () => {
+  const course = async (captured: boolean) => {
+    const [v, w] = [1, 2].map((value) => tensor([value, value + 1], { dtype: "f32", requiresGrad: true }));
+    const optimizer = new SGD([v, w], { lr: 0.1 });
+    // Without capture what a hook got stays until it is freed.
+    const scaled = captured ? (factor: number) => (gradient: Tensor) => mul(gradient, factor) : times;
+    for (const leaf of [v, w]) leaf.registerHook(scaled(0.5));
+    const plain = (x: Tensor) => {
+      optimizer.zeroGrad();
+      const product = mul(v, w);
+      product.registerHook(scaled(3));
+      backward(sum(mul(product, x)));
+      optimizer.step();
+    };
+    using step = capture(plain);
+    for (let i = 0; i < 8; i++) (captured ? step : plain)(tensor([i, 1], { dtype: "f32" }));
+    assertEquals(step.statistics.replays, captured ? 6 : 0);
+    const values = [await v.array(), await w.array()];
+    optimizer.zeroGrad();
+    optimizer.dispose();
+    return values;
+  };
+  assertEquals(await course(true), await course(false));
+});
+
 gpuTest("a parameter that was frozen for a while goes on with its own step count", async () => {
   const course = async (captured: boolean) => {
     const [v, w] = [1, 2].map((value) => tensor([value, value + 1], { dtype: "f32", requiresGrad: true }));
