@@ -299,9 +299,7 @@ export function sparse(t: Tensor, { sparsity, std = 0.01 }: { sparsity: number; 
     throw new ShapeError(
       "sparse",
       `Cannot initialise in sparse: two axes are needed, the shape is ${showShape(t.shape)}`,
-      [
-        t.shape,
-      ],
+      [t.shape],
     );
   }
   const [rows, columns] = t.shape;

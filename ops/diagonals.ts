@@ -46,9 +46,7 @@ export function diag(x: Tensor, options: DiagOptions = {}): Tensor {
   throw new ShapeError(
     "diag",
     `Cannot take a diagonal in diag: it takes a vector or a matrix, got ${showShape(x.shape)}`,
-    [
-      x.shape,
-    ],
+    [x.shape],
   );
 }
 

@@ -65,7 +65,7 @@ export function tensorsOf(op: string, verb: string, given: Iterable<Tensor>, rul
 }
 
 /** An operand that is wrong, as a message shows it: of a list its length, for its tensors would fill the screen. */
-function showOperand(x: unknown): string {
+export function showOperand(x: unknown): string {
   if (x instanceof Tensor) return `a tensor of shape ${showShape(x.shape)}`;
   return Array.isArray(x) ? `an array of ${x.length} item${x.length === 1 ? "" : "s"}` : show(x);
 }

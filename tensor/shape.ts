@@ -96,9 +96,7 @@ export function checkShape(op: string, shape: Shape): void {
       throw new ShapeError(
         op,
         `Cannot make a tensor in ${op}: sizes must be whole numbers from 0 on, got ${showShape(shape)}`,
-        [
-          shape,
-        ],
+        [shape],
       );
     }
   }

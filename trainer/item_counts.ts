@@ -1,10 +1,10 @@
-import { show } from "../device/option_names.ts";
 import { add, div, eq, reshape, to, where, zeros } from "../kernels/mod.ts";
 import { copyInto } from "../kernels/elementwise/copy_into.ts";
 import { tensor } from "../tensor/create.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import type { HostTensor } from "../tensor/host.ts";
+import { showOperand } from "../tensor/operands.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toHostAll } from "../tensor/to_host.ts";
@@ -115,9 +115,8 @@ export function countOf(outputs: StepOutput): Tensor | number | null {
   if (count instanceof Tensor ? count.numel === 1 : Number.isFinite(count) && count as number >= 0) {
     return count as Tensor | number;
   }
-  const got = count instanceof Tensor ? `a tensor of shape [${count.shape.join(", ")}]` : show(count);
   throw new TypeError(
     "Cannot train on what trainingStep returned: count must be how many items the loss is a sum over, a number from 0 on or " +
-      `a tensor with one element, got ${got}`,
+      `a tensor with one element, got ${showOperand(count)}`,
   );
 }

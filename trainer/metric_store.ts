@@ -6,6 +6,7 @@ import type { DType } from "../tensor/dtype.ts";
 import { noGrad } from "../tensor/grad_mode.ts";
 import type { HostTensor } from "../tensor/host.ts";
 import { keep } from "../tensor/scope.ts";
+import { showOperand } from "../tensor/operands.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toHostAll } from "../tensor/to_host.ts";
 import { combined, free, isReduction, type Logged, ours, over, own, times, wide } from "./_logged.ts";
@@ -312,8 +313,9 @@ function missing(name: string): never {
 /** Throws unless a value is one number. */
 function checkOne(name: string, value: unknown): void {
   if (value instanceof Tensor ? value.numel === 1 : typeof value === "number") return;
-  const got = value instanceof Tensor ? `a tensor of shape [${value.shape.join(", ")}]` : show(value);
-  throw new TypeError(`Cannot log ${name}: a value must be a number or a tensor with one element, got ${got}`);
+  throw new TypeError(
+    `Cannot log ${name}: a value must be a number or a tensor with one element, got ${showOperand(value)}`,
+  );
 }
 
 function named(entry: Entry, ending: string, value: Logged): NamedValue {

@@ -84,8 +84,6 @@ export class Rows {
     return [`for (var c = 0u; c < ${BOUNDS[length]}; c++) {`, ...indent(lines("c")), "}"];
   }
 
-  // Streaming.
-
   /**
    * The loop over the rows of the other side: of `a` (keys, or queries) and `b` (values, or gradients of results), some
    * at a time. `base_a` and `base_b` are declared.

@@ -34,9 +34,7 @@ export async function nonzero(x: Tensor): Promise<Tensor> {
     throw new ShapeError(
       "nonzero",
       `Cannot find places in nonzero: at most eight axes, the shape is ${showShape(shape)}`,
-      [
-        shape,
-      ],
+      [shape],
     );
   }
   const made = (count: number) =>

@@ -24,8 +24,8 @@ const nearest = (f: string) => `fn spot(q: u32) -> Spot {\n  return Spot(i32(flo
 /** Places may lie in front of the first. */
 const ANYWHERE = "fn spot(q: u32) -> Spot {\n  return fixed_spot(q);\n}";
 
-// Convolution with the kernel of R. Keys, "Cubic convolution interpolation for digital image processing" (1981), a =
-// −0.75.
+// Convolution with the kernel of R. Keys, "Cubic convolution interpolation for digital image processing" (1981),
+// a = −0.75.
 const CUBIC = `fn weight(t: u32, fraction: f32) -> f32 {
   let near = select(1.0 - fraction, fraction, t < 2u);
   if (t == 1u || t == 2u) {
