@@ -1,6 +1,15 @@
 // Expected results in 64-bit floats, by the plainest loops: sampled entries for calls, losses for training steps.
 
-import { adam, batches, checkedSteps, type Inputs, layerNormEps, makeInputs, shapeOf, type Workload } from "./workloads.ts";
+import {
+  adam,
+  batches,
+  checkedSteps,
+  type Inputs,
+  layerNormEps,
+  makeInputs,
+  shapeOf,
+  type Workload,
+} from "./workloads.ts";
 import { type Model, trainingLosses } from "./reference_models.ts";
 
 /** Expected values at some positions of one output. */
