@@ -1,6 +1,19 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Callback, LightningModule, type OptimizerConfig, Trainer, type TrainerOptions } from "../lightning.ts";
-import { crossEntropy, manualSeed, mean, mul, relu, reshape, sum, type Tensor, tensor } from "../mod.ts";
+import {
+  capture,
+  type Captured,
+  crossEntropy,
+  manualSeed,
+  mean,
+  mul,
+  relu,
+  reshape,
+  sum,
+  type Tensor,
+  tensor,
+} from "../mod.ts";
+import { LambdaCallback } from "../callbacks/mod.ts";
 import { Dropout, Linear, Parameter } from "../nn/mod.ts";
 import { AdamW, ExponentialLR, type Optimizer, SGD } from "../optim/mod.ts";
 import { cloudLoader, constantBatches, MemoryLogger, Net, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
@@ -151,12 +164,12 @@ trainerTest("what a step reads of the trainer's counters is what it is then", as
 });
 
 trainerTest("each window of a compiled step counts its items, or takes means, as its batches say", async () => {
-  type Sized = { x: Tensor; counted: boolean };
+  type Sized = { x: Tensor; kind: string };
   class Counted extends LightningModule<Sized> {
     weight: Parameter = new Parameter(tensor([1], { dtype: "f32" }));
-    override trainingStep({ x, counted }: Sized) {
+    override trainingStep({ x, kind }: Sized) {
       const loss = mul(this.weight, x);
-      return counted ? { loss: sum(loss), count: x.numel } : mean(loss);
+      return kind === "n" ? null : kind === "c" ? { loss: sum(loss), count: x.numel } : mean(loss);
     }
     override configureOptimizers(): Optimizer {
       return own(new SGD(this.parameters(), { lr: 0.1, momentum: 0.5 }));
@@ -166,14 +179,16 @@ trainerTest("each window of a compiled step counts its items, or takes means, as
     const module = own(new Counted());
     const batches = [...windows].map((kind, i) => ({
       x: tensor([i, 1, 2].slice(kind === kind.toLowerCase() ? 0 : 1)),
-      counted: kind.toLowerCase() === "c",
+      kind: kind.toLowerCase(),
     }));
     await new Trainer({ ...quiet, maxEpochs: 1, accumulateGradBatches: 2, compile }).fit(module, batches);
     return await module.weight.array();
   };
   // Counted windows and means in turns, then batches of another shape, which are recorded after replays.
-  const windows = "ccmmccmmccmMcCmmcC";
-  assertEquals(await fit(windows, true), await fit(windows, false));
+  // Or windows that begin with a batch without a loss.
+  for (const windows of ["ccmmccmmccmMcCmmcC", "ncncncncmmncmm"]) {
+    assertEquals(await fit(windows, true), await fit(windows, false));
+  }
   await assertRejects(() => fit("ccmmccmmccmmcm", true), TypeError, "all of its batches must give a count, or none");
 });
 
@@ -211,4 +226,58 @@ trainerTest("what a replay would leave out is refused", async () => {
   await refused(new Slow(), "it must be synchronous");
   await refused(new Hooked(), "onAfterBackward would not be called in a replay");
   await refused(new Plain(), "onBeforeOptimizerStep would not be called", [new Looking()]);
+});
+
+/** Optimizes by hand, in a function that is recorded. */
+class ByHand extends Slope {
+  override automaticOptimization = false;
+  readonly work: Captured<[Tensor], Tensor> = capture((x: Tensor) => this.train1(x));
+
+  train1(x: Tensor): Tensor {
+    const optimizer = this.optimizers() as Optimizer, loss = this.forward(x);
+    optimizer.zeroGrad();
+    this.manualBackward(loss);
+    optimizer.step();
+    return loss;
+  }
+
+  override trainingStep(x: Tensor): Tensor {
+    return this.work(x);
+  }
+}
+
+trainerTest("steps by hand are counted when they are replayed, too", async () => {
+  using module = own(new ByHand());
+  const options: TrainerOptions = { ...quiet, maxEpochs: 2, maxSteps: 7 }, steps: number[] = [];
+  const trainer = new Trainer({
+    ...options,
+    callbacks: new LambdaCallback({ onTrainBatchEnd: ({ globalStep }) => void steps.push(globalStep) }),
+  });
+  await trainer.fit(module, constantBatches([1, 1, 1, 1, 1]));
+  assertEquals(steps, [1, 2, 3, 4, 5, 6, 7]);
+  assertEquals([trainer.globalStep, await module.value()], [7, -7]);
+  assert(module.work.statistics.replays >= 4);
+  module.work.dispose();
+});
+
+trainerTest("what a replay of steps by hand would leave out is refused", async () => {
+  class Telling extends ByHand {
+    override train1(x: Tensor): Tensor {
+      const loss = super.train1(x);
+      this.log("loss", loss);
+      return loss;
+    }
+  }
+  class Hooked extends ByHand {
+    override onBeforeOptimizerStep(): void {}
+  }
+  const refused = async (module: ByHand, message: string, callbacks: Callback[] = []) => {
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, callbacks });
+    await assertRejects(() => trainer.fit(module, constantBatches([1, 1])), TypeError, message);
+    module.work.dispose();
+  };
+  await refused(new Telling(), "Cannot log loss in a captured function: a replay would not");
+  await refused(new Hooked(), "onBeforeOptimizerStep would not be called in a replay");
+  const look = new LambdaCallback({ onAfterBackward: () => {} });
+  await refused(new ByHand(), "onAfterBackward would not be called in a replay", [look]);
 });

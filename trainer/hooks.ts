@@ -1,3 +1,4 @@
+import { watching } from "../tensor/watcher.ts";
 import { then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
 import type { LightningModule } from "./lightning_module.ts";
@@ -57,7 +58,14 @@ export class HookTable {
 
   /** Calls a hook of the callbacks and of the module. */
   call(name: string, ...args: unknown[]): boolean | Promise<boolean> {
-    return this.#run(name, this.#ownersOf(name).all, args);
+    const { all } = this.#ownersOf(name);
+    if (watching.by !== null && all.length > 0) {
+      throw new TypeError(
+        `Cannot capture a step of ${this.#module.constructor.name}: ${name} would not be called in a replay, use ` +
+          "onTrainBatchStart or onTrainBatchEnd",
+      );
+    }
+    return this.#run(name, all, args);
   }
 
   /** Calls a hook of the callbacks alone. */

@@ -8,6 +8,7 @@ import { showOperand } from "../tensor/operands.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toHostAll } from "../tensor/to_host.ts";
+import { watching } from "../tensor/watcher.ts";
 import type { StepOutput } from "./module_hooks.ts";
 
 /**
@@ -30,7 +31,8 @@ export class ItemCounts {
 
   /** Begins the window of an optimizer. */
   begin(optimizer: number): void {
-    const sum = this.#sums.get(`${optimizer}`);
+    const sumNow = () => this.#sums.get(`${optimizer}`), sum = sumNow();
+    watching.by?.depends(this, `sum ${optimizer}`, sumNow);
     if (sum !== undefined) copyInto(sum, 0);
     delete this.given[optimizer];
   }

@@ -1,4 +1,5 @@
 import type { Optimizer } from "../optim/mod.ts";
+import { watching } from "../tensor/watcher.ts";
 import type { Run } from "./run.ts";
 
 /**
@@ -13,13 +14,17 @@ export function countManualSteps(run: Run): void {
   let batch = -1;
   for (const optimizer of run.optimizers) {
     run.undo.push(optimizer.registerStepPreHook(() => announce(run, optimizer)));
-    run.undo.push(optimizer.registerStepPostHook(() => {
+    const count = () => {
       if (batch !== progress.batchesSeen) {
         batch = progress.batchesSeen;
         stepped.clear();
       }
       if (options.lightningCompat || stepped.size === 0 || stepped.has(optimizer)) progress.globalStep++;
       stepped.add(optimizer);
+    };
+    run.undo.push(optimizer.registerStepPostHook(() => {
+      count();
+      watching.by?.beforeReplay({}, count);
     }));
   }
 }

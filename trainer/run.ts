@@ -7,6 +7,7 @@ import { writeErr } from "../platform/mod.ts";
 import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
 import { isTracked } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { watching } from "../tensor/watcher.ts";
 import { mustBeForemost, type Occupant } from "./_exclusive.ts";
 import { lastly, then } from "./_then.ts";
 import type { Callback } from "./callback.ts";
@@ -204,6 +205,11 @@ export class Run implements ModuleHost {
     if (this.#silent) return;
     const value = given instanceof Tensor ? this.#asNow(given) : given;
     if (this.collectLogs !== null) return this.collectLogs(name, value, options);
+    if (watching.by !== null) {
+      throw new TypeError(
+        `Cannot log ${name} in a captured function: a replay would not, return it and log it after the call`,
+      );
+    }
     if (value instanceof Metric) this.#checkOwned(name, value);
     this.reporter.log(name, value, options);
   }
