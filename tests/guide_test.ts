@@ -1,5 +1,7 @@
 /** What a comment behind a `console.log` of the pages says is what it prints; the examples' own run does not look. */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import * as core from "../mod.ts";
+import * as nn from "../nn/mod.ts";
 
 const root = new URL("../", import.meta.url);
 /** A call that says what it prints. */
@@ -58,4 +60,14 @@ Deno.test("what the pages say that their code prints is printed", async () => {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("what docs/guide/from_pytorch.md says is not there is not, and what it says is there is", async () => {
+  const page = await Deno.readTextFile(new URL("docs/guide/from_pytorch.md", root));
+  const [, section] = /^## What is not there\n(.*?)^## /ms.exec(page)!;
+  const said = section.split(/^- /m).slice(1).map((item) => item.split(/:\s/)).flatMap(([absent, instead = ""]) =>
+    [absent, instead].flatMap((text, i) => [...text.matchAll(/`(\w+)`/g)].map(([, name]) => ({ name, here: i === 1 })))
+  );
+  assertEquals(said.filter(({ name, here }) => (name in core || name in nn) !== here).map(({ name }) => name), []);
+  assert(said.length > 10, `${said.length} names are said`);
 });

@@ -347,7 +347,7 @@ zeros_like: new
 linalg.vector_norm = norm: float
 linalg.matrix_norm = matrixNorm: float
 linalg.multi_dot = multiDot: float
-linalg.cholesky: float
+linalg.cholesky = cholesky: float
 linalg.eigh ! see svd
 linalg.lstsq = lstsq: float
 linalg.qr = qr: float
