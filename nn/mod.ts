@@ -53,7 +53,9 @@ export { parametersToVector, vectorToParameters } from "./parameter_vector.ts";
 export { isParametrized, Parametrization, registerParametrization, removeParametrizations } from "./parametrize.ts";
 export * from "./patches.ts";
 export * from "./pooling.ts";
-export * from "./pooling_more.ts";
+export * from "./lp_pooling.ts";
+export * from "./pooling3d.ts";
+export * from "./unpooling.ts";
 export {
   type PositionCallOptions,
   RotaryEmbedding,

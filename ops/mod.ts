@@ -84,6 +84,7 @@ export {
   type PairwiseDistanceOptions,
 } from "./similarity.ts";
 export { fold, type FoldOptions, unfold, type UnfoldOptions } from "./unfold.ts";
+export * from "./added_products.ts";
 export * from "./arrange.ts";
 export * from "./diagonals.ts";
 export * from "./differences.ts";
@@ -98,8 +99,8 @@ export { localResponseNorm, type LocalResponseNormOptions } from "./local_respon
 export * from "./margin_losses.ts";
 export * from "./order_statistics.ts";
 export * from "./overwrite.ts";
+export * from "./product_chains.ts";
 export * from "./products.ts";
-export * from "./products_more.ts";
 export * from "./sampling.ts";
 export * from "./search.ts";
 export {

@@ -1,10 +1,11 @@
-import { checkNames, type OptionNames, show } from "../device/option_names.ts";
+/** Products of vectors, matrices and tensors. */
+import { checkNames, show } from "../device/option_names.ts";
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
+import { exp2 } from "../kernels/elementwise/math.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
 import { permute } from "../kernels/layout/views.ts";
 import { matmul } from "../kernels/matmul/matmul.ts";
 import { sum } from "../kernels/reduce/sum.ts";
-import { eye } from "../kernels/elementwise/constants.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
 import { normalizeDims, numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -132,89 +133,6 @@ export function dot(a: Tensor, b: Tensor): Tensor {
 export function outer(a: Tensor, b: Tensor): Tensor {
   requireRanks("outer", [a, b], [1, 1]);
   return mul(reshape(a, [-1, 1]), b);
-}
-
-/** Factors of {@link addmm} and its like. */
-export interface AddmmOptions {
-  /** Factor of what is added; default 1. At 0 it is left out, NaN and all. */
-  beta?: number;
-  /** Factor of the product; default 1. */
-  alpha?: number;
-}
-
-const ADDMM_NAMES: OptionNames<AddmmOptions> = { beta: true, alpha: true };
-
-function added(op: string, x: Tensor, product: Tensor, options: AddmmOptions): Tensor {
-  checkNames(`multiply in ${op}`, options, ADDMM_NAMES);
-  const { beta = 1, alpha = 1 } = options;
-  const scaled = alpha === 1 ? product : mul(product, alpha);
-  return beta === 0 ? scaled : add(scaled, beta === 1 ? x : mul(x, beta));
-}
-
-/**
- * beta·x + alpha·a·b of matrices.
- *
- * @param x Broadcasts to [n, m]
- * @param a Shape [n, k]
- * @param b Shape [k, m]
- * @param options The factors
- * @returns Shape [n, m]
- * @throws {ShapeError} If the shapes do not fit
- *
- * @example
- * ```ts
- * import { addmm, init, ones } from "@fulgurite/core";
- *
- * await init();
- * console.log(await addmm(ones([2]), ones([1, 3]), ones([3, 2]), { beta: 0.5 }).array()); // [[3.5, 3.5]]
- * ```
- */
-export function addmm(x: Tensor, a: Tensor, b: Tensor, options: AddmmOptions = {}): Tensor {
-  return added("addmm", x, mm(a, b), options);
-}
-
-/**
- * beta·x + alpha·a·v of a matrix and a vector.
- *
- * @param x Broadcasts to [n]
- * @param a Shape [n, k]
- * @param v Shape [k]
- * @param options The factors
- * @returns Shape [n]
- * @throws {ShapeError} If the shapes do not fit
- *
- * @example
- * ```ts
- * import { addmv, init, ones } from "@fulgurite/core";
- *
- * await init();
- * console.log(await addmv(ones([2]), ones([2, 3]), ones([3]), { alpha: 2 }).array()); // [7, 7]
- * ```
- */
-export function addmv(x: Tensor, a: Tensor, v: Tensor, options: AddmmOptions = {}): Tensor {
-  return added("addmv", x, mv(a, v), options);
-}
-
-/**
- * beta·x + alpha·a·b of stacks of matrices.
- *
- * @param x Broadcasts to [batch, n, m]
- * @param a Shape [batch, n, k]
- * @param b Shape [batch, k, m]
- * @param options The factors
- * @returns Shape [batch, n, m]
- * @throws {ShapeError} If the shapes do not fit
- *
- * @example
- * ```ts
- * import { baddbmm, init, ones } from "@fulgurite/core";
- *
- * await init();
- * console.log(baddbmm(ones([2]), ones([5, 4, 3]), ones([5, 3, 2])).shape); // [5, 4, 2]
- * ```
- */
-export function baddbmm(x: Tensor, a: Tensor, b: Tensor, options: AddmmOptions = {}): Tensor {
-  return added("baddbmm", x, bmm(a, b), options);
 }
 
 /** Which axes are summed over. */
@@ -363,35 +281,21 @@ export function bilinear(x1: Tensor, x2: Tensor, weight: Tensor, options: Biline
 }
 
 /**
- * A square matrix multiplied by itself, by repeated squaring.
+ * x · 2^n, element by element.
  *
- * @param x Shape [..., n, n]
- * @param n How often, a whole number from 0 on
- * @returns The same shape
- * @throws {RangeError} If n is negative or not whole
+ * @param x Any shape
+ * @param n Broadcasts with x
+ * @returns The broadcast shape
+ * @throws {ShapeError} If the shapes do not broadcast
  *
  * @example
  * ```ts
- * import { init, matrixPower, tensor } from "@fulgurite/core";
+ * import { init, ldexp, tensor } from "@fulgurite/core";
  *
  * await init();
- * const x = tensor([[1, 1], [0, 1]], { dtype: "f32" });
- * console.log(await matrixPower(x, 5).array()); // [[1, 5], [0, 1]]
+ * console.log(await ldexp(tensor([1.5, 3]), tensor([2, -1])).array()); // [6, 1.5]
  * ```
  */
-export function matrixPower(x: Tensor, n: number): Tensor {
-  if (!Number.isInteger(n) || n < 0) {
-    throw new RangeError(`Cannot multiply in matrixPower: n must be a whole number from 0 on, got ${n}`);
-  }
-  if (x.ndim < 2 || x.shape.at(-1) !== x.shape.at(-2)) {
-    throw new ShapeError(
-      "matrixPower",
-      `Cannot multiply in matrixPower: the matrices must be square, current shape is ${showShapes([x.shape])}`,
-      [x.shape],
-    );
-  }
-  if (n === 0) return add(mul(x, 0), eye(x.shape[x.ndim - 1]));
-  if (n === 1) return x;
-  const half = matrixPower(x, n >> 1), squared = matmul(half, half);
-  return n % 2 === 0 ? squared : matmul(squared, x);
+export function ldexp(x: Tensor, n: Tensor): Tensor {
+  return mul(x, exp2(n));
 }

@@ -129,6 +129,7 @@ gpuTest("powers of two scale exactly; products of chains go the cheap way", asyn
 
 gpuTest("what does not fit is refused", () => {
   assertThrows(() => addbmm(zeros([1]), zeros([2, 3, 4]), zeros([3, 4, 2])), ShapeError, "Cannot multiply in addbmm");
+  assertThrows(() => addr(zeros([1]), zeros([2]), zeros([2]), { gamma: 1 } as never), TypeError, "no option gamma");
   assertThrows(() => multiDot([zeros([2, 3])]), ShapeError, "2 or more tensors, got 1");
   assertThrows(() => multiDot([zeros([2, 3]), zeros([2]), zeros([3, 2])]), ShapeError, "that fit");
   assertThrows(() => put(zeros([3]), tensor([0, 1]), zeros([1])), ShapeError, "an element for each index");

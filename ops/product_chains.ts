@@ -1,92 +1,12 @@
-/** Products that become one sum, and chains of products. */
+/** Products of many matrices, in an order that takes few multiplications. */
 import { add, mul } from "../kernels/elementwise/arithmetic.ts";
-import { exp2 } from "../kernels/elementwise/math.ts";
+import { eye } from "../kernels/elementwise/constants.ts";
 import { reshape } from "../kernels/layout/reshape.ts";
-import { permute } from "../kernels/layout/views.ts";
 import { matmul } from "../kernels/matmul/matmul.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { ShapeError, showShapes } from "../tensor/errors.ts";
 import { tensorsOf } from "../tensor/operands.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { addmm, type AddmmOptions, outer } from "./products.ts";
-
-/**
- * beta·x + alpha·Σ a[i]·b[i], the sum of the products of two stacks of matrices: one product of matrices whose inner
- * axis is as long as all of theirs.
- *
- * @param x Broadcasts to [n, m]
- * @param a Shape [batch, n, k]
- * @param b Shape [batch, k, m]
- * @param options The factors
- * @returns Shape [n, m]
- * @throws {ShapeError} If the shapes do not fit
- *
- * @example
- * ```ts
- * import { addbmm, init, ones } from "@fulgurite/core";
- *
- * await init();
- * console.log(await addbmm(ones([1]), ones([5, 1, 3]), ones([5, 3, 2])).array()); // [[16, 16]]
- * ```
- */
-export function addbmm(x: Tensor, a: Tensor, b: Tensor, options: AddmmOptions = {}): Tensor {
-  if (a.ndim !== 3 || b.ndim !== 3 || a.shape[0] !== b.shape[0] || a.shape[2] !== b.shape[1]) {
-    throw new ShapeError(
-      "addbmm",
-      `Cannot multiply in addbmm: operands must be stacks of as many matrices that fit, current shapes are ${
-        showShapes([a.shape, b.shape])
-      }`,
-      [a.shape, b.shape],
-    );
-  }
-  const [batch, n, k] = a.shape;
-  const wide = reshape(permute(a, [1, 0, 2]), [n, batch * k]);
-  return addmm(x, wide, reshape(b, [batch * k, b.shape[2]]), options);
-}
-
-/**
- * beta·x + alpha·(the products of all pairs of elements of two vectors).
- *
- * @param x Broadcasts to [n, m]
- * @param a Shape [n]
- * @param b Shape [m]
- * @param options The factors
- * @returns Shape [n, m]
- * @throws {ShapeError} If an operand is no vector, or x does not broadcast
- *
- * @example
- * ```ts
- * import { addr, init, ones, tensor } from "@fulgurite/core";
- *
- * await init();
- * console.log(await addr(ones([2, 2]), tensor([1, 2.5]), tensor([3, 4.5])).array()); // [[4, 5.5], [8.5, 12.25]]
- * ```
- */
-export function addr(x: Tensor, a: Tensor, b: Tensor, options: AddmmOptions = {}): Tensor {
-  const { beta = 1, alpha = 1 } = options;
-  const product = alpha === 1 ? outer(a, b) : mul(outer(a, b), alpha);
-  return beta === 0 ? product : add(beta === 1 ? x : mul(x, beta), product);
-}
-
-/**
- * x · 2^n, element by element.
- *
- * @param x Any shape
- * @param n Broadcasts with x
- * @returns The broadcast shape
- * @throws {ShapeError} If the shapes do not broadcast
- *
- * @example
- * ```ts
- * import { init, ldexp, tensor } from "@fulgurite/core";
- *
- * await init();
- * console.log(await ldexp(tensor([1.5, 3]), tensor([2, -1])).array()); // [6, 1.5]
- * ```
- */
-export function ldexp(x: Tensor, n: Tensor): Tensor {
-  return mul(x, exp2(n));
-}
 
 /**
  * The product of several matrices, in the order of multiplications that takes the fewest of numbers (Cormen and others,
@@ -147,4 +67,38 @@ export function multiDot(matrices: readonly Tensor[]): Tensor {
     ...(flat(given[count - 1], count - 1) ? [] : [y.shape[1]]),
   ];
   return reshape(y, kept);
+}
+
+/**
+ * A square matrix multiplied by itself, by repeated squaring.
+ *
+ * @param x Shape [..., n, n]
+ * @param n How often, a whole number from 0 on
+ * @returns The same shape
+ * @throws {RangeError} If n is negative or not whole
+ *
+ * @example
+ * ```ts
+ * import { init, matrixPower, tensor } from "@fulgurite/core";
+ *
+ * await init();
+ * const x = tensor([[1, 1], [0, 1]], { dtype: "f32" });
+ * console.log(await matrixPower(x, 5).array()); // [[1, 5], [0, 1]]
+ * ```
+ */
+export function matrixPower(x: Tensor, n: number): Tensor {
+  if (!Number.isInteger(n) || n < 0) {
+    throw new RangeError(`Cannot multiply in matrixPower: n must be a whole number from 0 on, got ${n}`);
+  }
+  if (x.ndim < 2 || x.shape.at(-1) !== x.shape.at(-2)) {
+    throw new ShapeError(
+      "matrixPower",
+      `Cannot multiply in matrixPower: the matrices must be square, current shape is ${showShapes([x.shape])}`,
+      [x.shape],
+    );
+  }
+  if (n === 0) return add(mul(x, 0), eye(x.shape[x.ndim - 1]));
+  if (n === 1) return x;
+  const half = matrixPower(x, n >> 1), squared = matmul(half, half);
+  return n % 2 === 0 ? squared : matmul(squared, x);
 }
