@@ -305,9 +305,17 @@ export class Tensor {
     this.dispose();
   }
 
-  /** Shape and type, where a text is put together: `Tensor([2, 2], f32)`. */
-  [Symbol.toPrimitive](): string {
-    return this.toJSON();
+  /**
+   * Shape and type, where a text is put together: `Tensor([2, 2], f32)`.
+   *
+   * @throws {TypeError} Where a number is wanted: `a < b` would compare these texts
+   */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint !== "number") return this.toJSON();
+    throw new TypeError(
+      `Cannot take ${this.toJSON()} for a number: operators know no tensors, compute with lt(a, b), mul(a, b) and the like, ` +
+        "or read it first, await a.item()",
+    );
   }
 
   /** Shape and type: the elements are on the device, `await tensor.array()` reads them. */

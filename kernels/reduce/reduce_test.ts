@@ -357,6 +357,9 @@ gpuTest("what is no object of options, no tensor or no axis is refused by name",
     "Cannot compute probe: operand 0 must be a tensor, got undefined",
   );
   assertEquals([`${x}`, JSON.stringify({ x })], ["Tensor([2, 2], f32)", '{"x":"Tensor([2, 2], f32)"}']);
+  // TypeScript lets two tensors be compared, which compared their texts.
+  assertThrows(() => x < x, TypeError, "Cannot take Tensor([2, 2], f32) for a number: operators know no tensors");
+  assertThrows(() => Math.max(x as unknown as number, 0), TypeError, "await a.item()");
 });
 
 gpuTest("options that a reduction does not have are refused", () => {
