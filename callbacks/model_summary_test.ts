@@ -1,7 +1,18 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { LightningModule, showSummary, summarize, Trainer } from "../lightning.ts";
-import { randn, randomState, scaledDotProductAttention, type Tensor } from "../mod.ts";
-import { BatchNorm2d, Conv2d, ConvTranspose2d, Dropout, Flatten, Linear, Module, ReLU, Sequential } from "../nn/mod.ts";
+import { randn, randomState, scaledDotProductAttention, type Tensor, zeros } from "../mod.ts";
+import {
+  BatchNorm2d,
+  Conv2d,
+  ConvTranspose2d,
+  Dropout,
+  Flatten,
+  Linear,
+  Module,
+  Parameter,
+  ReLU,
+  Sequential,
+} from "../nn/mod.ts";
 import { constantBatches, own, quiet, Slope, trainerTest } from "../testing/trainer.ts";
 import { ModelSummary } from "./mod.ts";
 
@@ -18,6 +29,18 @@ class Pictures extends LightningModule {
     return this.head.forward(this.drop.forward(this.body.forward(x)));
   }
 }
+
+trainerTest("parameters that belong to no layer have a row of their own, as in Lightning", () => {
+  class Placed extends Pictures {
+    positions: Parameter = new Parameter(zeros([3, 7]));
+  }
+  const summary = summarize(own(new Placed()));
+  assertEquals(summary.other, { parameters: 21, bytes: 84 });
+  const cells = showSummary(summary).split("\n")[5].split(" | ").map((cell) => cell.trim());
+  assertEquals(cells, ["", "other params", "n/a", "21", "84 B", "n/a", "n/a", "n/a", "n/a"]);
+  const none = summarize(own(new Pictures()));
+  assertEquals([none.other.parameters, showSummary(none).includes("other params")], [0, false]);
+});
 
 trainerTest("layers are listed with parameters, bytes, shapes and operations", () => {
   const module = new Pictures(), before = randomState();

@@ -33,6 +33,8 @@ export interface LayerSummary {
 export interface ModelSummaryTable {
   /** The layers. */
   readonly layers: readonly LayerSummary[];
+  /** Parameters of the model itself, which belong to no layer, and their bytes. */
+  readonly other: { readonly parameters: number; readonly bytes: number };
   /** Parameters that want gradients. */
   readonly trainableParameters: number;
   /** Parameters in all, each once. */
@@ -91,7 +93,7 @@ export function summarize(
       name,
       type: part.constructor.name,
       parameters: count([...part.parameters()]),
-      bytes: bytesOf(part),
+      bytes: bytesOf(stateOf(part)),
       mode: part.training ? "train" : "eval",
       flops: trace?.flops ?? null,
       inSizes: trace?.inSizes ?? "",
@@ -99,11 +101,14 @@ export function summarize(
     };
   });
   const parameters = [...module.parameters()], modules = named.map(([, part]) => part);
+  const layered = new Set(modules.flatMap((part) => [...part.parameters()]));
+  const other = parameters.filter((parameter) => !layered.has(parameter));
   return {
     layers,
+    other: { parameters: count(other), bytes: bytesOf(other) },
     trainableParameters: count(parameters.filter(({ requiresGrad }) => requiresGrad)),
     totalParameters: count(parameters),
-    totalBytes: bytesOf(module),
+    totalBytes: bytesOf(stateOf(module)),
     totalFlops: traces.get(module)?.flops ?? null,
     modes: {
       train: modules.filter((part) => part.training).length,
@@ -184,8 +189,12 @@ function count(tensors: readonly Tensor[]): number {
   return tensors.reduce((sum, { numel }) => sum + numel, 0);
 }
 
-function bytesOf(module: Module): number {
-  return [...module.parameters(), ...module.buffers()].reduce((sum, t) => sum + byteLength(t.dtype, t.numel), 0);
+function stateOf(module: Module): Tensor[] {
+  return [...module.parameters(), ...module.buffers()];
+}
+
+function bytesOf(tensors: readonly Tensor[]): number {
+  return tensors.reduce((sum, t) => sum + byteLength(t.dtype, t.numel), 0);
 }
 
 const UNITS = ["", " K", " M", " B", " T"];
@@ -206,7 +215,7 @@ function shortBytes(bytes: number): string {
  * @param summary What {@link summarize} gave
  */
 export function showSummary(summary: ModelSummaryTable): string {
-  const { layers, trainableParameters, totalParameters, totalBytes, totalFlops, modes } = summary;
+  const { layers, other, trainableParameters, totalParameters, totalBytes, totalFlops, modes } = summary;
   const shaped = totalFlops !== null;
   const header = ["", "Name", "Type", "Params", "Bytes", "Mode", ...shaped ? ["FLOPs", "In sizes", "Out sizes"] : []];
   const rows = layers.map((layer, i) => [
@@ -218,6 +227,10 @@ export function showSummary(summary: ModelSummaryTable): string {
     layer.mode,
     ...shaped ? [layer.flops === null ? "?" : shortCount(layer.flops), layer.inSizes, layer.outSizes] : [],
   ]);
+  if (other.parameters > 0) {
+    const cells = ["", "other params", "n/a", shortCount(other.parameters), shortBytes(other.bytes)];
+    rows.push([...cells, ...header.slice(cells.length).map(() => "n/a")]);
+  }
   const table = drawTable(header, rows);
   const totals = [
     [shortCount(trainableParameters), "Trainable params"],
