@@ -1,4 +1,4 @@
-import { checkNames } from "../device/option_names.ts";
+import { checkNames, show } from "../device/option_names.ts";
 
 /** Plain values by name that say how a module was made. */
 export type Hyperparameters = Record<string, unknown>;
@@ -33,7 +33,9 @@ export class HyperparameterStore {
   save(owner: string, given: object, options: SaveHyperparametersOptions = {}): void {
     checkNames(`save hyperparameters of ${owner}`, options, { ignore: true, logger: true });
     if (typeof given !== "object" || given === null || Array.isArray(given)) {
-      throw new TypeError(`Cannot save hyperparameters of ${owner}: they must be an object, such as { lr: 0.1 }`);
+      throw new TypeError(
+        `Cannot save hyperparameters of ${owner}: they must be an object, such as { lr: 0.1 }, got ${show(given)}`,
+      );
     }
     const ignored = new Set([options.ignore ?? []].flat());
     const kept = Object.entries(given).filter(([name, value]) => !ignored.has(name) && value !== undefined);

@@ -279,6 +279,7 @@ gpuTest("a convolution prints what is not as usual", () => {
   using plain = new nn.Conv2d(1, 2, 3);
   using rich = new nn.Conv2d(2, 4, [3, 1], { stride: 2, padding: [1, 0], groups: 2, bias: false });
   assertEquals(plain.toString(), "Conv2d(1, 2, kernelSize=[3, 3])");
+  assertEquals(new nn.Upsample({ size: [4, 8] }).toString(), "Upsample(size=[4, 8])");
   assertEquals(
     rich.toString(),
     "Conv2d(2, 4, kernelSize=[3, 1], stride=2, padding=[1, 0], groups=2, bias=false)",

@@ -14,6 +14,7 @@ import {
 } from "../ops/similarity.ts";
 import { ShapeError, showShape } from "../tensor/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { shownOptions } from "./_shown.ts";
 import { checkSizes } from "./_sizes.ts";
 import { DropoutLayer } from "./dropout.ts";
 import { normal, uniform } from "./init.ts";
@@ -61,7 +62,7 @@ export class Upsample extends Module<[x: Tensor], Tensor> {
 
   /** What stands in parentheses when it is printed. */
   override extraRepr(): string {
-    return Object.entries(this.#options).map(([name, value]) => `${name}=${value}`).join(", ");
+    return shownOptions(this.#options);
   }
 }
 

@@ -120,7 +120,7 @@ trainerTest("hyperparameters that no file could hold, or that disagree, are refu
   const loop: Record<string, unknown> = {};
   loop.again = [loop];
   assertThrows(() => new Bad({ loop }), TypeError, "a value must not hold itself, loop.again.0 does");
-  assertThrows(() => new Bad([1]), TypeError, "they must be an object, such as { lr: 0.1 }");
+  assertThrows(() => new Bad([1]), TypeError, "they must be an object, such as { lr: 0.1 }, got [1]");
   const trainer = new Trainer({ ...quiet, maxEpochs: 1, logger: new Told() });
   await assertRejects(
     () => trainer.fit(new Wide({ features: 4, lr: 0.5 }), new Numbers({ lr: 1 })),
