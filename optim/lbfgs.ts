@@ -47,7 +47,7 @@ interface Measured {
  *
  * @example
  * ```ts
- * import { backward, init } from "@fulgurite/core";
+ * import { backward, init, tensor } from "@fulgurite/core";
  * import { LBFGS } from "@fulgurite/core/optim";
  *
  * await init();
