@@ -76,8 +76,17 @@ export function emptyParameter(shape: Shape): Parameter {
   return parameter;
 }
 
+/** The storages of parameters and buffers, which they keep as long as they live. */
+const states = new WeakSet<Storage>();
+
+/** Whether a tensor has the memory of a parameter or buffer, which a training step may change: one of them, or a view. */
+export function sharesState({ storage }: Tensor): boolean {
+  return states.has(storage);
+}
+
 /** The storage of a value, computed now: what a parameter starts with must not wait in a chain. */
-function owned(value: Tensor): Tensor["storage"] {
-  if (value.numel > 0 && isOpen()) void value.storage.buffer;
-  return value.storage.retain();
+function owned({ numel, storage }: Tensor): Storage {
+  if (numel > 0 && isOpen()) void storage.buffer;
+  states.add(storage);
+  return storage.retain();
 }

@@ -7,11 +7,6 @@ export function track(t: Tensor): void {
   if (scopes.length > 0) scopes[scopes.length - 1].add(t);
 }
 
-/** Whether a scope frees a tensor, unless it is kept. */
-export function isTracked(t: Tensor): boolean {
-  return scopes.some((made) => made.has(t));
-}
-
 /** Takes a tensor out of the care of the scope that holds it. */
 export function untrack(t: Tensor): void {
   for (let i = scopes.length - 1; i >= 0; i--) if (scopes[i].delete(t)) return;

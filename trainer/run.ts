@@ -2,10 +2,10 @@ import { show } from "../device/option_names.ts";
 import type { LightningDataModule, Loader, Loaders, Stage } from "../data/mod.ts";
 import { clone } from "../kernels/mod.ts";
 import { Metric } from "../metrics/mod.ts";
+import { sharesState } from "../nn/parameter.ts";
 import type { Optimizer } from "../optim/mod.ts";
 import { writeErr } from "../platform/mod.ts";
 import { enableGrad, noGrad } from "../tensor/grad_mode.ts";
-import { isTracked } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { watching } from "../tensor/watcher.ts";
 import { mustBeForemost, type Occupant } from "./_exclusive.ts";
@@ -203,7 +203,7 @@ export class Run implements ModuleHost {
   /** Takes a value that a module or a callback logs. */
   log(name: string, given: Loggable, options: LogOptions): void {
     if (this.#silent) return;
-    const value = given instanceof Tensor ? this.#asNow(given) : given;
+    const value = given instanceof Tensor ? asNow(given) : given;
     if (this.collectLogs !== null) return this.collectLogs(name, value, options);
     if (watching.by !== null) {
       throw new TypeError(
@@ -212,16 +212,6 @@ export class Run implements ModuleHost {
     }
     if (value instanceof Metric) this.#checkOwned(name, value);
     this.reporter.log(name, value, options);
-  }
-
-  /** A value as it is now: of what the step may change, a parameter, a buffer or a view of them, a copy. */
-  #asNow(value: Tensor): Tensor {
-    // What an operation has just made is nobody's yet, and no copy is to cost a dispatch: such are most that are logged.
-    if (value.disposed || (isTracked(value) && !value.storage.shared)) return value;
-    for (const state of [...this.module.parameters(), ...this.module.buffers()]) {
-      if (state.storage === value.storage) return noGrad(() => clone(value));
-    }
-    return value;
   }
 
   /** Backward with the hooks around it, which see the loss as it is differentiated: scaled in 16-bit floats. */
@@ -357,4 +347,9 @@ function lost(hook: string, source: object): never {
   throw new TypeError(
     `Cannot go on with a batch: ${hook} of ${source.constructor.name} must return it, it gave nothing`,
   );
+}
+
+/** A value as it is now: of what the step may change a copy. Most that is logged has just been made, and costs none. */
+function asNow(value: Tensor): Tensor {
+  return sharesState(value) && !value.disposed ? noGrad(() => clone(value)) : value;
 }
