@@ -1,5 +1,6 @@
 import { capture, type Captured } from "../tensor/capture.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { NOT_REPLAYED } from "./hooks.ts";
 import type { ItemCounts } from "./item_counts.ts";
 import type { StepOutput } from "./module_hooks.ts";
 import type { Step } from "./loaders.ts";
@@ -107,6 +108,6 @@ function requireReplayable({ module, hooks, optimizers, ownedSteps }: Run): void
     refuse(`${step} takes batchIdx, which a replay would not know, take the batch alone`);
   }
   for (const name of INNER_HOOKS) {
-    if (hooks.has(name)) refuse(`${name} would not be called in a replay, use onTrainBatchStart or onTrainBatchEnd`);
+    if (hooks.has(name)) refuse(`${name} ${NOT_REPLAYED}`);
   }
 }

@@ -24,6 +24,9 @@ const CHECKPOINT_MOMENTS = new Set(["onTrainBatchEnd", "onValidationEnd"]);
 /** What a hook returns to leave the epoch. */
 const LEAVE = -1;
 
+/** Why a hook within a step is refused where the step is recorded. */
+export const NOT_REPLAYED = "would not be called in a replay, use onTrainBatchStart or onTrainBatchEnd";
+
 /**
  * The hooks of a run, looked up once: for each name the callbacks that have it, in order, and the module if it has it.
  * Calling a name that nobody has costs one look into a map.
@@ -61,8 +64,7 @@ export class HookTable {
     const { all } = this.#ownersOf(name);
     if (watching.by !== null && all.length > 0) {
       throw new TypeError(
-        `Cannot capture a step of ${this.#module.constructor.name}: ${name} would not be called in a replay, use ` +
-          "onTrainBatchStart or onTrainBatchEnd",
+        `Cannot capture a step of ${this.#module.constructor.name}: ${name} ${NOT_REPLAYED}`,
       );
     }
     return this.#run(name, all, args);
